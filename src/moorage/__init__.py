@@ -1,0 +1,1 @@
+"""Moorage: a self-hosted container registry that speaks Amazon ECR."""

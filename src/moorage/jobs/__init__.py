@@ -1,0 +1,1 @@
+"""Background work: sweeps that finish what a crash or a client left behind."""

@@ -1,0 +1,1 @@
+"""Everything that is SQL, for SQLite and PostgreSQL alike."""

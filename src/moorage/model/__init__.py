@@ -1,0 +1,1 @@
+"""Values of the field: frozen, validated once at the edge, no I/O, no framework."""

@@ -1,0 +1,1 @@
+"""Settings, addressing, the composition root and the HTTP server."""

@@ -1,0 +1,1 @@
+"""Shipped test support: contract suites, real servers, image builders."""

@@ -1,0 +1,1 @@
+"""The async shell for bytes: requests to stored objects and back."""

@@ -1,0 +1,1 @@
+"""Parse, call, render. No decision is taken here."""

@@ -1,0 +1,1 @@
+"""The AWS APIs, driven by botocore's service models."""

@@ -1,0 +1,1 @@
+"""Amazon ECR (AmazonEC2ContainerRegistry_V20150921)."""
