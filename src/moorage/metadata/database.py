@@ -1,0 +1,55 @@
+"""The one door to the database: functions go in, results come out, transactions never leave.
+
+A use case is a plain function of a transaction. It cannot await, so no transaction is ever open across the network or while
+bytes flow; and it may be run again after a serialisation failure, so it touches nothing but its transaction. Errors it raises
+roll its transaction back.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Concatenate, ParamSpec, TypeVar
+
+from moorage.metadata.transaction import ReadTransaction, Transaction
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class DatabaseUnavailable(Exception):
+    """The database does not answer; the caller may try again later."""
+
+
+class Database(ABC):
+    """An opened database of either engine. Its methods belong to the event loop; `run_read` and `run_write` to other threads."""
+
+    dialect: str
+
+    @abstractmethod
+    async def lookup(self, function: Callable[Concatenate[ReadTransaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a function of a few look-ups by key, each a matter of microseconds.
+
+        On SQLite this happens on the calling thread: the hop to another one costs ten times what the look-up does. On
+        PostgreSQL it is `read`.
+        """
+
+    @abstractmethod
+    async def read(self, function: Callable[Concatenate[ReadTransaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a function that only reads: lists, anything that may take a millisecond."""
+
+    @abstractmethod
+    async def write(self, function: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a function in a transaction of its own. When this returns, its changes survive a power cut."""
+
+    @abstractmethod
+    def run_read(self, function: Callable[Concatenate[ReadTransaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """`read` for a thread without an event loop (command line, sweeps)."""
+
+    @abstractmethod
+    def run_write(self, function: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """`write` for a thread without an event loop."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Finish what was accepted, refuse what comes after, let go of connections."""

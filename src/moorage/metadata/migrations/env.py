@@ -1,0 +1,16 @@
+"""Run by Alembic: hands it the connection that `moorage.metadata.migrate` has opened."""
+
+from alembic import context
+
+from moorage.metadata import tables
+from moorage.metadata.tables.schema import metadata
+
+assert tables.images is not None  # imported for its effect: it fills `metadata`
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=metadata,
+    render_as_batch=True,
+    transaction_per_migration=True,
+)
+with context.begin_transaction():
+    context.run_migrations()

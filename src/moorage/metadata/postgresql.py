@@ -1,0 +1,96 @@
+"""PostgreSQL through psycopg 3: a pool of connections, worked by a pool of threads of the same size.
+
+Reads run in autocommit: at READ COMMITTED every statement sees its own snapshot anyway, so a transaction around them would
+only add round trips.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
+
+import psycopg
+from psycopg_pool import ConnectionPool, PoolTimeout
+
+from moorage.metadata.database import Database, DatabaseUnavailable
+from moorage.metadata.transaction import Connection, ReadTransaction, Transaction
+from moorage.model.clock import Clock, to_micros
+from moorage.model.errors import StorageFull
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_ATTEMPTS = 5
+"""Runs of a function that lost a race for a lock or a serialisation."""
+
+
+class PostgresDatabase(Database):
+    """A PostgreSQL database, shared by any number of nodes."""
+
+    dialect = "postgresql"
+
+    def __init__(self, url: str, clock: Clock, connections: int = 8) -> None:
+        self._clock = clock
+        self._pool: ConnectionPool[psycopg.Connection[tuple[Any, ...]]] = ConnectionPool(
+            url,
+            min_size=1,
+            max_size=connections,
+            timeout=10,
+            kwargs={"autocommit": True, "prepare_threshold": 2},
+            configure=_configure,
+            check=None,
+            open=True,
+        )
+        self._threads = ThreadPoolExecutor(connections, thread_name_prefix="sql")
+
+    async def lookup(self, function: Callable[Concatenate[ReadTransaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        return await self.read(function, *args, **kwargs)
+
+    async def read(self, function: Callable[Concatenate[ReadTransaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, partial(self.run_read, function, *args, **kwargs))
+
+    async def write(self, function: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, partial(self.run_write, function, *args, **kwargs))
+
+    def run_read(self, function: Callable[Concatenate[ReadTransaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        return self._attempt(lambda connection: function(self._transaction(ReadTransaction, connection), *args, **kwargs))
+
+    def run_write(self, function: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        def run(connection: psycopg.Connection[tuple[Any, ...]]) -> T:
+            with connection.transaction():
+                return function(self._transaction(Transaction, connection), *args, **kwargs)
+
+        return self._attempt(run)
+
+    def _transaction(self, kind: type[Any], connection: psycopg.Connection[tuple[Any, ...]]) -> Any:
+        return kind(cast(Connection, connection), "postgresql", to_micros(self._clock()))
+
+    def _attempt(self, run: Callable[[psycopg.Connection[tuple[Any, ...]]], T]) -> T:
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                with self._pool.connection() as connection:
+                    return run(connection)
+            except (psycopg.errors.SerializationFailure, psycopg.errors.DeadlockDetected):
+                if attempt == _ATTEMPTS:
+                    raise DatabaseUnavailable("the database is too busy with conflicting changes") from None
+                time.sleep(random.uniform(0.002, 0.01) * attempt)  # noqa: S311  # jitter, no secret
+            except psycopg.errors.DiskFull:
+                raise StorageFull("the disk that holds the database is full") from None
+            except (psycopg.OperationalError, PoolTimeout) as error:
+                # A connection that died while idle (server restarted) is replaced by the pool: reads and unsent work may go
+                # again at once, but a COMMIT whose answer was lost may have happened, so a write is never repeated here.
+                raise DatabaseUnavailable(f"the database does not answer: {error}") from None
+        raise AssertionError("unreachable")
+
+    def close(self) -> None:
+        self._threads.shutdown()
+        self._pool.close()
+
+
+def _configure(connection: psycopg.Connection[tuple[Any, ...]]) -> None:
+    connection.execute("SET lock_timeout = '20s'")

@@ -1,0 +1,195 @@
+"""SQLite: one writer thread with shared commits, readers that never wait for it.
+
+WAL with synchronous=FULL: a commit is on disk when it is acknowledged. The writer takes all functions that wait and runs each in a savepoint of one
+transaction, so that they share one fsync and still stand or fall alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from moorage.metadata.database import Database, DatabaseUnavailable
+from moorage.metadata.transaction import ReadTransaction, Transaction
+from moorage.model.clock import Clock, to_micros
+from moorage.model.errors import StorageFull
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_BATCH = 64
+"""Functions that share a commit at most: bounds how long the first one waits for the others."""
+_PRAGMAS = (
+    "PRAGMA journal_mode=WAL",
+    "PRAGMA synchronous=FULL",
+    "PRAGMA foreign_keys=ON",
+    "PRAGMA busy_timeout=15000",
+    "PRAGMA temp_store=MEMORY",
+    "PRAGMA cache_size=-8192",
+)
+
+
+class SqliteDatabase(Database):
+    """A database file. Several processes may open it; writers then take turns."""
+
+    dialect = "sqlite"
+
+    def __init__(self, path: Path, clock: Clock) -> None:
+        self._path = path
+        self._clock = clock
+        _create_private(path)
+        self._nearby = self._connect(readonly=True)
+        self._local = threading.local()
+        self._opened: list[sqlite3.Connection] = [self._nearby]
+        self._readers = ThreadPoolExecutor(2, thread_name_prefix="sql")
+        self._writer = _Writer(self._connect(readonly=False), clock)
+
+    def _connect(self, *, readonly: bool) -> sqlite3.Connection:
+        connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False, cached_statements=256)
+        for pragma in _PRAGMAS:
+            connection.execute(pragma)
+        if readonly:
+            connection.execute("PRAGMA query_only=ON")
+        return connection
+
+    async def lookup(self, function: Callable[Concatenate[ReadTransaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        return self._read_on(self._nearby, lambda tx: function(tx, *args, **kwargs))
+
+    async def read(self, function: Callable[Concatenate[ReadTransaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._readers, partial(self.run_read, function, *args, **kwargs))
+
+    async def write(self, function: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        return await asyncio.wrap_future(self._writer.submit(lambda tx: function(tx, *args, **kwargs)))
+
+    def run_read(self, function: Callable[Concatenate[ReadTransaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = self._local.connection = self._connect(readonly=True)
+            self._opened.append(connection)
+        return self._read_on(connection, lambda tx: function(tx, *args, **kwargs))
+
+    def run_write(self, function: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        return self._writer.submit(lambda tx: function(tx, *args, **kwargs)).result()
+
+    def _read_on(self, connection: sqlite3.Connection, function: Callable[[ReadTransaction], T]) -> T:
+        connection.execute("BEGIN")  # one snapshot for all statements of the function
+        try:
+            return function(ReadTransaction(connection, "sqlite", to_micros(self._clock())))
+        except sqlite3.Error as error:
+            raise translate(error) from error
+        finally:
+            connection.execute("COMMIT")
+
+    def close(self) -> None:
+        self._writer.close()
+        self._readers.shutdown()
+        for connection in self._opened:
+            connection.close()
+
+
+class _Writer:
+    """The thread that owns the writing connection."""
+
+    def __init__(self, connection: sqlite3.Connection, clock: Clock) -> None:
+        self._connection = connection
+        self._clock = clock
+        self._queue: queue.SimpleQueue[tuple[Callable[[Transaction], Any], Future[Any]] | None] = queue.SimpleQueue()
+        self._closing = False
+        self._thread = threading.Thread(target=self._run, name="sql-writer", daemon=True)
+        self._thread.start()
+
+    def submit(self, function: Callable[[Transaction], T]) -> Future[T]:
+        if self._closing:
+            raise DatabaseUnavailable("the server is shutting down")
+        future: Future[T] = Future()
+        self._queue.put((function, future))
+        return future
+
+    def close(self) -> None:
+        self._closing = True
+        self._queue.put(None)
+        self._thread.join()
+        self._connection.close()
+
+    def _run(self) -> None:
+        while True:
+            first = self._queue.get()
+            if first is None:
+                return
+            batch = [first]
+            last = False
+            with contextlib.suppress(queue.Empty):
+                while len(batch) < _BATCH:
+                    item = self._queue.get_nowait()
+                    if item is None:
+                        last = True
+                        break
+                    batch.append(item)
+            self._commit_together(batch)
+            if last:
+                return
+
+    def _commit_together(self, batch: list[tuple[Callable[[Transaction], Any], Future[Any]]]) -> None:
+        results: list[tuple[Future[Any], Any, BaseException | None]] = []
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            for function, future in batch:
+                results.append((future, *self._run_one(function)))
+            self._connection.execute("COMMIT")
+        except BaseException as error:  # whatever it is, nobody may be told that the commit happened
+            self._roll_back()
+            failure = translate(error) if isinstance(error, sqlite3.Error) else error
+            results = [(future, None, failure) for _, future in batch]
+        for future, result, error_of_one in results:
+            if not future.set_running_or_notify_cancel():
+                continue
+            if error_of_one is not None:
+                future.set_exception(error_of_one)
+            else:
+                future.set_result(result)
+
+    def _run_one(self, function: Callable[[Transaction], Any]) -> tuple[Any, BaseException | None]:
+        """Run one function in a savepoint. An error of its own ends it alone; one that ended the whole transaction is raised."""
+        self._connection.execute("SAVEPOINT one")
+        try:
+            result = function(Transaction(self._connection, "sqlite", to_micros(self._clock())))
+        except BaseException as error:  # handed to whoever waits for this function
+            if not self._connection.in_transaction:
+                raise
+            self._connection.execute("ROLLBACK TO one")
+            self._connection.execute("RELEASE one")
+            return None, translate(error) if isinstance(error, sqlite3.Error) else error
+        self._connection.execute("RELEASE one")
+        return result, None
+
+    def _roll_back(self) -> None:
+        with contextlib.suppress(sqlite3.Error):
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+
+
+def translate(error: sqlite3.Error) -> Exception:
+    """The domain's word for an error of the engine; the error itself where the domain has none."""
+    code = getattr(error, "sqlite_errorcode", None)
+    if code == sqlite3.SQLITE_FULL:
+        return StorageFull("the disk that holds the database is full")
+    if code is not None and code & 0xFF == sqlite3.SQLITE_IOERR:
+        return DatabaseUnavailable(f"the database's disk fails: {error}")
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return DatabaseUnavailable("the database is busy")
+    return error
+
+
+def _create_private(path: Path) -> None:
+    """The file is made with mode 0600 before SQLite, which would follow the umask, can make it."""
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))

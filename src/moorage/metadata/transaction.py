@@ -1,0 +1,67 @@
+"""What a use case may do with the database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Protocol
+
+from moorage.metadata.statements import Statement, encode_lists
+
+Row = tuple[Any, ...]
+
+
+class Cursor(Protocol):
+    """The part of a DB-API cursor that is used; both drivers have it."""
+
+    @property
+    def rowcount(self) -> int: ...
+    def fetchone(self) -> Row | None: ...
+    def fetchall(self) -> list[Row]: ...
+
+
+class Connection(Protocol):
+    """The part of a driver's connection that is used."""
+
+    def execute(self, sql: str, parameters: Any = ..., /) -> Cursor: ...
+
+
+class ReadTransaction:
+    """Queries only. `now` (microseconds) is fixed when it starts."""
+
+    __slots__ = ("_connection", "dialect", "now")
+
+    def __init__(self, connection: Connection, dialect: str, now: int) -> None:
+        self._connection = connection
+        self.dialect = dialect
+        self.now = now
+
+    def _execute(self, statement: Statement, parameters: dict[str, Any]) -> Cursor:
+        sql, literals = statement.for_dialect(self.dialect)
+        if literals:
+            parameters = literals | parameters
+        if self.dialect == "sqlite":
+            parameters = encode_lists(parameters)
+        return self._connection.execute(sql, parameters)
+
+    def first(self, statement: Statement, **parameters: Any) -> Row | None:
+        """The first row, or None."""
+        return self._execute(statement, parameters).fetchone()
+
+    def all(self, statement: Statement, **parameters: Any) -> list[Row]:
+        """All rows: the statement carries its own LIMIT where there could be many."""
+        return self._execute(statement, parameters).fetchall()
+
+
+class Transaction(ReadTransaction):
+    """Queries and changes. Runs again from the start after a serialisation failure, so its function touches nothing but it."""
+
+    __slots__ = ()
+
+    def run(self, statement: Statement, **parameters: Any) -> int:
+        """Execute a change and return how many rows it hit."""
+        return self._execute(statement, parameters).rowcount
+
+    def run_many(self, statement: Statement, rows: Iterable[dict[str, Any]]) -> None:
+        """Execute a change once for each row of parameters."""
+        for row in rows:
+            self._execute(statement, row)

@@ -1,0 +1,31 @@
+"""Random identifiers. Nothing here is derived from content or from a counter."""
+
+from __future__ import annotations
+
+import base64
+import os
+import secrets
+import string
+import uuid
+
+_KEY_ALPHABET = string.ascii_uppercase + "234567"
+
+
+def storage_key() -> str:
+    """A fresh opaque key for the blob store: 160 random bits in lower-case base 32 (32 characters)."""
+    return base64.b32encode(os.urandom(20)).decode("ascii").lower()
+
+
+def upload_id() -> str:
+    """A fresh upload id in the form of the API: UUIDv4."""
+    return str(uuid.uuid4())
+
+
+def access_key_id() -> str:
+    """A fresh long-term access key id: ``AKIA`` and 16 characters."""
+    return "AKIA" + "".join(secrets.choice(_KEY_ALPHABET) for _ in range(16))
+
+
+def secret_access_key() -> str:
+    """A fresh secret of 40 characters (240 random bits)."""
+    return base64.b64encode(os.urandom(30)).decode("ascii")

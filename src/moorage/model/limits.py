@@ -1,0 +1,39 @@
+"""Every limit with its source. Units are in the names; all are those of ECR unless stated."""
+
+from __future__ import annotations
+
+MIB = 1024 * 1024
+
+MANIFEST_BYTES = 4 * MIB
+"""ECR quota; OCI distribution-spec asks for at least this much."""
+LAYER_BYTES = 52_000 * MIB
+"""ECR quota "layer size"."""
+UPLOAD_PARTS = 4_200
+"""ECR quota "layer parts"; also bounds the segments that a client of many small PATCHes may leave."""
+PART_BYTES_MIN = 5 * MIB
+PART_BYTES_ADVISED = 10 * MIB
+"""What InitiateLayerUpload answers as `partSize`."""
+PART_BYTES_MAX = 20 * MIB
+"""Length of the model's `LayerPartBlob`."""
+DESCRIPTORS_PER_MANIFEST = 1_000
+"""Ours: layers of an image, or children of an index."""
+ANNOTATION_BYTES = 2 * MIB
+"""Ours: annotations of one manifest in all."""
+TAGS_PER_IMAGE = 1_000
+IMAGES_PER_REPOSITORY = 100_000
+REPOSITORIES_PER_REGISTRY = 100_000
+RESOURCE_TAGS = 50
+TOKEN_SECONDS = 12 * 3600
+"""Life of an authorization token."""
+PAGE_DEFAULT, PAGE_MAX = 100, 1_000
+UPLOAD_LIFE_SECONDS = 24 * 3600
+"""Ours: an upload without progress for this long is swept."""
+UPLOAD_LEASE_SECONDS = 30
+"""Ours: how long a request may hold an upload without moving a byte."""
+BLOB_GRACE_SECONDS = 24 * 3600
+"""Ours: a blob that no manifest names is kept this long, so that a push in progress finds what it uploaded."""
+DOOM_SECONDS = 2 * 3600
+"""Ours: bytes outlive their last reference by more than the life of the longest presigned URL (one hour)."""
+EXCLUSION_FILTERS = 5
+"""Model: tag mutability exclusion filters of one repository."""
+EXCLUSION_FILTER_STARS = 2
