@@ -33,18 +33,19 @@ class among(ColumnElement[bool]):  # reads as an operator in a query: where(amon
     inherit_cache = False
     type = Boolean()
 
-    def __init__(self, column: ColumnElement[Any], parameter: str) -> None:
+    def __init__(self, column: ColumnElement[Any], parameter: str, item_type: str = "text") -> None:
         self.column = column
+        self.item_type = item_type  # as PostgreSQL names it
         self.parameter: BindParameter[Any] = bindparam(parameter, type_=Text())
 
 
 @compiles(among, "sqlite")
 def _among_sqlite(element: among, compiler: Any, **options: Any) -> str:
     parameter = compiler.process(element.parameter, **options)
-    return f"{compiler.process(element.column, **options)} IN (SELECT value FROM json_each({parameter}))"
+    return f"{compiler.process(element.column, **options)} IN (SELECT value FROM json_each({parameter}))"  # noqa: S608  # column and parameter are Core's
 
 
 @compiles(among, "postgresql")
 def _among_postgresql(element: among, compiler: Any, **options: Any) -> str:
     compiler.process(element.parameter, **options)  # registers the name; its cast to VARCHAR would not fit an array
-    return f"{compiler.process(element.column, **options)} = ANY(%({element.parameter.key})s::text[])"
+    return f"{compiler.process(element.column, **options)} = ANY(%({element.parameter.key})s::{element.item_type}[])"

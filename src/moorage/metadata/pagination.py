@@ -1,0 +1,42 @@
+"""Cursors: the last key of a page, sealed and bound to the list that it belongs to.
+
+A token made for another operation, another registry or other filters, or altered in one bit, does not open. Every token
+differs from every other (a random nonce), because botocore's paginators stop at a repeated one.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import os
+from collections.abc import Sequence
+
+import msgspec
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from moorage.model.errors import TokenInvalid
+
+_NONCE_BYTES = 12
+
+
+class Cursors:
+    """Seals and opens cursors under a key that all nodes share."""
+
+    def __init__(self, key: bytes) -> None:
+        self._aead = AESGCM(key)
+
+    def seal(self, binding: str, last: Sequence[str | int]) -> str:
+        """A token for the page after `last`, valid for the list that `binding` describes."""
+        nonce = os.urandom(_NONCE_BYTES)
+        sealed = nonce + self._aead.encrypt(nonce, msgspec.json.encode(list(last)), binding.encode())
+        return base64.urlsafe_b64encode(sealed).decode("ascii")
+
+    def open(self, binding: str, token: str) -> list[str | int]:
+        """The key that `seal` was given. Raises TokenInvalid."""
+        try:
+            sealed = base64.b64decode(token.encode("ascii"), altchars=b"-_", validate=True)
+            plain = self._aead.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], binding.encode())
+            return msgspec.json.decode(plain, type=list[str | int])
+        except (ValueError, binascii.Error, InvalidTag, msgspec.DecodeError):
+            raise TokenInvalid(token[:40]) from None

@@ -1,0 +1,115 @@
+"""What queries return: small frozen records."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from moorage.model.digest import Digest
+from moorage.model.names import RepositoryName
+from moorage.model.scope import Scope
+
+
+@dataclass(frozen=True, slots=True)
+class Seal:
+    """What wraps the data keys of a repository's objects. `wrapped_key` is the registry's key under the root key."""
+
+    id: int
+    kind: str
+    wrapped_key: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Repository:
+    """A live repository. Queries below a repository take its `id`, which only a look-up by scope and name can give."""
+
+    id: int
+    registry: int
+    scope: Scope
+    name: RepositoryName
+    created_at: int
+    tag_mutability: str
+    mutability_filters: tuple[str, ...]
+    scan_on_push: bool
+    encryption_type: str
+    kms_key: str | None
+    seal: Seal
+
+    @property
+    def arn(self) -> str:
+        """The repository's ARN."""
+        return self.scope.repository_arn(self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A manifest's row, without its bytes. Times are microseconds, sizes bytes."""
+
+    id: int
+    digest: Digest
+    media_type: str
+    artifact_type: str | None
+    config_media_type: str | None
+    subject_digest: Digest | None
+    annotations: str
+    size_bytes: int
+    image_size_bytes: int
+    pushed_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoredManifest:
+    """An image and its sealed bytes."""
+
+    image: Image
+    sealed: bytes
+    wrapped_key: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A run of a blob's bytes: one object of the store, under a data key of its own."""
+
+    size_bytes: int
+    storage_key: str
+    wrapped_key: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """A blob as its repository sees it."""
+
+    id: int
+    digest: Digest
+    size_bytes: int
+    seal: Seal
+    check_after: int | None
+    pieces: tuple[Piece, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """An upload in progress."""
+
+    id: str
+    repository_id: int
+    principal_id: str
+    algorithm: str
+    size_received: int
+    segments: int
+    smallest_inner_part: int | None
+    last_part: int | None
+    prefix_digest: str | None
+    epoch: int
+    lease_until: int
+    expires_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class AccessKey:
+    """A long-term key. `secret` is sealed under the root key."""
+
+    id: str
+    account_id: str
+    principal_id: str
+    secret: bytes
+    status: str

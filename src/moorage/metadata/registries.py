@@ -1,0 +1,212 @@
+"""Queries over accounts, access keys, registries and seals."""
+
+from __future__ import annotations
+
+from sqlalchemy import bindparam, select, update
+
+from moorage.metadata.records import AccessKey, Seal
+from moorage.metadata.statements import Statement
+from moorage.metadata.tables.registries import access_keys, accounts, installation, registries, seals
+from moorage.metadata.transaction import ReadTransaction, Transaction
+from moorage.model.scope import Scope
+
+_ACCOUNT = Statement(lambda _: select(accounts.c.id, accounts.c.name).where(accounts.c.id == bindparam("id")))
+_ACCOUNTS = Statement(lambda _: select(accounts.c.id, accounts.c.name, accounts.c.created_at).order_by(accounts.c.id))
+_INSERT_ACCOUNT = Statement(
+    lambda insert: (
+        insert(accounts)
+        .values(id=bindparam("id"), name=bindparam("name"), created_at=bindparam("now"))
+        .on_conflict_do_nothing(index_elements=["id"])
+    )
+)
+_KEY = Statement(
+    lambda _: select(
+        access_keys.c.id, access_keys.c.account_id, access_keys.c.principal_id, access_keys.c.secret, access_keys.c.status
+    ).where(access_keys.c.id == bindparam("id"))
+)
+_KEY_STANDING = Statement(
+    lambda _: select(access_keys.c.account_id, access_keys.c.principal_id, access_keys.c.status).where(
+        access_keys.c.id == bindparam("id")
+    )
+)
+_KEYS_OF = Statement(
+    lambda _: (
+        select(access_keys.c.id, access_keys.c.status, access_keys.c.created_at)
+        .where(access_keys.c.account_id == bindparam("account"))
+        .order_by(access_keys.c.created_at, access_keys.c.id)
+    )
+)
+_INSERT_KEY = Statement(
+    lambda insert: (
+        insert(access_keys)
+        .values(
+            id=bindparam("id"),
+            account_id=bindparam("account"),
+            principal_id=bindparam("principal"),
+            secret=bindparam("secret"),
+            status=bindparam("status"),
+            created_at=bindparam("now"),
+        )
+        .on_conflict_do_nothing(index_elements=["id"])
+    )
+)
+_SET_SECRET = Statement(
+    lambda _: update(access_keys).where(access_keys.c.id == bindparam("key")).values(secret=bindparam("new_secret"))
+)
+_SET_STATUS = Statement(
+    lambda _: update(access_keys).where(access_keys.c.id == bindparam("key")).values(status=bindparam("new_status"))
+)
+_DELETE_KEY = Statement(lambda _: access_keys.delete().where(access_keys.c.id == bindparam("key")))
+_REGISTRY = Statement(
+    lambda _: select(registries.c.id).where(
+        registries.c.partition == bindparam("partition"),
+        registries.c.region == bindparam("region"),
+        registries.c.registry_id == bindparam("registry_id"),
+    )
+)
+_REGISTRIES = Statement(
+    lambda _: select(registries.c.id, registries.c.region, registries.c.registry_id).order_by(
+        registries.c.registry_id, registries.c.region
+    )
+)
+_INSERT_REGISTRY = Statement(
+    lambda insert: (
+        insert(registries)
+        .values(
+            partition=bindparam("partition"),
+            region=bindparam("region"),
+            registry_id=bindparam("registry_id"),
+            created_at=bindparam("now"),
+        )
+        .on_conflict_do_nothing()
+    )
+)
+_SEAL = Statement(
+    lambda _: select(seals.c.id, seals.c.kind, seals.c.wrapped_key).where(
+        seals.c.registry == bindparam("registry"), seals.c.kind == bindparam("kind"), seals.c.key_reference == ""
+    )
+)
+_INSERT_SEAL = Statement(
+    lambda insert: (
+        insert(seals)
+        .values(
+            registry=bindparam("registry"),
+            kind=bindparam("kind"),
+            key_reference="",
+            wrapped_key=bindparam("wrapped_key"),
+            created_at=bindparam("now"),
+        )
+        .on_conflict_do_nothing()
+    )
+)
+_FACT = Statement(lambda _: select(installation.c.value).where(installation.c.key == bindparam("name")))
+_INSERT_FACT = Statement(
+    lambda insert: (
+        insert(installation).values(key=bindparam("name"), value=bindparam("fact")).on_conflict_do_nothing(index_elements=["key"])
+    )
+)
+
+
+def account_exists(tx: ReadTransaction, account_id: str) -> bool:
+    """Tell whether the account is on this server."""
+    return tx.first(_ACCOUNT, id=account_id) is not None
+
+
+def list_accounts(tx: ReadTransaction) -> list[tuple[str, str, int]]:
+    """Id, name and time of creation of every account, by id."""
+    return [(row[0], row[1], row[2]) for row in tx.all(_ACCOUNTS)]
+
+
+def insert_account(tx: Transaction, account_id: str, name: str) -> bool:
+    """Add an account; False if it exists."""
+    return tx.run(_INSERT_ACCOUNT, id=account_id, name=name, now=tx.now) == 1
+
+
+def find_key(tx: ReadTransaction, access_key_id: str) -> AccessKey | None:
+    """A key with its sealed secret, whatever its status."""
+    row = tx.first(_KEY, id=access_key_id)
+    return AccessKey(*row) if row else None
+
+
+def key_standing(tx: ReadTransaction, access_key_id: str) -> tuple[str, str, str] | None:
+    """Account, principal and status of a key: what authorisation asks at every request."""
+    row = tx.first(_KEY_STANDING, id=access_key_id)
+    return (row[0], row[1], row[2]) if row else None
+
+
+def list_keys(tx: ReadTransaction, account_id: str) -> list[tuple[str, str, int]]:
+    """Id, status and time of creation of an account's keys, oldest first."""
+    return [(row[0], row[1], row[2]) for row in tx.all(_KEYS_OF, account=account_id)]
+
+
+def insert_key(tx: Transaction, key: AccessKey) -> bool:
+    """Add a key; False if the id is taken."""
+    inserted = tx.run(
+        _INSERT_KEY,
+        id=key.id,
+        account=key.account_id,
+        principal=key.principal_id,
+        secret=key.secret,
+        status=key.status,
+        now=tx.now,
+    )
+    return inserted == 1
+
+
+def set_key_secret(tx: Transaction, access_key_id: str, sealed_secret: bytes) -> None:
+    """Replace a key's sealed secret."""
+    tx.run(_SET_SECRET, key=access_key_id, new_secret=sealed_secret)
+
+
+def set_key_status(tx: Transaction, access_key_id: str, status: str) -> bool:
+    """Make a key Active or Inactive; False if there is none."""
+    return tx.run(_SET_STATUS, key=access_key_id, new_status=status) == 1
+
+
+def delete_key(tx: Transaction, access_key_id: str) -> bool:
+    """Remove a key; False if there is none."""
+    return tx.run(_DELETE_KEY, key=access_key_id) == 1
+
+
+def find_registry(tx: ReadTransaction, scope: Scope) -> int | None:
+    """The id of a registry, None before its first repository."""
+    row = tx.first(_REGISTRY, partition=scope.partition, region=scope.region, registry_id=scope.registry_id)
+    return int(row[0]) if row else None
+
+
+def list_registries(tx: ReadTransaction) -> list[tuple[int, str, str]]:
+    """Id, region and account of every registry that has ever had a repository."""
+    return [(row[0], row[1], row[2]) for row in tx.all(_REGISTRIES)]
+
+
+def ensure_registry(tx: Transaction, scope: Scope) -> int:
+    """The id of a registry, made on first use. Its account must exist."""
+    tx.run(_INSERT_REGISTRY, partition=scope.partition, region=scope.region, registry_id=scope.registry_id, now=tx.now)
+    registry = find_registry(tx, scope)
+    assert registry is not None
+    return registry
+
+
+def find_seal(tx: ReadTransaction, registry: int, kind: str) -> Seal | None:
+    """The registry's own seal of a kind."""
+    row = tx.first(_SEAL, registry=registry, kind=kind)
+    return Seal(row[0], row[1], bytes(row[2])) if row else None
+
+
+def ensure_seal(tx: Transaction, registry: int, kind: str, wrapped_key: bytes) -> Seal:
+    """The registry's own seal of a kind; `wrapped_key` becomes its key if there is none yet."""
+    tx.run(_INSERT_SEAL, registry=registry, kind=kind, wrapped_key=wrapped_key, now=tx.now)
+    seal = find_seal(tx, registry, kind)
+    assert seal is not None
+    return seal
+
+
+def installation_fact(tx: ReadTransaction, name: str) -> str | None:
+    """A fact about the installation."""
+    row = tx.first(_FACT, name=name)
+    return str(row[0]) if row else None
+
+
+def set_installation_fact(tx: Transaction, name: str, fact: str) -> None:
+    """Record a fact that is not known yet; an older one stays."""
+    tx.run(_INSERT_FACT, name=name, fact=fact)
