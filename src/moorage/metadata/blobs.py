@@ -141,6 +141,11 @@ _DOOM = Statement(
         .values(state="doomed", due=bindparam("until"))
     )
 )
+_DOOM_UNUSED = Statement(
+    lambda _: update(storage_objects)
+    .where(_o.key == bindparam("object"), _o.state == "writing")
+    .values(state="doomed", due=bindparam("until"))
+)
 _EXTEND = Statement(
     lambda _: update(storage_objects).where(_o.key == bindparam("object"), _o.state == "writing").values(due=bindparam("until"))
 )
@@ -196,8 +201,8 @@ def keep_links(tx: Transaction, repository_id: int, digests: list[str]) -> set[s
     return held
 
 
-def let_check(tx: Transaction, repository_id: int, digests: list[str], due: int) -> None:
-    """Ask for a check, at `due`, whether anything still names these blobs."""
+def let_check(tx: Transaction, repository_id: int, digests: list[str], due: int | None) -> None:
+    """Ask for a check, at `due`, whether anything still names these blobs; None where it is known that something does."""
     if digests:
         tx.run(_SET_CHECK, repository=repository_id, digests=digests, due=due)
 
@@ -279,8 +284,8 @@ def collect(tx: Transaction, blob_id: int, doom_at: int) -> None:
     doom(tx, keys, doom_at)
 
 
-def holders(tx: ReadTransaction, registry: int, digest: str, count: int) -> list[int]:
-    """Repositories of a registry that hold a blob."""
+def holders(tx: ReadTransaction, registry: int, digest: str, count: int) -> list[str]:
+    """Names of live repositories of a registry that hold a blob."""
     return [row[0] for row in tx.all(_HOLDERS, registry=registry, digest=digest, count=count)]
 
 
@@ -303,6 +308,11 @@ def doom(tx: Transaction, keys: Iterable[str], until: int) -> None:
     """Objects that nothing names any more, to be deleted from `until` on."""
     for key in keys:
         tx.run(_DOOM, object=key, until=until)
+
+
+def doom_unused(tx: Transaction, key: str, until: int) -> None:
+    """Doom an object that has not gone live; one that has is left alone."""
+    tx.run(_DOOM_UNUSED, object=key, until=until)
 
 
 def due_objects(tx: ReadTransaction, count: int) -> list[tuple[str, str]]:

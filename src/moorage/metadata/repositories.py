@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, delete, exists, func, select, update
 
 from moorage.metadata.records import Repository, Seal
 from moorage.metadata.statements import Statement
-from moorage.metadata.tables.images import manifests, repositories, resource_tags
+from moorage.metadata.tables.images import manifests, repositories, repository_counts, resource_tags
 from moorage.metadata.tables.registries import registries, seals
 from moorage.metadata.transaction import ReadTransaction, Row, Transaction
 from moorage.metadata.types import among
@@ -92,6 +92,14 @@ _DROP_TAG = Statement(
     )
 )
 _DROP_TAGS = Statement(lambda _: delete(resource_tags).where(resource_tags.c.repository_id == bindparam("repository")))
+_ADD_IMAGES = Statement(
+    lambda insert: (
+        lambda it: it.on_conflict_do_update(
+            index_elements=["repository_id"], set_={"images": repository_counts.c.images + it.excluded.images}
+        ).returning(repository_counts.c.images)
+    )(insert(repository_counts).values(repository_id=bindparam("repository"), images=bindparam("delta")))
+)
+_DROP_COUNT = Statement(lambda _: delete(repository_counts).where(repository_counts.c.repository_id == bindparam("repository")))
 
 
 def _record(row: Row, scope: Scope) -> Repository:
@@ -174,6 +182,7 @@ def list_deleted(tx: ReadTransaction, count: int) -> list[int]:
 def purge(tx: Transaction, repository_id: int) -> None:
     """Remove the row of a deleted repository that has nothing left in it."""
     tx.run(_DROP_TAGS, repository=repository_id)
+    tx.run(_DROP_COUNT, repository=repository_id)
     tx.run(_PURGE, repository=repository_id)
 
 
@@ -201,3 +210,10 @@ def put_resource_tags(tx: Transaction, repository: Repository, tags: dict[str, s
 def drop_resource_tags(tx: Transaction, repository: Repository, keys: list[str]) -> None:
     """Remove tags; absent keys are no error."""
     tx.run_many(_DROP_TAG, ({"repository": repository.id, "tag_key": key} for key in keys))
+
+
+def add_images(tx: Transaction, repository_id: int, delta: int) -> int:
+    """Add to the number of images and return it. The last statement of a transaction, since it holds the row until the commit."""
+    row = tx.first(_ADD_IMAGES, repository=repository_id, delta=delta)
+    assert row is not None
+    return int(row[0])

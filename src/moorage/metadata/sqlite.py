@@ -1,7 +1,7 @@
 """SQLite: one writer thread with shared commits, readers that never wait for it.
 
-WAL with synchronous=FULL: a commit is on disk when it is acknowledged. The writer takes all functions that wait and runs each in a savepoint of one
-transaction, so that they share one fsync and still stand or fall alone.
+WAL with synchronous=FULL: a commit is on disk when it is acknowledged. The writer takes all functions that wait and runs
+each in a savepoint of one transaction, so that they share one fsync and still stand or fall alone.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from sqlalchemy.sql.expression import Executable
 
 _DIALECTS: dict[str, Callable[[], Dialect]] = {
     "sqlite": lambda: sqlite.dialect(paramstyle="named"),
-    "postgresql": lambda: postgresql.psycopg.dialect(),  # type: ignore[no-untyped-call]  # SQLAlchemy leaves it untyped
+    "postgresql": postgresql.psycopg.dialect,
 }
 
 

@@ -28,12 +28,13 @@ TOKEN_SECONDS = 12 * 3600
 PAGE_DEFAULT, PAGE_MAX = 100, 1_000
 UPLOAD_LIFE_SECONDS = 24 * 3600
 """Ours: an upload without progress for this long is swept."""
-UPLOAD_LEASE_SECONDS = 30
+UPLOAD_LEASE_SECONDS = 10
 """Ours: how long a request may hold an upload without moving a byte."""
 BLOB_GRACE_SECONDS = 24 * 3600
 """Ours: a blob that no manifest names is kept this long, so that a push in progress finds what it uploaded."""
-DOOM_SECONDS = 2 * 3600
-"""Ours: bytes outlive their last reference by more than the life of the longest presigned URL (one hour)."""
+DOOM_SECONDS = 900
+"""Ours: bytes outlive their last reference this long, for transfers that have begun. Links to our own blob route are checked
+when they are used, so they need no longer."""
 EXCLUSION_FILTERS = 5
 """Model: tag mutability exclusion filters of one repository."""
 EXCLUSION_FILTER_STARS = 2

@@ -3,10 +3,10 @@
 A store maps opaque keys to immutable objects. Keys are made by the caller, random, and never used twice, so an object
 never changes once it is finished and a late delete can only hit garbage.
 
-Life of an object: `create` -> any number of `buffer`/`advance` -> `finish`. Before `finish` has returned, nobody may read the object
-and a crash may leave any part of it behind; after it has returned, the bytes survive a power cut. `abort` leaves nothing behind that
-`delete` would not remove. All calls block: they belong in a pool of threads, never on the event loop. A reader or writer is used by
-one thread at a time, not always by the same one.
+Life of an object: `create` -> any number of `buffer`/`advance` -> `finish`. Before `finish` has returned, nobody may read
+the object and a crash may leave any part of it behind; after it has returned, the bytes survive a power cut. `abort` leaves
+nothing behind that `delete` would not remove. All calls block: they belong in a pool of threads, never on the event loop. A
+reader or writer is used by one thread at a time, not always by the same one.
 
 The suite in `moorage.testing.contracts.blob_store` is the specification; every implementation, also a wrapping one, passes it.
 """
@@ -22,6 +22,10 @@ StorageKey = NewType("StorageKey", str)
 
 class ObjectMissing(Exception):
     """The store holds nothing finished under the key."""
+
+
+class StoreUnavailable(Exception):
+    """The store does not answer; the caller may try again later."""
 
 
 class BlobWriter(Protocol):

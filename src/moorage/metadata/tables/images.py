@@ -32,6 +32,13 @@ repositories = table(
     sqlite_autoincrement=True,
 )
 
+# How many images there are, for the quota alone: counting 100,000 rows at each push would cost more than the push.
+repository_counts = table(
+    "repository_counts",
+    Column("repository_id", Number, ForeignKey("repositories.id"), primary_key=True),
+    Column("images", Number, nullable=False),
+)
+
 resource_tags = table(
     "resource_tags",
     Column("repository_id", Number, ForeignKey("repositories.id"), primary_key=True),

@@ -196,6 +196,14 @@ def upgrade() -> None:
     )
 
     op.create_table(
+        "repository_counts",
+        sa.Column("repository_id", Number, nullable=False),
+        sa.Column("images", Number, nullable=False),
+        sa.ForeignKeyConstraint(["repository_id"], ["repositories.id"], name="fk_repository_counts_repository_id"),
+        sa.PrimaryKeyConstraint("repository_id", name="pk_repository_counts"),
+        sqlite_strict=True,
+    )
+    op.create_table(
         "resource_tags",
         sa.Column("repository_id", Number, nullable=False),
         sa.Column("key", String, nullable=False),
@@ -352,6 +360,7 @@ def downgrade() -> None:
 
     op.drop_table("tag_history")
     op.drop_table("resource_tags")
+    op.drop_table("repository_counts")
     op.drop_index(
         "ix_repository_blobs_check_after",
         "repository_blobs",

@@ -1,0 +1,103 @@
+"""Authorization tokens: the Basic password of docker login, good for 12 hours.
+
+A token is the sealed name of a principal, never a grant: it says which access key asked for it, for which region and until
+when, under an AEAD key that all nodes derive from the root key. Opening one needs no database; one that was seen is found in a
+cache by its text. Rights are looked up at each request (`authorize`).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import os
+from collections import OrderedDict
+from dataclasses import dataclass
+
+import msgspec
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from moorage.model.errors import NotAuthenticated
+
+USER = "AWS"
+INVALID = "Your Authorization Token is invalid."
+EXPIRED = "Your authorization token has expired. Reauthenticate and try again."
+
+_NONCE_BYTES = 12
+_LONGEST = 2048
+_CACHED = 4096
+_BINDING = b"moorage registry token v1"
+
+
+@dataclass(frozen=True, slots=True)
+class TokenClaims:
+    """What a token says. Times are seconds since the epoch."""
+
+    access_key_id: str
+    account_id: str
+    principal_id: str
+    arn: str
+    partition: str
+    region: str
+    expires_at: int
+
+
+class TokenExpired(NotAuthenticated):
+    """A token that was good once."""
+
+
+class RegistryTokens:
+    """Makes and opens tokens. Belongs to one thread (the event loop's)."""
+
+    def __init__(self, key: bytes) -> None:
+        self._aead = AESGCM(key)
+        self._seen: OrderedDict[str, TokenClaims] = OrderedDict()
+
+    def issue(self, claims: TokenClaims) -> str:
+        """The password for these claims."""
+        nonce = os.urandom(_NONCE_BYTES)
+        fields = (
+            claims.access_key_id,
+            claims.account_id,
+            claims.principal_id,
+            claims.arn,
+            claims.partition,
+            claims.region,
+            claims.expires_at,
+        )
+        return base64.urlsafe_b64encode(nonce + self._aead.encrypt(nonce, msgspec.json.encode(fields), _BINDING)).decode("ascii")
+
+    def open(self, password: str, now: float) -> TokenClaims:
+        """The claims of a password. Raises TokenExpired, NotAuthenticated (anything that this server did not make)."""
+        claims = self._seen.get(password)
+        if claims is None:
+            claims = self._unseal(password)
+            self._seen[password] = claims
+            if len(self._seen) > _CACHED:
+                self._seen.popitem(last=False)
+        if now >= claims.expires_at:
+            self._seen.pop(password, None)
+            raise TokenExpired(EXPIRED)
+        return claims
+
+    def _unseal(self, password: str) -> TokenClaims:
+        try:
+            if len(password) > _LONGEST:
+                raise ValueError("longer than any token")
+            sealed = base64.b64decode(password.encode("ascii"), altchars=b"-_", validate=True)
+            plain = self._aead.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], _BINDING)
+            fields = msgspec.json.decode(plain, type=tuple[str, str, str, str, str, str, int])
+        except (ValueError, binascii.Error, InvalidTag, msgspec.DecodeError):
+            raise NotAuthenticated(INVALID) from None
+        return TokenClaims(*fields)
+
+
+def basic_password(credentials: str) -> str:
+    """The password in the credentials of ``Authorization: Basic``. Raises NotAuthenticated for another user than AWS."""
+    try:
+        user, colon, password = base64.b64decode(credentials.encode("ascii"), validate=True).decode("ascii").partition(":")
+    except (ValueError, binascii.Error):
+        raise NotAuthenticated(INVALID) from None
+    if user != USER or not colon:
+        raise NotAuthenticated(INVALID)
+    return password

@@ -1,0 +1,58 @@
+"""Keys under keys: AES-256-GCM, the wrapping key named in the blob, the context bound to it.
+
+Layout: version (1 byte), id of the wrapping key (8), nonce (12), ciphertext and tag. The id lets a wrong key be named instead of guessed at.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+KEY_BYTES = 32
+_VERSION = b"\x01"
+_ID_BYTES, _NONCE_BYTES = 8, 12
+
+Context = Mapping[str, str]
+"""What a wrapped key is for; unwrapping needs the same pairs, in any order."""
+
+
+class WrongKey(Exception):
+    """Wrapped under another key, for another purpose, or altered."""
+
+
+def key_id(key: bytes) -> str:
+    """A name for a key that says nothing about it: the first 8 bytes of a hash, in hex."""
+    return hashlib.sha256(b"moorage key id\0" + key).digest()[:_ID_BYTES].hex()
+
+
+class Envelope:
+    """Wraps and unwraps under one key."""
+
+    def __init__(self, key: bytes) -> None:
+        if len(key) != KEY_BYTES:
+            raise ValueError(f"a key has {KEY_BYTES} bytes, not {len(key)}")
+        self._aead = AESGCM(key)
+        self._prefix = _VERSION + bytes.fromhex(key_id(key))
+
+    def wrap(self, plaintext: bytes, context: Context) -> bytes:
+        """`plaintext` under this key, bound to `context`."""
+        nonce = os.urandom(_NONCE_BYTES)
+        return self._prefix + nonce + self._aead.encrypt(nonce, plaintext, _bind(context))
+
+    def unwrap(self, wrapped: bytes, context: Context) -> bytes:
+        """What `wrap` was given. Raises WrongKey."""
+        if wrapped[: len(self._prefix)] != self._prefix:
+            raise WrongKey(f"wrapped under key {wrapped[1:1 + _ID_BYTES].hex()}, this is key {self._prefix[1:].hex()}")
+        body = len(self._prefix) + _NONCE_BYTES
+        try:
+            return self._aead.decrypt(wrapped[len(self._prefix) : body], wrapped[body:], _bind(context))
+        except InvalidTag:
+            raise WrongKey("altered, or wrapped for another purpose") from None
+
+
+def _bind(context: Context) -> bytes:
+    return b"\0".join(f"{key}={value}".encode() for key, value in sorted(context.items()))

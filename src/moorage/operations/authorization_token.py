@@ -1,0 +1,24 @@
+"""GetAuthorizationToken: a password for docker that names a principal for 12 hours."""
+
+from __future__ import annotations
+
+from moorage.auth.authorize import authorize
+from moorage.auth.registry_token import TokenClaims
+from moorage.metadata.transaction import ReadTransaction
+from moorage.model import limits
+from moorage.model.principal import Caller
+from moorage.model.scope import Scope
+
+
+def get_authorization_token(tx: ReadTransaction, caller: Caller, scope: Scope) -> TokenClaims:
+    """The claims of a new token for the caller, good in every registry of the scope's region that the caller can reach."""
+    authorize(tx, caller, "ecr:GetAuthorizationToken", scope, "*")
+    return TokenClaims(
+        access_key_id=caller.access_key_id,
+        account_id=caller.account_id,
+        principal_id=caller.principal_id,
+        arn=caller.arn,
+        partition=scope.partition,
+        region=scope.region,
+        expires_at=tx.now // 1_000_000 + limits.TOKEN_SECONDS,
+    )

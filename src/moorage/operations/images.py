@@ -1,0 +1,344 @@
+"""Images: put, get, delete. Source: ECR PutImage, BatchGetImage, BatchDeleteImage; OCI distribution-spec 1.1 manifests.
+
+Both planes call these; where the planes differ (an unchanged push, the last tag of an image), the outcome says what happened
+or the caller says which rule holds.
+"""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from moorage.keys.registry_keys import LocalKeyring
+from moorage.metadata import blobs, manifests, repositories, tags
+from moorage.metadata.records import Image, Repository, StoredManifest
+from moorage.metadata.transaction import ReadTransaction, Transaction
+from moorage.model import limits, media_types
+from moorage.model.digest import Digest, algorithm_of, digest_of, is_digest
+from moorage.model.errors import (
+    ImageNotFound,
+    ImageReferenced,
+    LayerMismatch,
+    LayersNotFound,
+    LimitExceeded,
+    ManifestInvalid,
+    ReferencedImagesNotFound,
+    TagImmutable,
+)
+from moorage.model.manifest import Manifest, parse_manifest
+from moorage.model.names import RepositoryName, Tag, parse_tag
+from moorage.model.principal import Caller
+from moorage.model.scope import Scope
+from moorage.operations.finding import locked_repository_for, repository_for
+from moorage.operations.payloads import seal_payload
+from moorage.operations.tag_mutability import is_mutable
+
+
+@dataclass(frozen=True, slots=True)
+class Pushed:
+    """A manifest as it arrived, parsed outside the transaction. A fault is kept, to be raised after authorisation."""
+
+    data: bytes
+    digest: Digest
+    manifest: Manifest | None
+    fault: ManifestInvalid | None
+
+
+@dataclass(frozen=True, slots=True)
+class PutOutcome:
+    """What a push did. `changed` is False if the image and all its tags were there already."""
+
+    repository: Repository
+    digest: Digest
+    manifest: Manifest
+    changed: bool
+
+
+def read_push(data: bytes, declared_type: str | None, claimed: str | None) -> Pushed:
+    """Parse and hash the bytes of a manifest; the digest is of the algorithm that was claimed, else sha256."""
+    algorithm = algorithm_of(Digest(claimed)) if claimed is not None and is_digest(claimed) else "sha256"
+    try:
+        manifest, fault = parse_manifest(data, declared_type), None
+    except ManifestInvalid as error:
+        manifest, fault = None, error
+    return Pushed(data, digest_of(data, algorithm), manifest, fault)
+
+
+def put_image(
+    tx: Transaction,
+    keyring: LocalKeyring,
+    caller: Caller,
+    scope: Scope,
+    name: RepositoryName,
+    pushed: Pushed,
+    claimed: str | None,
+    new_tags: Sequence[str],
+) -> PutOutcome:
+    """Store a manifest and point tags at it: all of it or nothing.
+
+    Args:
+        claimed: the digest the client expects, if it says one.
+        new_tags: none for a push by digest.
+
+    Raises:
+        RepositoryNotFound, ManifestInvalid, LayerMismatch, TagInvalid, LayersNotFound, ReferencedImagesNotFound, TagImmutable,
+        LimitExceeded: checked in this order, which is PutImage's.
+    """
+    repository = locked_repository_for(tx, caller, "ecr:PutImage", scope, name, share=True)
+    if pushed.fault is not None or pushed.manifest is None:
+        raise pushed.fault or ManifestInvalid("Invalid JSON syntax")
+    if claimed is not None and claimed != pushed.digest:
+        raise LayerMismatch(scope.registry_id, name, "", claimed, pushed.digest)
+    checked_tags = [parse_tag(tag) for tag in dict.fromkeys(new_tags)]
+    manifest = pushed.manifest
+    image = manifests.find_by_digest(tx, repository.id, pushed.digest)
+    inserted = False
+    if image is None:
+        sizes = _require_references(tx, repository, manifest)
+        manifest_id = _insert(tx, keyring, repository, pushed, manifest, caller, sizes)
+        inserted = manifest_id is not None
+        if manifest_id is None:
+            image = manifests.find_by_digest(tx, repository.id, pushed.digest)
+            assert image is not None
+            manifest_id = image.id
+    else:
+        manifest_id = image.id
+    moved = [_move_tag(tx, repository, tag, manifest_id, pushed.digest, caller) for tag in checked_tags]
+    if any(moved) and tags.count_of(tx, manifest_id) > limits.TAGS_PER_IMAGE:
+        raise LimitExceeded(f"The maximum number of tags per image ({limits.TAGS_PER_IMAGE}) has been reached")
+    if inserted and repositories.add_images(tx, repository.id, 1) > limits.IMAGES_PER_REPOSITORY:
+        raise LimitExceeded(
+            f"The maximum number of images per repository ({limits.IMAGES_PER_REPOSITORY}) in the repository with name "
+            f"'{name}' in the registry with id '{scope.registry_id}' has been reached"
+        )
+    return PutOutcome(repository, pushed.digest, manifest, inserted or any(moved))
+
+
+def _require_references(tx: Transaction, repository: Repository, manifest: Manifest) -> dict[str, int]:
+    """Make sure that all a manifest names is here and stays; return the sizes of an index's children."""
+    needed = sorted({blob.digest for blob in manifest.blobs if blob.must_exist})
+    links = blobs.links(tx, repository.id, needed)
+    missing = {digest for digest in needed if digest not in links}
+    unsure = [digest for digest in needed if digest in links and links[digest][0] is not None]
+    # A link that awaits collection has to be locked before it counts: the collector may be at it.
+    missing |= set(unsure) - blobs.keep_links(tx, repository.id, unsure)
+    if missing:
+        raise LayersNotFound(repository.scope.registry_id, repository.name, sorted(missing))
+    children = sorted({child.digest for child in manifest.children})
+    present = manifests.present(tx, repository.id, [str(child) for child in children])
+    absent = [child for child in children if child not in present]
+    if absent:
+        raise ReferencedImagesNotFound(repository.scope.registry_id, repository.name, absent)
+    for child in children:
+        # Hold the child: deleting it looks for parents under the same lock.
+        if manifests.lock(tx, repository.id, child) is None:
+            raise ReferencedImagesNotFound(repository.scope.registry_id, repository.name, [child])
+    return present
+
+
+def _insert(
+    tx: Transaction,
+    keyring: LocalKeyring,
+    repository: Repository,
+    pushed: Pushed,
+    manifest: Manifest,
+    caller: Caller,
+    child_sizes: dict[str, int],
+) -> int | None:
+    sealed, wrapped_key = seal_payload(keyring, repository, pushed.digest, pushed.data)
+    return manifests.insert(
+        tx,
+        repository.id,
+        pushed.digest,
+        manifest,
+        annotations=msgspec.json.encode(manifest.annotations).decode(),
+        size_bytes=len(pushed.data),
+        image_size_bytes=max(child_sizes.values(), default=0) if manifest.is_index else manifest.content_size,
+        pushed_by=caller.arn,
+        sealed=sealed,
+        wrapped_key=wrapped_key,
+    )
+
+
+def _move_tag(tx: Transaction, repository: Repository, tag: Tag, manifest_id: int, digest: Digest, caller: Caller) -> bool:
+    """Point a tag at a manifest; False if it does already. Raises TagImmutable."""
+    target = tags.lock_target(tx, repository.id, tag)
+    if target is not None:
+        if target[1] == digest:
+            return False
+        if not is_mutable(repository.tag_mutability, repository.mutability_filters, tag):
+            raise TagImmutable(repository.scope.registry_id, repository.name, tag)
+    tags.move(tx, repository.id, tag, manifest_id, digest, target[1] if target else None, caller.arn, "push")
+    return True
+
+
+def get_image(
+    tx: ReadTransaction, caller: Caller, scope: Scope, name: RepositoryName, digest: str | None, tag: str | None
+) -> tuple[Repository, StoredManifest]:
+    """An image with its sealed bytes: the pull of a manifest. Raises ImageNotFound."""
+    repository = repository_for(tx, caller, "ecr:BatchGetImage", scope, name)
+    stored = manifests.find_stored(tx, repository.id, digest, tag)
+    if stored is None:
+        raise ImageNotFound(scope.registry_id, name, digest, tag)
+    return repository, stored
+
+
+@dataclass(frozen=True, slots=True)
+class WantedImage:
+    """One entry of a batch, as the client gave it: either part may be None, neither is checked."""
+
+    digest: str | None
+    tag: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class BatchFailure:
+    """An entry that failed: code and reason are those of the API."""
+
+    wanted: WantedImage
+    code: str
+    reason: str
+
+
+NOT_FOUND = ("ImageNotFound", "Requested image not found")
+
+
+def batch_get_image(
+    tx: ReadTransaction, caller: Caller, scope: Scope, name: RepositoryName, wanted: Sequence[WantedImage]
+) -> tuple[Repository, list[tuple[WantedImage, StoredManifest]], list[BatchFailure]]:
+    """Images with their sealed bytes, each entry standing or falling alone."""
+    repository = repository_for(tx, caller, "ecr:BatchGetImage", scope, name)
+    found: list[tuple[WantedImage, StoredManifest]] = []
+    failures: list[BatchFailure] = []
+    for entry in dict.fromkeys(wanted):
+        fault = _fault_of(entry)
+        if fault is not None:
+            failures.append(BatchFailure(entry, *fault))
+            continue
+        stored = manifests.find_stored(tx, repository.id, entry.digest, entry.tag)
+        if stored is None:
+            failures.append(BatchFailure(entry, *NOT_FOUND))
+        elif entry.digest is not None and stored.image.digest != entry.digest:
+            failures.append(
+                BatchFailure(entry, "ImageTagDoesNotMatchDigest", "Requested image tag does not match the image digest")
+            )
+        else:
+            found.append((entry, stored))
+    return repository, found, failures
+
+
+def _fault_of(entry: WantedImage) -> tuple[str, str] | None:
+    if entry.digest is None and entry.tag is None:
+        return "MissingDigestAndTag", "Invalid request parameters: both tag and digest cannot be null"
+    if entry.digest is not None and not _has_digest_form(entry.digest):
+        return (
+            "InvalidImageDigest",
+            "Invalid request parameters: image digest should satisfy the regex '[a-zA-Z0-9-_+.]+:[a-fA-F0-9]+'",
+        )
+    return None
+
+
+def _has_digest_form(text: str) -> bool:
+    """The API's form of a digest is wider than what can be stored: other algorithms are well-formed but never found."""
+    algorithm, _, rest = text.partition(":")
+    return (
+        algorithm.isascii()
+        and bool(algorithm and rest)
+        and all(character.isalnum() or character in "-_+." for character in algorithm)
+        and all(character in string.hexdigits for character in rest)
+    )
+
+
+def batch_delete_image(
+    tx: Transaction, caller: Caller, scope: Scope, name: RepositoryName, wanted: Sequence[WantedImage]
+) -> tuple[list[tuple[str, str | None]], list[BatchFailure]]:
+    """Delete by tag (the last tag takes its image along) and by digest (with all tags); return the (digest, tag) pairs that went.
+
+    Entries that name an index are worked first, so that one call can remove an index and its children.
+    """
+    repository = locked_repository_for(tx, caller, "ecr:BatchDeleteImage", scope, name, share=True)
+    gone: list[tuple[str, str | None]] = []
+    failures: list[BatchFailure] = []
+    resolved: list[tuple[WantedImage, Image]] = []
+    for entry in dict.fromkeys(wanted):
+        fault = _fault_of(entry)
+        image = None if fault else _find(tx, repository, entry)
+        if fault is not None:
+            failures.append(BatchFailure(entry, *fault))
+        elif image is None:
+            failures.append(BatchFailure(entry, *NOT_FOUND))
+        elif entry.digest is not None and image.digest != entry.digest:
+            failures.append(
+                BatchFailure(entry, "ImageTagDoesNotMatchDigest", "Requested image tag does not match the image digest")
+            )
+        else:
+            resolved.append((entry, image))
+    for entry, image in sorted(resolved, key=lambda pair: not _is_index(pair[1])):
+        locked = manifests.lock(tx, repository.id, image.digest)
+        held = [tag for tag, _ in tags.of_manifests(tx, [image.id]).get(image.id, [])]
+        if locked is None or (entry.tag is not None and entry.tag not in held):
+            if (image.digest, entry.tag) not in gone and not any(digest == image.digest for digest, _ in gone):
+                failures.append(BatchFailure(entry, *NOT_FOUND))
+            continue
+        if entry.tag is not None and held != [entry.tag]:
+            tags.remove(tx, repository.id, entry.tag, caller.arn)
+            gone.append((image.digest, entry.tag))
+            continue
+        try:
+            remove_image(tx, repository, image, held, caller.arn)
+        except ImageReferenced as error:
+            listed = ", ".join(error.parents)
+            failures.append(
+                BatchFailure(entry, "ImageReferencedByManifestList", f"Requested image referenced by manifest list: [{listed}]")
+            )
+            continue
+        gone.extend((image.digest, tag) for tag in held or [None])
+    return gone, failures
+
+
+def _find(tx: ReadTransaction, repository: Repository, entry: WantedImage) -> Image | None:
+    if entry.tag is not None:
+        return manifests.find_by_tag(tx, repository.id, entry.tag)
+    return manifests.find_by_digest(tx, repository.id, entry.digest or "")
+
+
+def _is_index(image: Image) -> bool:
+    return image.media_type in media_types.INDEXES
+
+
+def delete_manifest(
+    tx: Transaction, caller: Caller, scope: Scope, name: RepositoryName, digest: str | None, tag: str | None
+) -> None:
+    """Delete as OCI means it: by tag only the tag goes, by digest the image and all its tags.
+
+    Raises:
+        ImageNotFound
+        ImageReferenced: an index of the repository names it.
+    """
+    repository = locked_repository_for(tx, caller, "ecr:BatchDeleteImage", scope, name, share=True)
+    if tag is not None:
+        if not tags.remove(tx, repository.id, tag, caller.arn):
+            raise ImageNotFound(scope.registry_id, name, None, tag)
+        return
+    image = manifests.lock(tx, repository.id, digest or "")
+    if image is None:
+        raise ImageNotFound(scope.registry_id, name, digest, None)
+    held = [held_tag for held_tag, _ in tags.of_manifests(tx, [image.id]).get(image.id, [])]
+    remove_image(tx, repository, image, held, caller.arn)
+
+
+def remove_image(tx: Transaction, repository: Repository, image: Image, held: Sequence[str], by: str) -> None:
+    """Remove an image whose row is locked, with its tags; its blobs are checked after the grace. Raises ImageReferenced."""
+    parents = manifests.parents_of(tx, repository.id, image.digest)
+    if parents:
+        raise ImageReferenced(repository.scope.registry_id, repository.name, image.digest, parents)
+    named = manifests.blobs_of(tx, image.id)
+    for tag in held:
+        tags.remove(tx, repository.id, tag, by)
+    manifests.remove(tx, image.id)
+    orphans = [digest for digest in named if not blobs.is_named(tx, repository.id, digest)]
+    blobs.let_check(tx, repository.id, orphans, tx.now + limits.BLOB_GRACE_SECONDS * 1_000_000)
+    repositories.add_images(tx, repository.id, -1)

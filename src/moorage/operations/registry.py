@@ -1,0 +1,28 @@
+"""What is said about a registry as a whole. Source: ECR DescribeRegistry; OCI `_catalog`."""
+
+from __future__ import annotations
+
+from moorage.auth.authorize import authorize, check_standing
+from moorage.metadata import repositories
+from moorage.metadata.transaction import ReadTransaction
+from moorage.model.principal import Caller
+from moorage.model.scope import Scope
+
+
+def describe_registry(tx: ReadTransaction, caller: Caller, scope: Scope) -> None:
+    """Make sure that the caller may ask; there is nothing to tell before replication can be configured."""
+    authorize(tx, caller, "ecr:DescribeRegistry", scope, "*")
+
+
+def log_in(tx: ReadTransaction, caller: Caller) -> None:
+    """What ``GET /v2/`` asks: do these credentials count? Raises NotAuthenticated."""
+    check_standing(tx, caller)
+
+
+def catalog(tx: ReadTransaction, caller: Caller, scope: Scope, after: str, count: int) -> tuple[list[str], bool]:
+    """At most `count` names of repositories after `after` in byte order, and whether there are more."""
+    authorize(tx, caller, "ecr:DescribeRepositories", scope, scope.repository_arn("*"))
+    if count == 0:
+        return [], False
+    found = [repository.name for repository in repositories.list_page(tx, scope, after, count + 1)]
+    return [str(name) for name in found[:count]], len(found) > count

@@ -1,0 +1,87 @@
+"""Reading blobs: pieces of sealed objects as one run of bytes, opened when the first byte is asked for."""
+
+from __future__ import annotations
+
+import bisect
+from collections.abc import Sequence
+from itertools import accumulate
+
+from moorage.keys.registry_keys import LocalKeyring
+from moorage.metadata.records import Piece, Seal
+from moorage.model.digest import Digest, finish, new_hasher
+from moorage.model.errors import StorageCorrupt
+from moorage.storage.blob_store import BlobReader, BlobStore, ObjectMissing, StorageKey
+from moorage.storage.sealed import SealedReader
+
+
+class PiecesReader:
+    """A BlobReader over the pieces of a blob. One thread uses it at a time."""
+
+    def __init__(self, store: BlobStore, keyring: LocalKeyring, seal: Seal, pieces: Sequence[Piece]) -> None:
+        self._store, self._keyring, self._seal, self._pieces = store, keyring, seal, pieces
+        self._ends = list(accumulate(piece.size_bytes for piece in pieces))
+        self._open: tuple[int, BlobReader] | None = None
+
+    @property
+    def size(self) -> int:
+        """The blob's length in bytes."""
+        return self._ends[-1] if self._ends else 0
+
+    def view(self, offset: int) -> memoryview:
+        """Content from `offset` up to wherever the current frame ends. Raises StorageCorrupt, also for an object that is missing."""
+        if offset >= self.size:
+            return memoryview(b"")
+        index = bisect.bisect_right(self._ends, offset)
+        begin = self._ends[index] - self._pieces[index].size_bytes
+        return self._reader(index).view(offset - begin)
+
+    def descriptor(self) -> int | None:
+        """Sealed bytes have none."""
+        return None
+
+    def close(self) -> None:
+        """Let go of what is open."""
+        if self._open is not None:
+            self._open[1].close()
+            self._open = None
+
+    def _reader(self, index: int) -> BlobReader:
+        if self._open is not None:
+            if self._open[0] == index:
+                return self._open[1]
+            self.close()
+        piece = self._pieces[index]
+        reader = open_piece(self._store, self._keyring, self._seal, piece)
+        self._open = (index, reader)
+        if reader.size != piece.size_bytes:
+            raise StorageCorrupt(f"object {piece.storage_key} holds {reader.size} bytes, not {piece.size_bytes}")
+        return reader
+
+
+def object_context(storage_key: str) -> dict[str, str]:
+    """What the data key of a stored object is bound to."""
+    return {"object": storage_key}
+
+
+def open_piece(store: BlobStore, keyring: LocalKeyring, seal: Seal, piece: Piece) -> BlobReader:
+    """A reader of one piece's content. Raises StorageCorrupt if its object is missing."""
+    key = StorageKey(piece.storage_key)
+    data_key = keyring.open_data_key(seal.wrapped_key, piece.wrapped_key, object_context(key))
+    try:
+        return SealedReader(store.open(key), data_key, key)
+    except ObjectMissing:
+        raise StorageCorrupt(f"object {piece.storage_key} is missing") from None
+
+
+def hash_pieces(store: BlobStore, keyring: LocalKeyring, seal: Seal, pieces: Sequence[Piece], algorithm: str) -> Digest:
+    """Read a blob from end to end and return its digest. Raises StorageCorrupt."""
+    reader = PiecesReader(store, keyring, seal, pieces)
+    hasher, offset = new_hasher(algorithm), 0
+    try:
+        while offset < reader.size:
+            run = reader.view(offset)
+            hasher.update(run)
+            offset += len(run)
+    finally:
+        reader.close()
+    return finish(hasher, algorithm)

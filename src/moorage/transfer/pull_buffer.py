@@ -1,0 +1,29 @@
+"""Pulls of manifests, counted in memory and written once a second, so that a pull is a read for the database.
+
+What a crash can lose is one second of counts, never an image.
+"""
+
+from __future__ import annotations
+
+from moorage.metadata.database import Database
+from moorage.model.clock import Clock, to_micros
+from moorage.operations.garbage import record_pulls
+
+
+class PullBuffer:
+    """Belongs to the event loop."""
+
+    def __init__(self, db: Database, clock: Clock) -> None:
+        self._db, self._clock = db, clock
+        self._pulls: dict[int, tuple[int, int]] = {}
+
+    def add(self, manifest_id: int) -> None:
+        """A manifest was pulled now."""
+        _, count = self._pulls.get(manifest_id, (0, 0))
+        self._pulls[manifest_id] = (to_micros(self._clock()), count + 1)
+
+    async def flush(self) -> None:
+        """Write what has gathered."""
+        if self._pulls:
+            gathered, self._pulls = self._pulls, {}
+            await self._db.write(record_pulls, gathered)

@@ -1,0 +1,316 @@
+"""Request bodies to durable, verified blobs.
+
+Between two short transactions: the first says that the caller may (and leases the upload), the second makes the bytes part of it. In between, bytes
+are hashed, sealed and written in the same thread that receives them. Whatever is acknowledged is durable; whatever is not is doomed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import OrderedDict
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from moorage.keys.registry_keys import LocalKeyring
+from moorage.metadata.database import Database
+from moorage.metadata.records import Piece, Repository, Upload
+from moorage.model import limits
+from moorage.model.digest import Digest, Hasher, algorithm_of, finish, new_hasher
+from moorage.model.errors import LimitExceeded, UploadBusy
+from moorage.model.names import RepositoryName
+from moorage.model.principal import Caller
+from moorage.model.scope import Scope
+from moorage.operations import uploads
+from moorage.operations.uploads import Grant, Stored
+from moorage.storage.blob_store import BlobStore, BlobWriter, StorageKey
+from moorage.storage.sealed import SealedWriter
+from moorage.transfer.handover import receive_into
+from moorage.transfer.key_reserve import KeyReserve
+from moorage.transfer.pieces import hash_pieces, object_context
+from moorage.transfer.pools import Pools
+
+SMALL_BYTES = 256 * 1024
+"""A body up to this size is received on the event loop and stored in one hop to the pool."""
+_RENEW_SECONDS = 3.0
+_LIVE_HASHERS = 512
+
+
+class ClientGone(Exception):
+    """The client left before its body was whole. What came is kept where the protocol can resume."""
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """A request's body, not read yet. `length` is its Content-Length, None for a chunked one."""
+
+    scope: Any
+    receive: Any
+    length: int | None
+
+    @property
+    def is_empty(self) -> bool:
+        """True if nothing will come."""
+        return self.length == 0
+
+    async def read_small(self) -> bytes | None:
+        """The whole body of at most `SMALL_BYTES`, None for one that may be larger. Raises ClientGone."""
+        if self.length is None or self.length > SMALL_BYTES:
+            return None
+        return await read_whole(self.receive)
+
+
+async def read_whole(receive: Any) -> bytes:
+    """All of a body whose size is known to be small. Raises ClientGone."""
+    parts: list[bytes] = []
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGone
+        parts.append(message.get("body", b""))
+        if not message.get("more_body", False):
+            return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+class _HashingSink:
+    """Hands bytes to the hasher and the sealing writer in the thread that received them."""
+
+    def __init__(self, writer: BlobWriter, hasher: Hasher | None, room: int) -> None:
+        self.size = 0
+        self.lost = False
+        self._writer, self._hasher, self._room = writer, hasher, room
+        self._view: memoryview = memoryview(b"")
+
+    def buffer(self) -> memoryview:
+        self._view = self._writer.buffer()
+        return self._view
+
+    def advance(self, count: int) -> None:
+        if self.lost:
+            raise _LeaseLost
+        self.size += count
+        if self.size > self._room:
+            raise LimitExceeded(f"a layer can have at most {limits.LAYER_BYTES} bytes")
+        if self._hasher is not None:
+            self._hasher.update(self._view[:count])
+        self._writer.advance(count)
+
+
+class _LeaseLost(Exception):
+    """Another request has taken the upload over, because this one had stood still."""
+
+
+class Receiver:
+    """Turns bodies into blobs. Belongs to the event loop; blocking work happens in the byte pool."""
+
+    def __init__(self, db: Database, store: BlobStore, keyring: LocalKeyring, pools: Pools, reserve: KeyReserve) -> None:
+        self._db, self._store, self._pools, self._reserve = db, store, pools, reserve
+        self.keyring = keyring
+        # Hash state of uploads whose next bytes may come to this process. Losing it costs a second reading, never correctness.
+        self._hashers: OrderedDict[str, tuple[int, int, Hasher]] = OrderedDict()
+
+    async def put_blob(self, caller: Caller, scope: Scope, name: RepositoryName, digest: Digest, body: Body) -> Stored:
+        """A whole blob in one request. Raises what `operations.uploads.put_blob` raises, DigestMismatch, ClientGone."""
+        repository = await self._db.lookup(uploads.may_put_blob, caller, scope, name)
+        hasher = new_hasher(algorithm_of(digest))
+        async with self._stored(repository, body, hasher, 0) as (piece, complete):
+            if not complete:
+                raise ClientGone
+            uploads.require_digest(repository, "", digest, finish(hasher, algorithm_of(digest)))
+            return await self._db.write(uploads.put_blob, caller, scope, name, digest, piece)
+
+    async def append(
+        self, caller: Caller, scope: Scope, name: RepositoryName, upload_id: str, start: int | None, body: Body
+    ) -> int:
+        """Append a body to an upload; return how many bytes it has now. A prefix that came before the client left is kept."""
+        grant = await self._db.write(uploads.begin_segment, caller, scope, name, upload_id, start, body.length)
+        hasher = self._hasher_at(grant.upload)
+        try:
+            async with self._stored(grant.repository, body, hasher, grant.upload.size_received, grant) as (piece, complete):
+                size = grant.upload.size_received
+                if piece.size_bytes:
+                    prefix = finish(hasher.copy(), grant.upload.algorithm) if hasher is not None else None
+                    size = await self._db.write(uploads.commit_segment, grant, piece, prefix)
+                    self._keep_hasher(upload_id, grant.epoch, size, hasher)
+                else:
+                    await self._db.write(uploads.release_segment, grant, piece.storage_key)
+        except BaseException:
+            await asyncio.shield(self._db.write(uploads.release_lease, grant))
+            raise
+        if not complete:
+            raise ClientGone
+        return size
+
+    async def complete(
+        self,
+        caller: Caller,
+        scope: Scope,
+        name: RepositoryName,
+        upload_id: str,
+        digest: Digest,
+        body: Body,
+        start: int | None = None,
+        *,
+        api: bool = False,
+    ) -> Stored:
+        """Close an upload, appending a last body if there is one, and verify the whole against `digest`."""
+        repository, upload, pieces = await self._db.lookup(uploads.begin_completion, caller, scope, name, upload_id, api=api)
+        if body.is_empty:
+            computed = await self._digest(repository, upload, pieces, digest)
+            await self._discard_unless(repository, upload, digest, computed)
+            return await self._db.write(
+                uploads.complete_layer_upload, caller, scope, name, upload, computed, None, leased=False, api=api
+            )
+        uploads.check_position(repository, upload, start, body.length)
+        if body.length is None or body.length > SMALL_BYTES:
+            return await self._complete_large(caller, scope, name, upload_id, digest, body, start)
+        return await self._complete_with(caller, scope, name, repository, upload, pieces, digest, body, None)
+
+    async def _complete_large(
+        self, caller: Caller, scope: Scope, name: RepositoryName, upload_id: str, digest: Digest, body: Body, start: int | None
+    ) -> Stored:
+        """A last body that takes its time holds the upload's lease, and is kept as a segment if the client leaves."""
+        grant = await self._db.write(uploads.begin_segment, caller, scope, name, upload_id, start, body.length)
+        _, _, pieces = await self._db.lookup(uploads.begin_completion, caller, scope, name, upload_id, api=False)
+        try:
+            return await self._complete_with(caller, scope, name, grant.repository, grant.upload, pieces, digest, body, grant)
+        except BaseException:
+            await asyncio.shield(self._db.write(uploads.release_lease, grant))
+            raise
+
+    async def _complete_with(
+        self,
+        caller: Caller,
+        scope: Scope,
+        name: RepositoryName,
+        repository: Repository,
+        upload: Upload,
+        pieces: tuple[Piece, ...],
+        digest: Digest,
+        body: Body,
+        grant: Grant | None,
+    ) -> Stored:
+        algorithm = algorithm_of(digest)
+        # The first bytes of an upload can be hashed by the algorithm that the client turned out to want.
+        hasher = new_hasher(algorithm) if upload.size_received == 0 else self._hasher_at(upload)
+        if hasher is not None and upload.size_received and algorithm != upload.algorithm:
+            hasher = None
+        async with self._stored(repository, body, hasher, upload.size_received, grant) as (piece, complete):
+            if not complete:
+                if grant is not None and piece.size_bytes:  # what came is kept: the client may resume
+                    prefix = finish(hasher, algorithm) if hasher is not None and algorithm == upload.algorithm else None
+                    await self._db.write(uploads.commit_segment, grant, piece, prefix)
+                raise ClientGone
+            if hasher is not None:
+                computed = finish(hasher, algorithm)
+            else:
+                computed = await self._hash(repository, (*pieces, piece), algorithm)
+            await self._discard_unless(repository, upload, digest, computed)
+            verified = replace(upload, epoch=grant.epoch) if grant is not None else upload
+            return await self._db.write(
+                uploads.complete_layer_upload, caller, scope, name, verified, computed, piece, leased=grant is not None, api=False
+            )
+
+    async def _digest(self, repository: Repository, upload: Upload, pieces: tuple[Piece, ...], wanted: Digest) -> Digest:
+        """The digest of an upload as it stands: known already if one process saw all its bytes, else by reading them again."""
+        if upload.prefix_digest is not None and algorithm_of(wanted) == upload.algorithm:
+            return Digest(upload.prefix_digest)
+        return await self._hash(repository, pieces, algorithm_of(wanted))
+
+    async def _hash(self, repository: Repository, pieces: tuple[Piece, ...], algorithm: str) -> Digest:
+        return await self._pools.on_bytes(hash_pieces, self._store, self.keyring, repository.seal, pieces, algorithm)
+
+    async def _discard_unless(self, repository: Repository, upload: Upload, wanted: Digest, computed: Digest) -> None:
+        if wanted != computed:
+            await self._db.write(uploads.discard_upload, upload)
+            uploads.require_digest(repository, upload.id, wanted, computed)
+
+    @contextlib.asynccontextmanager
+    async def _stored(
+        self, repository: Repository, body: Body, hasher: Hasher | None, offset: int, grant: Grant | None = None
+    ) -> AsyncIterator[tuple[Piece, bool]]:
+        """The body as a durable object under an announced key, and whether all of it came.
+
+        An error inside, or on the way here, gives the object up, unless a transaction has already made it part of something.
+        """
+        key = await self._reserve.take()
+        data_key = self.keyring.new_data_key(repository.seal.wrapped_key, object_context(key))
+        committed = False
+        try:
+            small = await body.read_small()
+            if small is not None:
+                await self._pools.on_bytes(_store_small, self._store, key, data_key.plaintext, small, hasher)
+                size, complete = len(small), True
+            else:
+                size, complete = await self._stream(key, data_key.plaintext, body, hasher, offset, grant)
+            yield Piece(size, key, data_key.wrapped), complete
+            committed = True
+        finally:
+            if not committed:
+                await asyncio.shield(self._db.write(uploads.give_up, key))
+
+    async def _stream(
+        self, key: StorageKey, data_key: bytes, body: Body, hasher: Hasher | None, offset: int, grant: Grant | None
+    ) -> tuple[int, bool]:
+        writer = await self._pools.on_bytes(_sealed_writer, self._store, key, data_key)
+        sink = _HashingSink(writer, hasher, limits.LAYER_BYTES - offset)
+        keeper = asyncio.create_task(self._keep_lease(grant, key, sink)) if grant is not None else None
+        try:
+            complete = await receive_into(body.scope, body.receive, sink)
+            await self._pools.on_bytes(writer.finish)
+        except BaseException as error:
+            await asyncio.shield(self._pools.on_bytes(writer.abort))
+            if isinstance(error, _LeaseLost) and grant is not None:
+                raise UploadBusy(
+                    grant.repository.scope.registry_id, grant.repository.name, grant.upload.id, grant.upload.size_received
+                ) from None
+            raise
+        finally:
+            if keeper is not None:
+                keeper.cancel()
+        return sink.size, complete
+
+    async def _keep_lease(self, grant: Grant, key: StorageKey, sink: _HashingSink) -> None:
+        """Renew the lease for as long as bytes move: a stalled request may be taken over, a moving one cannot be."""
+        seen = -1
+        while True:
+            await asyncio.sleep(_RENEW_SECONDS)
+            if sink.size != seen:
+                seen = sink.size
+                if not await self._db.write(uploads.renew_lease, grant, key):
+                    sink.lost = True
+                    return
+
+    def _hasher_at(self, upload: Upload) -> Hasher | None:
+        """A hasher that has seen exactly the bytes before the upload's end, if this process has one."""
+        if upload.size_received == 0:
+            return new_hasher(upload.algorithm)
+        kept = self._hashers.pop(upload.id, None)
+        if kept is None or kept[:2] != (upload.epoch, upload.size_received):
+            return None
+        return kept[2]
+
+    def _keep_hasher(self, upload_id: str, epoch: int, size: int, hasher: Hasher | None) -> None:
+        if hasher is None:
+            return
+        self._hashers[upload_id] = (epoch, size, hasher)
+        if len(self._hashers) > _LIVE_HASHERS:
+            self._hashers.popitem(last=False)
+
+
+def _sealed_writer(store: BlobStore, key: StorageKey, data_key: bytes) -> BlobWriter:
+    return SealedWriter(store.create(key), data_key, key)
+
+
+def _store_small(store: BlobStore, key: StorageKey, data_key: bytes, data: bytes, hasher: Hasher | None) -> None:
+    if hasher is not None:
+        hasher.update(data)
+    writer = _sealed_writer(store, key, data_key)
+    try:
+        writer.write(data)
+        writer.finish()
+    except BaseException:
+        writer.abort()
+        raise
+

@@ -1,0 +1,121 @@
+"""HTTP as the wires see it: a thin view of an ASGI request and a response to send. Nothing is parsed that nobody asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from typing import Any
+from urllib.parse import parse_qsl, unquote_to_bytes
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Header = tuple[bytes, bytes]
+
+_DRAIN_BYTES = 8 * 1024 * 1024
+
+
+class BadRequest(Exception):
+    """A request that is malformed below the level of any API."""
+
+
+class Request:
+    """An ASGI request. Header names are lower-case bytes."""
+
+    __slots__ = ("_headers", "receive", "scope")
+
+    def __init__(self, scope: Scope, receive: Receive) -> None:
+        self.scope = scope
+        self.receive = receive
+        self._headers: dict[bytes, bytes] | None = None
+
+    @property
+    def method(self) -> str:
+        """The method, in capitals."""
+        return str(self.scope["method"])
+
+    @property
+    def headers(self) -> dict[bytes, bytes]:
+        """Headers by name; of a repeated one the last."""
+        if self._headers is None:
+            self._headers = dict(self.scope["headers"])
+        return self._headers
+
+    def header(self, name: bytes) -> str:
+        """A header's value, empty if it is absent."""
+        return self.headers.get(name, b"").decode("latin-1")
+
+    @property
+    def path(self) -> str:
+        """The path, percent-decoded once. Raises BadRequest for bytes that are not UTF-8 or hold a NUL."""
+        raw: bytes = self.scope["raw_path"]
+        if b"%" not in raw and raw.isascii():
+            return raw.decode("ascii")
+        try:
+            text = unquote_to_bytes(raw).decode("utf-8")
+        except UnicodeDecodeError:
+            raise BadRequest("the path is not UTF-8") from None
+        if "\0" in text:
+            raise BadRequest("the path holds a NUL")
+        return text
+
+    def query(self) -> list[tuple[str, str]]:
+        """The query's pairs in order. Raises BadRequest for more than a sane number."""
+        raw: bytes = self.scope["query_string"]
+        if not raw:
+            return []
+        try:
+            return parse_qsl(raw.decode("latin-1"), keep_blank_values=True, max_num_fields=200)
+        except ValueError:
+            raise BadRequest("the query has too many fields") from None
+
+    @property
+    def content_length(self) -> int | None:
+        """The announced length of the body; None for a chunked one; 0 where neither is announced."""
+        given = self.headers.get(b"content-length")
+        if given is not None:
+            return int(given)
+        return None if b"transfer-encoding" in self.headers else 0
+
+    @property
+    def client_address(self) -> str:
+        """The peer's address, empty where there is none."""
+        client = self.scope.get("client")
+        return client[0] if client else ""
+
+
+class Response:
+    """A response whose body is in memory."""
+
+    __slots__ = ("body", "headers", "status")
+
+    def __init__(self, status: int, body: bytes = b"", headers: Iterable[Header] = ()) -> None:
+        self.status = status
+        self.body = body
+        self.headers = list(headers)
+
+    async def send(self, send: Send, *, head: bool = False, length: int | None = None) -> None:
+        """Send it; with `head` without the body but with its length, which may also be given."""
+        size = len(self.body) if length is None else length
+        if self.status != 204 and self.status != 304:
+            self.headers.append((b"content-length", b"%d" % size))
+        await send({"type": "http.response.start", "status": self.status, "headers": self.headers})
+        await send({"type": "http.response.body", "body": b"" if head else self.body})
+
+
+async def read_body(request: Request, limit: int) -> bytes | None:
+    """The body, or None if it has more than `limit` bytes: these are then read and dropped, up to a bound, so that the client sees
+    the answer instead of a broken connection. Raises ConnectionError if the client leaves."""
+    parts: list[bytes] = []
+    size = 0
+    while True:
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            raise ConnectionError("the client left")
+        part = message.get("body", b"")
+        size += len(part)
+        if size <= limit:
+            parts.append(part)
+        elif size > limit + _DRAIN_BYTES:
+            return None
+        if not message.get("more_body", False):
+            return None if size > limit else b"".join(parts)

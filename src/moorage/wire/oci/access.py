@@ -1,0 +1,56 @@
+"""Who is calling /v2/: registry tokens by Basic or Bearer, and the challenge for those who bring none that counts."""
+
+from __future__ import annotations
+
+from moorage.auth.registry_token import INVALID, RegistryTokens, basic_password
+from moorage.model.clock import Clock
+from moorage.model.errors import NotAuthenticated
+from moorage.model.principal import Caller
+from moorage.model.scope import Scope
+from moorage.wire.http import Header, Request
+
+MISSING = "authentication required"
+
+
+class Access:
+    """Turns the Authorization header into a Caller."""
+
+    def __init__(self, tokens: RegistryTokens, clock: Clock) -> None:
+        self._tokens, self._clock = tokens, clock
+
+    def caller(self, request: Request, scope: Scope) -> Caller:
+        """The holder of a token that is good in this registry's region. Raises NotAuthenticated, TokenExpired."""
+        scheme, _, credentials = request.header(b"authorization").partition(" ")
+        if scheme.lower() == "basic":
+            password = basic_password(credentials.strip())
+        elif scheme.lower() == "bearer":
+            password = credentials.strip()
+        else:
+            raise NotAuthenticated(MISSING)
+        claims = self._tokens.open(password, self._clock())
+        if (claims.partition, claims.region) != (scope.partition, scope.region):
+            raise NotAuthenticated(INVALID)
+        return Caller(
+            claims.access_key_id,
+            claims.account_id,
+            claims.principal_id,
+            claims.arn,
+            request.client_address,
+            request.header(b"user-agent"),
+        )
+
+    def password(self, request: Request) -> tuple[str, int]:
+        """The token that a client brought by Basic, and the seconds it has left: what ``/token`` hands back for Bearer."""
+        scheme, _, credentials = request.header(b"authorization").partition(" ")
+        if scheme.lower() != "basic":
+            raise NotAuthenticated(MISSING)
+        password = basic_password(credentials.strip())
+        now = self._clock()
+        return password, int(self._tokens.open(password, now).expires_at - now)
+
+
+def challenge(origin: str, *, bearer: bool) -> Header:
+    """The WWW-Authenticate header. Source: ECR's own challenge; the Docker token specification for Bearer."""
+    if bearer:
+        return b"www-authenticate", f'Bearer realm="{origin}/token",service="ecr.amazonaws.com"'.encode("latin-1")
+    return b"www-authenticate", f'Basic realm="{origin}/",service="ecr.amazonaws.com"'.encode("latin-1")

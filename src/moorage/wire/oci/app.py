@@ -1,0 +1,144 @@
+"""The door to /v2/: route, authenticate, hand over, and turn whatever is raised into the specification's errors."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+
+import msgspec
+
+from moorage.metadata.database import DatabaseUnavailable
+from moorage.model.errors import DomainError, ManifestInvalid, NotAuthenticated, RangeMismatch, UploadBusy
+from moorage.model.scope import Scope
+from moorage.operations import registry
+from moorage.storage.blob_store import StoreUnavailable
+from moorage.transfer.receive import ClientGone
+from moorage.wire.http import BadRequest, Request, Response, Send
+from moorage.wire.oci import blobs, lists, manifests, uploads
+from moorage.wire.oci.access import challenge
+from moorage.wire.oci.errors import JSON, OciError, describe
+from moorage.wire.oci.exchange import VERSION, Exchange, Services
+from moorage.wire.oci.router import Route, parse_route
+
+logger = logging.getLogger("moorage.oci")
+
+Handler = Callable[[Exchange], Awaitable[None]]
+
+
+async def _base(exchange: Exchange) -> None:
+    """``GET /v2/``: the login of docker. A token that counts is enough."""
+    await exchange.services.db.lookup(registry.log_in, exchange.caller)
+    await Response(200, b"{}", [VERSION, JSON]).send(exchange.send, head=exchange.is_head)
+
+
+# Every route names the operation it calls, and every operation authorises: a route that is not here does not exist.
+ROUTES: dict[tuple[str, str], Handler] = {
+    ("base", "GET"): _base,
+    ("base", "HEAD"): _base,
+    ("catalog", "GET"): lists.catalog,
+    ("tags", "GET"): lists.tags,
+    ("referrers", "GET"): lists.referrers,
+    ("manifest", "GET"): manifests.get,
+    ("manifest", "HEAD"): manifests.get,
+    ("manifest", "PUT"): manifests.put,
+    ("manifest", "DELETE"): manifests.delete,
+    ("blob", "GET"): blobs.get,
+    ("blob", "HEAD"): blobs.head,
+    ("blob", "DELETE"): blobs.delete,
+    ("uploads", "POST"): uploads.start,
+    ("upload", "PATCH"): uploads.append,
+    ("upload", "PUT"): uploads.finish,
+    ("upload", "GET"): uploads.status,
+    ("upload", "DELETE"): uploads.cancel,
+}
+
+
+class OciApp:
+    """The ASGI application for everything below /v2 and for /token."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    async def __call__(self, request: Request, send: Send, scope: Scope, origin: str) -> None:
+        """Answer one request.
+
+        Args:
+            scope: the registry that the host addresses.
+            origin: scheme and host as the client used them, for the challenge.
+        """
+        started = False
+
+        async def sending(message: dict[str, object]) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            route = parse_route(request.path)
+            if route is None:
+                await Response(404, b"404 page not found\n", [(b"content-type", b"text/plain; charset=utf-8"), VERSION]).send(send)
+                return
+            caller = self._services.access.caller(request, scope)
+            exchange = Exchange(self._services, request, sending, route, scope, caller)  # type: ignore[arg-type]  # a plain dict is a mapping
+            handler = ROUTES.get((route.kind, request.method))
+            if handler is None:
+                await self._method_not_allowed(exchange)
+                return
+            try:
+                await handler(exchange)
+            except (RangeMismatch, UploadBusy) as error:
+                if started:
+                    raise
+                await uploads.refuse_position(exchange, error)
+        except ClientGone:
+            return
+        except ConnectionError:
+            return
+        except Exception as error:  # noqa: BLE001  # the last line of defence: an answer instead of a traceback
+            if started:
+                raise
+            await self._refuse(error, request, send, origin)
+
+    async def token(self, request: Request, send: Send, origin: str) -> None:
+        """``GET /token``: the same token for clients that prefer Bearer. Source: Docker token authentication specification."""
+        try:
+            password, seconds = self._services.access.password(request)
+            body = {"token": password, "access_token": password, "expires_in": seconds}
+            await Response(200, msgspec.json.encode(body), [JSON, (b"cache-control", b"no-store")]).send(send)
+        except Exception as error:  # noqa: BLE001  # as above
+            await self._refuse(error, request, send, origin)
+
+    async def _method_not_allowed(self, exchange: Exchange) -> None:
+        allowed = ", ".join(sorted(method for kind, method in ROUTES if kind == exchange.route.kind))
+        error = OciError(405, "UNSUPPORTED", "The operation is unsupported.")
+        await Response(405, error.body(), [VERSION, JSON, (b"allow", allowed.encode())]).send(
+            exchange.send, head=exchange.is_head
+        )
+
+    async def _refuse(self, error: Exception, request: Request, send: Send, origin: str) -> None:
+        headers = [VERSION, JSON]
+        quirks = self._services.quirks
+        if isinstance(error, NotAuthenticated):
+            described = describe(error)
+            if quirks.refuse_without_challenge and b"authorization" in request.headers:
+                described = OciError(403, "DENIED", described.message)
+            else:
+                headers.append(challenge(origin, bearer=self._services.bearer_challenge))
+        elif isinstance(error, ManifestInvalid) and quirks.invalid_manifest_is_unsupported:
+            described = OciError(405, "UNSUPPORTED", describe(error).message)
+        elif isinstance(error, DomainError):
+            described = describe(error)
+        elif isinstance(error, BadRequest):
+            described = OciError(400, "UNSUPPORTED", str(error))
+        elif isinstance(error, DatabaseUnavailable | StoreUnavailable):
+            logger.warning("unavailable: %s", error)
+            described = OciError(503, "UNKNOWN", "the registry is temporarily unavailable: try again")
+            headers.append((b"retry-after", b"2"))
+        else:
+            described = OciError(500, "UNKNOWN", "unknown error")
+        if described.status == 500:
+            logger.error("%s %s failed", request.method, request.scope["raw_path"][:300], exc_info=error)
+        await Response(described.status, described.body(), headers).send(send, head=request.method == "HEAD")
+
+
+__all__ = ["ROUTES", "OciApp", "Route"]

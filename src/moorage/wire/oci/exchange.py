@@ -1,0 +1,64 @@
+"""One request to /v2/ on its way: what the handlers of all routes share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from moorage.metadata.database import Database
+from moorage.model.clock import Clock
+from moorage.model.names import RepositoryName, parse_repository_name
+from moorage.model.principal import Caller
+from moorage.model.scope import Scope
+from moorage.transfer.payload_cache import PayloadCache
+from moorage.transfer.pools import Pools
+from moorage.transfer.pull_buffer import PullBuffer
+from moorage.transfer.receive import Receiver
+from moorage.transfer.send import Sender
+from moorage.wire.http import Header, Request, Send
+from moorage.wire.oci.access import Access
+from moorage.wire.oci.quirks import Quirks
+from moorage.wire.oci.router import Route
+
+VERSION: Header = (b"docker-distribution-api-version", b"registry/2.0")
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What the handlers work with; made once by the composition root."""
+
+    db: Database
+    access: Access
+    receiver: Receiver
+    sender: Sender
+    payloads: PayloadCache
+    pulls: PullBuffer
+    pools: Pools
+    quirks: Quirks
+    clock: Clock
+    bearer_challenge: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """An authenticated request, its route and where its answer goes."""
+
+    services: Services
+    request: Request
+    send: Send
+    route: Route
+    scope: Scope
+    caller: Caller
+
+    @property
+    def name(self) -> RepositoryName:
+        """The repository's name. Raises NameInvalid."""
+        return parse_repository_name(self.route.name)
+
+    @property
+    def is_head(self) -> bool:
+        """True if the answer has no body."""
+        return self.request.method == "HEAD"
+
+    def location(self, rest: str) -> Header:
+        """A Location below the repository, relative, so that it holds behind any proxy and under any host name."""
+        return b"location", f"/v2/{self.route.name}/{rest}".encode()

@@ -1,0 +1,129 @@
+"""Manifests: GET, HEAD, PUT, DELETE. Source: distribution-spec 1.1 end-2, end-3, end-7, end-9."""
+
+from __future__ import annotations
+
+from moorage.model import limits, media_types
+from moorage.model.errors import DigestInvalid, ImageNotFound, TagImmutable, TagInvalid
+from moorage.model.names import ImageId, RepositoryName, parse_reference, parse_tag
+from moorage.operations import images
+from moorage.operations.images import WantedImage
+from moorage.operations.tag_mutability import is_mutable
+from moorage.wire.http import Header, Response, read_body
+from moorage.wire.oci.errors import JSON, OciError
+from moorage.wire.oci.exchange import VERSION, Exchange
+
+_PARSE_ON_LOOP_BYTES = 64 * 1024
+_TAGS_PER_PUSH = 20
+_TOO_LARGE = OciError(
+    413,
+    "MANIFEST_INVALID",
+    "Invalid parameter at 'ImageManifest' failed to satisfy constraint: 'Member must have length less than or equal to "
+    f"{limits.MANIFEST_BYTES}'",
+)
+
+
+async def get(exchange: Exchange) -> None:
+    """GET and HEAD: the stored bytes under their own media type, whatever Accept says."""
+    name = exchange.name
+    wanted = _wanted(exchange, name)
+    services = exchange.services
+    repository, stored = await services.db.lookup(
+        images.get_image, exchange.caller, exchange.scope, name, wanted.digest, wanted.tag
+    )
+    image = stored.image
+    digest = image.digest.encode()
+    headers: list[Header] = [
+        VERSION,
+        (b"content-type", image.media_type.encode()),
+        (b"docker-content-digest", digest),
+        (b"etag", b'"%s"' % digest),
+        (b"cache-control", b"no-store" if wanted.tag is not None else b"private, max-age=31536000, immutable"),
+    ]
+    if matches_etag(exchange.request.headers.get(b"if-none-match"), digest):
+        await Response(304, b"", headers).send(exchange.send)
+        return
+    if exchange.is_head:
+        await Response(200, b"", headers).send(exchange.send, head=True, length=image.size_bytes)
+        return
+    data = services.payloads.open(repository, stored)
+    services.pulls.add(image.id)
+    await Response(200, data, headers).send(exchange.send)
+
+
+def matches_etag(given: bytes | None, digest: bytes) -> bool:
+    """Tell whether an If-None-Match names this content (RFC 9110, weak comparison)."""
+    if given is None:
+        return False
+    return any(entry.strip().removeprefix(b"W/").strip(b'"') in (digest, b"*") for entry in given.split(b","))
+
+
+def _wanted(exchange: Exchange, name: RepositoryName) -> ImageId:
+    """The reference; text that no tag can have names nothing rather than being wrong."""
+    try:
+        return parse_reference(exchange.route.reference)
+    except TagInvalid:
+        raise ImageNotFound(exchange.scope.registry_id, name, None, exchange.route.reference[: limits.TAGS_PER_IMAGE]) from None
+
+
+async def put(exchange: Exchange) -> None:
+    """PUT by tag, or by digest with any number of ``?tag=``."""
+    name = exchange.name
+    reference = parse_reference(exchange.route.reference)
+    tags = [reference.tag] if reference.tag is not None else _tags_of_query(exchange)
+    data = await read_body(exchange.request, limits.MANIFEST_BYTES)
+    if data is None:
+        await Response(_TOO_LARGE.status, _TOO_LARGE.body(), [VERSION, JSON]).send(exchange.send)
+        return
+    declared = exchange.request.header(b"content-type").partition(";")[0].strip().lower() or None
+    if declared in {media_types.OCTET_STREAM, "application/json"}:
+        declared = None  # what generic HTTP clients say by default: it declares nothing
+    services = exchange.services
+    if len(data) > _PARSE_ON_LOOP_BYTES:
+        pushed = await services.pools.on_cpu(images.read_push, data, declared, reference.digest)
+    else:
+        pushed = images.read_push(data, declared, reference.digest)
+    outcome = await services.db.write(
+        images.put_image, services.receiver.keyring, exchange.caller, exchange.scope, name, pushed, reference.digest, tags
+    )
+    repository = outcome.repository
+    if services.quirks.refuse_identical_push and not outcome.changed and reference.tag is not None:
+        if not is_mutable(repository.tag_mutability, repository.mutability_filters, reference.tag):
+            raise TagImmutable(exchange.scope.registry_id, name, reference.tag)
+    headers = [
+        VERSION,
+        exchange.location(f"manifests/{outcome.digest}"),
+        (b"docker-content-digest", outcome.digest.encode()),
+    ]
+    if outcome.manifest.subject is not None:
+        headers.append((b"oci-subject", outcome.manifest.subject.encode()))
+    if reference.tag is None:
+        headers.extend((b"oci-tag", tag.encode()) for tag in tags)
+    await Response(201, b"", headers).send(exchange.send)
+
+
+def _tags_of_query(exchange: Exchange) -> list[str]:
+    tags = [parse_tag(value) for key, value in exchange.request.query() if key == "tag"]
+    if len(tags) > _TAGS_PER_PUSH:
+        raise TagInvalid(tags[0], f"at most {_TAGS_PER_PUSH} tags can be set at once")
+    return [str(tag) for tag in tags]
+
+
+async def delete(exchange: Exchange) -> None:
+    """DELETE: by digest the image with its tags, by tag the tag alone."""
+    name = exchange.name
+    try:
+        reference = parse_reference(exchange.route.reference)
+    except (TagInvalid, DigestInvalid):
+        raise ImageNotFound(exchange.scope.registry_id, name, None, None) from None
+    services = exchange.services
+    if reference.tag is not None and services.quirks.last_tag_takes_image:
+        gone, _ = await services.db.write(
+            images.batch_delete_image, exchange.caller, exchange.scope, name, [WantedImage(None, reference.tag)]
+        )
+        if not gone:
+            raise ImageNotFound(exchange.scope.registry_id, name, None, reference.tag)
+    else:
+        await services.db.write(
+            images.delete_manifest, exchange.caller, exchange.scope, name, reference.digest, reference.tag
+        )
+    await Response(202, b"", [VERSION]).send(exchange.send)
