@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass
 
+from moorage.auth.credentials import Credential, root_credential
 from moorage.keys.root_key import RootKey
 from moorage.metadata import registries
 from moorage.metadata.records import AccessKey
@@ -20,16 +21,6 @@ class NewKey:
 
     account_id: str
     access_key_id: str
-    secret: str
-
-
-@dataclass(frozen=True, slots=True)
-class Credential:
-    """A key with its opened secret, for verifying signatures."""
-
-    access_key_id: str
-    account_id: str
-    principal_id: str
     secret: str
 
 
@@ -80,7 +71,7 @@ def find_credential(tx: ReadTransaction, root_key: RootKey, access_key_id: str) 
     if key is None or key.status != "Active":
         return None
     secret = root_key.open_secret(key.secret, {"access-key": key.id}).decode()
-    return Credential(key.id, key.account_id, key.principal_id, secret)
+    return root_credential(key.id, secret, key.account_id)
 
 
 def set_key_status(tx: Transaction, access_key_id: str, *, active: bool) -> bool:

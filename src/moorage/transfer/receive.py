@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import OrderedDict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -48,6 +48,15 @@ class Body:
     scope: Any
     receive: Any
     length: int | None
+
+    @staticmethod
+    def of(data: bytes | bytearray) -> Body:
+        """A body that is in memory already."""
+
+        async def receive() -> dict[str, Any]:
+            return {"type": "http.request", "body": data, "more_body": False}
+
+        return Body({}, receive, len(data))
 
     @property
     def is_empty(self) -> bool:
@@ -141,6 +150,25 @@ class Receiver:
         if not complete:
             raise ClientGone
         return size
+
+    async def append_part(
+        self, caller: Caller, scope: Scope, name: RepositoryName, upload_id: str, start: int, part: bytes | bytearray
+    ) -> int:
+        """`append` for a part that came inside an API call."""
+        return await self.append(caller, scope, name, upload_id, start, Body.of(part))
+
+    async def complete_parts(
+        self, caller: Caller, scope: Scope, name: RepositoryName, upload_id: str, wanted: Sequence[Digest]
+    ) -> Stored:
+        """Close an upload of the API: the content must have one of the digests. Raises UploadEmpty, PartTooSmall, LayerExists."""
+        repository, upload, pieces = await self._db.lookup(uploads.begin_completion, caller, scope, name, upload_id, api=True)
+        computed = [await self._digest(repository, upload, pieces, digest) for digest in wanted]
+        matching = next((digest for digest, found in zip(wanted, computed, strict=True) if digest == found), None)
+        if matching is None:
+            await self._discard_unless(repository, upload, wanted[0], computed[0])
+        return await self._db.write(
+            uploads.complete_layer_upload, caller, scope, name, upload, matching or computed[0], None, leased=False, api=True
+        )
 
     async def complete(
         self,

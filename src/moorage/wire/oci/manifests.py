@@ -8,6 +8,7 @@ from moorage.model.names import ImageId, RepositoryName, parse_reference, parse_
 from moorage.operations import images
 from moorage.operations.images import WantedImage
 from moorage.operations.tag_mutability import is_mutable
+from moorage.wire.blob_response import matches_etag
 from moorage.wire.http import Header, Response, read_body
 from moorage.wire.oci.errors import JSON, OciError
 from moorage.wire.oci.exchange import VERSION, Exchange
@@ -48,13 +49,6 @@ async def get(exchange: Exchange) -> None:
     data = services.payloads.open(repository, stored)
     services.pulls.add(image.id)
     await Response(200, data, headers).send(exchange.send)
-
-
-def matches_etag(given: bytes | None, digest: bytes) -> bool:
-    """Tell whether an If-None-Match names this content (RFC 9110, weak comparison)."""
-    if given is None:
-        return False
-    return any(entry.strip().removeprefix(b"W/").strip(b'"') in (digest, b"*") for entry in given.split(b","))
 
 
 def _wanted(exchange: Exchange, name: RepositoryName) -> ImageId:

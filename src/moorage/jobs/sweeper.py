@@ -1,0 +1,70 @@
+"""The background of a node: writes pull counts, expires uploads, collects blobs, deletes bytes. Every step may run on every node."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from moorage.metadata.database import Database, DatabaseUnavailable
+from moorage.model.errors import StorageFull
+from moorage.operations import garbage
+from moorage.storage.blob_store import BlobStore, StorageKey, StoreUnavailable
+from moorage.transfer.pools import Pools
+from moorage.transfer.pull_buffer import PullBuffer
+
+logger = logging.getLogger("moorage.jobs")
+
+_FLUSH_SECONDS = 1.0
+_SWEEP_SECONDS = 30.0
+
+
+class Sweeper:
+    """Runs until it is stopped; an error of one round is logged and does not end it."""
+
+    def __init__(self, db: Database, store: BlobStore, pools: Pools, pulls: PullBuffer) -> None:
+        self._db, self._store, self._pools, self._pulls = db, store, pools, pulls
+        self._stopping = asyncio.Event()
+
+    async def run(self) -> None:
+        """Flush pulls every second and sweep twice a minute."""
+        until_sweep = 0.0
+        while not self._stopping.is_set():
+            await self._quietly(self._pulls.flush())
+            if until_sweep <= 0:
+                await self._quietly(self.sweep())
+                until_sweep = _SWEEP_SECONDS
+            try:
+                await asyncio.wait_for(self._stopping.wait(), _FLUSH_SECONDS)
+            except TimeoutError:
+                until_sweep -= _FLUSH_SECONDS
+        await self._quietly(self._pulls.flush())
+
+    def stop(self) -> None:
+        """End after the round that runs."""
+        self._stopping.set()
+
+    async def sweep(self) -> None:
+        """Finish everything that is due now. Batches are short, since on SQLite everybody waits behind the writer."""
+        while await self._db.write(garbage.expire_uploads):
+            pass
+        while await self._db.write(garbage.purge_deleted_repository):
+            pass
+        while await self._db.write(garbage.check_links):
+            pass
+        while await self._db.write(garbage.doom_abandoned):
+            pass
+        while keys := await self._db.read(garbage.deletable):
+            await self._pools.on_bytes(self._delete, keys)
+            await self._db.write(garbage.forget, keys)
+
+    def _delete(self, keys: list[str]) -> None:
+        for key in keys:
+            self._store.delete(StorageKey(key))
+
+    async def _quietly(self, step: object) -> None:
+        try:
+            await step  # type: ignore[misc]  # a coroutine of either kind
+        except (DatabaseUnavailable, StoreUnavailable, StorageFull) as error:
+            logger.warning("background work waits: %s", error)
+        except Exception:
+            logger.exception("background work failed")

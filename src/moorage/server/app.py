@@ -1,0 +1,186 @@
+"""The composition root: settings in, an ASGI application out. Everything is built here and handed down; nothing is global."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import logging
+from typing import Any
+
+from moorage.auth.credentials import Credential
+from moorage.auth.registry_token import RegistryTokens
+from moorage.jobs.sweeper import Sweeper
+from moorage.keys.registry_keys import LocalKeyring
+from moorage.keys.root_key import RootKey
+from moorage.metadata.database import Database
+from moorage.metadata.pagination import Cursors
+from moorage.model.clock import Clock, system_clock
+from moorage.model.scope import Scope
+from moorage.operations import accounts
+from moorage.server.addressing import Addressing
+from moorage.server.settings import Settings
+from moorage.storage.blob_store import BlobStore
+from moorage.transfer.key_reserve import KeyReserve
+from moorage.transfer.payload_cache import PayloadCache
+from moorage.transfer.pools import Pools
+from moorage.transfer.pull_buffer import PullBuffer
+from moorage.transfer.receive import Receiver
+from moorage.transfer.send import Sender
+from moorage.wire.aws.dispatch import Dispatcher
+from moorage.wire.aws.service import Call, Service
+from moorage.wire.aws.services.ecr import images, layers, registry, repositories
+from moorage.wire.aws.services.ecr.context import EcrContext
+from moorage.wire.aws.services.sts import caller_identity
+from moorage.wire.http import Request, Response, Send
+from moorage.wire.oci.access import Access
+from moorage.wire.oci.app import OciApp
+from moorage.wire.oci.exchange import Services
+from moorage.wire.oci.quirks import Quirks
+from moorage.wire.web.health import Health
+from moorage.wire.web.layers import LayerLinks
+from moorage.wire.web.metrics import Metrics
+
+logger = logging.getLogger("moorage.server")
+
+_LOW_WATER_BYTES = 64 * 1024 * 1024
+_TEXT = (b"content-type", b"text/plain; charset=utf-8")
+
+class Application:
+    """The ASGI callable. Made on the event loop that it will serve."""
+
+    def __init__(
+        self, settings: Settings, db: Database, store: BlobStore, root_key: RootKey, metrics: Metrics, clock: Clock = system_clock
+    ) -> None:
+        self._addressing = Addressing(settings.default_scope, settings.domain or None, settings.host_scopes)
+        self._proxies = _networks(settings.trusted_proxies)
+        self._db, self._root_key = db, root_key
+        self.pools = Pools()
+        keyring = LocalKeyring(root_key)
+        tokens = RegistryTokens(root_key.derive("registry tokens"))
+        link_key = root_key.derive("layer links")
+        pulls, payloads = PullBuffer(db, clock), PayloadCache(keyring)
+        receiver = Receiver(db, store, keyring, self.pools, KeyReserve(db))
+        sender = Sender(store, keyring)
+        self._oci = OciApp(
+            Services(
+                db=db,
+                access=Access(tokens, clock),
+                receiver=receiver,
+                sender=sender,
+                payloads=payloads,
+                pulls=pulls,
+                pools=self.pools,
+                quirks=Quirks(settings.ecr_quirks),
+                clock=clock,
+                bearer_challenge=settings.bearer_challenge,
+            )
+        )
+        context = EcrContext(
+            db=db,
+            receiver=receiver,
+            payloads=payloads,
+            pulls=pulls,
+            pools=self.pools,
+            tokens=tokens,
+            cursors=Cursors(root_key.derive("pagination")),
+            clock=clock,
+            registry_host=self._registry_host,
+            link_key=link_key,
+        )
+        self._aws = Dispatcher(aws_services(context), self._find_credential, self.pools.cpu, clock=clock)
+        self._health = Health(db, store, self.pools, _LOW_WATER_BYTES)
+        self._links = LayerLinks(db, sender, link_key, clock)
+        self.metrics = metrics
+        self._sweeper = Sweeper(db, store, self.pools, pulls)
+        self._background: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin the background work."""
+        self._background = asyncio.create_task(self._sweeper.run())
+
+    async def stop(self) -> None:
+        """End the background work after its current round and flush what memory holds."""
+        self._sweeper.stop()
+        if self._background is not None:
+            await self._background
+
+    async def __call__(self, scope: Any, receive: Any, send: Send) -> None:
+        """Answer one HTTP request."""
+        if scope["type"] != "http":
+            return
+        self._believe_proxy(scope)
+        request = Request(scope, receive)
+        raw: bytes = scope["raw_path"]
+        if raw.startswith(b"/v2/") or raw == b"/v2":
+            await self._to_registry(request, send)
+        elif raw == b"/":
+            await self._to_aws(request, receive, send)
+        elif raw == b"/healthz":
+            await self._health.live(request, send)
+        elif raw == b"/readyz":
+            await self._health.ready(request, send)
+        elif raw == b"/metrics":
+            await self.metrics.respond(request, send)
+        elif raw == b"/token":
+            await self._oci.token(request, send, self._origin(request))
+        elif raw.startswith(b"/layers/"):
+            await self._links(request, send)
+        else:
+            await Response(404, b"404 page not found\n", [_TEXT]).send(send, head=request.method == "HEAD")
+
+    async def _to_registry(self, request: Request, send: Send) -> None:
+        host = request.header(b"host")
+        scope = self._addressing.resolve(host)
+        if scope is None:
+            message = f"no registry answers to the host {host[:100]!r}: use <account>.dkr.ecr.<region>.<domain>, or add it to `hosts`\n"
+            await Response(404, message.encode(), [_TEXT]).send(send, head=request.method == "HEAD")
+            return
+        await self._oci(request, send, scope, self._origin(request))
+
+    async def _to_aws(self, request: Request, receive: Any, send: Send) -> None:
+        if request.method not in {"POST", "GET"}:
+            await Response(405, b"method not allowed\n", [_TEXT, (b"allow", b"GET, POST")]).send(send, head=request.method == "HEAD")
+            return
+        if request.method == "GET" and not request.scope["query_string"]:
+            await Response(200, b"Moorage: AWS APIs by POST here, the registry below /v2/\n", [_TEXT]).send(send)
+            return
+        await self._aws(request.scope, receive, send)
+
+    def _origin(self, request: Request) -> str:
+        return f"{request.scope['scheme']}://{request.header(b'host')}"
+
+    def _registry_host(self, scope: Scope, call: Call) -> str:
+        return self._addressing.registry_host(scope, call.host)
+
+    async def _find_credential(self, access_key_id: str, /) -> Credential | None:
+        return await self._db.lookup(accounts.find_credential, self._root_key, access_key_id)
+
+    def _believe_proxy(self, scope: Any) -> None:
+        """Take the scheme, and the client's address, from a proxy that the operator trusts."""
+        client = scope.get("client")
+        if not self._proxies or not client:
+            return
+        try:
+            address = ipaddress.ip_address(client[0])
+        except ValueError:
+            return
+        if not any(address in network for network in self._proxies):
+            return
+        for name, value in scope["headers"]:
+            if name == b"x-forwarded-proto" and value in {b"http", b"https"}:
+                scope["scheme"] = value.decode()
+            elif name == b"x-forwarded-for":
+                scope["client"] = (value.decode("latin-1").rpartition(",")[2].strip(), 0)
+
+def aws_services(context: EcrContext) -> list[Service]:
+    """The AWS services with the operations that are built."""
+    ecr, public, sts = Service("ecr"), Service("ecr-public"), Service("sts")
+    for module in (repositories, images, layers, registry):
+        module.register(ecr, context)
+    caller_identity.register(sts)
+    return [ecr, public, sts]
+
+def _networks(text: str) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+    return [ipaddress.ip_network(part.strip(), strict=False) for part in text.split(",") if part.strip()]
+
+Headers = Mapping[str, str]

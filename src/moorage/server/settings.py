@@ -1,0 +1,218 @@
+"""Every setting: its meaning, its default, and where its value came from.
+
+Three places, one meaning: the TOML file, then ``MOORAGE_*`` variables, then flags of the command line; the last wins. A key that nobody knows is an error
+that names the nearest known one. Secrets may be given as ``file:/path``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from moorage.model.scope import Scope, is_account_id, is_region
+
+
+class SettingsError(Exception):
+    """A setting that cannot be: the message says which and what it may be."""
+
+
+def _setting(default: Any, meaning: str, *, secret: bool = False) -> Any:
+    metadata = {"meaning": meaning, "secret": secret}
+    return field(default_factory=dict, metadata=metadata) if default == {} else field(default=default, metadata=metadata)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What is in force. Names are those of the TOML file; as variables ``MOORAGE_<NAME>``, as flags ``--<name>``."""
+
+    data: str = _setting("./data", "folder of the database, the blobs and the root key")
+    listen: str = _setting("127.0.0.1:5050", "address and port to listen on; port 0 takes a free one")
+    account_id: str = _setting("000000000000", "id of the default account, made at the first start")
+    region: str = _setting("us-east-1", "region that a plain host name stands for")
+    domain: str = _setting("", "own domain below which <account>.dkr.ecr.<region>.<domain> reaches every registry")
+    hosts: Mapping[str, str] = _setting({}, "further host names, each with the registry it reaches: name = \"account/region\"")
+    root_access_key_id: str = _setting("", "access key id of the default account's root; generated at the first start if empty")
+    root_secret_access_key: str = _setting("", "its secret", secret=True)
+    database_url: str = _setting("", "postgresql://... ; empty: SQLite in the data folder", secret=True)
+    blob_store_url: str = _setting("", "s3://bucket/prefix?endpoint=... ; empty: the data folder", secret=True)
+    tls_certificate: str = _setting("", "PEM file of the server's certificate (with its chain); read again when it changes")
+    tls_key: str = _setting("", "PEM file of the certificate's key")
+    log_format: str = _setting("text", "text or json")
+    log_level: str = _setting("info", "debug, info, warning or error")
+    workers: int = _setting(1, "processes that answer requests")
+    ecr_quirks: bool = _setting(False, "imitate Amazon ECR where it departs from the distribution specification")
+    bearer_challenge: bool = _setting(False, "challenge with Bearer and the token endpoint instead of Basic")
+    trusted_proxies: str = _setting("", "addresses whose X-Forwarded-Proto is believed, separated by commas")
+    hot_blob_mib: int = _setting(512, "memory for opened copies of blobs that are pulled again and again; 0: none")
+    shutdown_seconds: int = _setting(30, "time that running requests get to finish after SIGTERM")
+
+    @property
+    def data_folder(self) -> Path:
+        """The data folder, absolute."""
+        return Path(self.data).expanduser().resolve()
+
+    @property
+    def effective_database_url(self) -> str:
+        """The database's URL, SQLite in the data folder where none is set."""
+        return self.database_url or f"sqlite:///{self.data_folder / 'moorage.db'}"
+
+    @property
+    def effective_blob_store_url(self) -> str:
+        """The blob store's URL, a folder in the data folder where none is set."""
+        return self.blob_store_url or f"file://{self.data_folder / 'blobs'}"
+
+    @property
+    def host_and_port(self) -> tuple[str, int]:
+        """`listen`, taken apart."""
+        host, _, port = self.listen.rpartition(":")
+        return host.strip("[]") or "127.0.0.1", int(port)
+
+    @property
+    def default_scope(self) -> Scope:
+        """The registry that a plain host reaches."""
+        return Scope.of(self.region, self.account_id)
+
+    @property
+    def host_scopes(self) -> dict[str, Scope]:
+        """`hosts`, with registries."""
+        scopes = {}
+        for name, target in self.hosts.items():
+            account, _, region = target.partition("/")
+            scopes[name] = Scope.of(region or self.region, account)
+        return scopes
+
+    @property
+    def root_key_pair(self) -> tuple[str, str] | None:
+        """The root key of the settings, if they name one."""
+        return (self.root_access_key_id, self.root_secret_access_key) if self.root_access_key_id else None
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Settings and, by name, where each value came from: default, file, environment or command line."""
+
+    settings: Settings
+    origins: Mapping[str, str]
+
+
+FIELDS = {entry.name: entry for entry in dataclasses.fields(Settings)}
+# Read elsewhere, before or beside the settings; listed so that they are not taken for mistakes.
+_OTHER_VARIABLES = {"ROOT_KEY", "ROOT_KEY_FILE", "CONFIG", "CRASH_AT", "PYTHON"}
+
+
+def load(file: Path | None, environment: Mapping[str, str], flags: Mapping[str, Any]) -> Loaded:
+    """Merge the three places. Raises SettingsError."""
+    values: dict[str, Any] = {}
+    origins = dict.fromkeys(FIELDS, "default")
+    layers: list[tuple[str, Mapping[str, Any]]] = [
+        (f"file {file}", _read_toml(file) if file else {}),
+        ("environment", _from_environment(environment)),
+        ("command line", {name: value for name, value in flags.items() if value is not None}),
+    ]
+    for origin, layer in layers:
+        for name, value in layer.items():
+            if name not in FIELDS:
+                raise SettingsError(f"{origin}: there is no setting {name!r}{_nearest(name)}")
+            values[name] = _convert(name, value, origin)
+            origins[name] = origin
+    settings = Settings(**values)
+    _check(settings)
+    return Loaded(settings, origins)
+
+
+def _read_toml(path: Path) -> Mapping[str, Any]:
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path}: {error}") from None
+
+
+def _from_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    found = {}
+    for variable, value in environment.items():
+        name = variable.removeprefix("MOORAGE_")
+        if name != variable and name not in _OTHER_VARIABLES:
+            found[name.lower()] = value
+    return found
+
+
+def _convert(name: str, value: Any, origin: str) -> Any:
+    kind = type(FIELDS[name].default)
+    if name == "hosts":
+        pairs = value if isinstance(value, dict) else dict(_pair(entry, origin) for entry in str(value).split(",") if entry.strip())
+        return {str(key): str(target) for key, target in pairs.items()}
+    if kind is bool:
+        if isinstance(value, bool):
+            return value
+        if str(value).lower() in {"1", "true", "yes", "on"}:
+            return True
+        if str(value).lower() in {"0", "false", "no", "off", ""}:
+            return False
+        raise SettingsError(f"{origin}: {name} must be true or false, not {value!r}")
+    if kind is int:
+        try:
+            return int(value)
+        except (TypeError, ValueError):
+            raise SettingsError(f"{origin}: {name} must be a number, not {value!r}") from None
+    text = str(value)
+    if FIELDS[name].metadata["secret"] and text.startswith("file:"):
+        try:
+            return Path(text.removeprefix("file:")).read_text("utf-8").strip()
+        except OSError as error:
+            raise SettingsError(f"{origin}: {name}: {error}") from None
+    return text
+
+
+def _pair(entry: str, origin: str) -> tuple[str, str]:
+    name, equals, target = entry.strip().partition("=")
+    if not equals:
+        raise SettingsError(f"{origin}: hosts must be name=account/region, not {entry!r}")
+    return name, target
+
+
+def _nearest(name: str) -> str:
+    close = difflib.get_close_matches(name, FIELDS, 1)
+    return f": did you mean {close[0]!r}?" if close else ""
+
+
+def _check(settings: Settings) -> None:
+    if not is_account_id(settings.account_id):
+        raise SettingsError(f"account_id must have 12 digits, not {settings.account_id!r}")
+    if not is_region(settings.region):
+        raise SettingsError(f"region must be the name of a region such as us-east-1, not {settings.region!r}")
+    for name, target in settings.hosts.items():
+        account, _, region = target.partition("/")
+        if not is_account_id(account) or (region and not is_region(region)):
+            raise SettingsError(f"hosts: {name} must name account/region, not {target!r}")
+    if bool(settings.root_access_key_id) != bool(settings.root_secret_access_key):
+        raise SettingsError("root_access_key_id and root_secret_access_key go together")
+    if settings.root_access_key_id and not (16 <= len(settings.root_access_key_id) <= 128 and settings.root_access_key_id.isalnum()):
+        raise SettingsError("root_access_key_id must have 16 to 128 letters and digits")
+    if settings.root_secret_access_key and len(settings.root_secret_access_key) < 8:
+        raise SettingsError("root_secret_access_key must have at least 8 characters")
+    if bool(settings.tls_certificate) != bool(settings.tls_key):
+        raise SettingsError("tls_certificate and tls_key go together")
+    if settings.log_format not in {"text", "json"}:
+        raise SettingsError(f"log_format must be text or json, not {settings.log_format!r}")
+    if settings.log_level not in {"debug", "info", "warning", "error"}:
+        raise SettingsError(f"log_level must be debug, info, warning or error, not {settings.log_level!r}")
+    if not 1 <= settings.workers <= 64:
+        raise SettingsError("workers must be 1 to 64")
+    host, _, port = settings.listen.rpartition(":")
+    if not port.isdigit() or int(port) > 65535 or not host:
+        raise SettingsError(f"listen must be address:port, not {settings.listen!r}")
+
+
+def shown(loaded: Loaded) -> list[tuple[str, str, str, str]]:
+    """Name, value (secrets hidden), origin and meaning of every setting, in the order of the reference."""
+    rows = []
+    for name, entry in FIELDS.items():
+        value = getattr(loaded.settings, name)
+        text = "(set)" if entry.metadata["secret"] and value else str(value)
+        rows.append((name, text, loaded.origins[name], entry.metadata["meaning"]))
+    return rows

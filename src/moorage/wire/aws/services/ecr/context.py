@@ -1,0 +1,108 @@
+"""What the ECR operations work with, and how a call becomes a caller and a registry."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from moorage.auth.registry_token import RegistryTokens
+from moorage.metadata.database import Database
+from moorage.metadata.pagination import Cursors
+from moorage.metadata.records import Repository
+from moorage.model.clock import Clock
+from moorage.model.errors import NameInvalid, ParameterInvalid
+from moorage.model.names import RepositoryName, parse_repository_name
+from moorage.model.principal import Caller
+from moorage.model.scope import Scope
+from moorage.transfer.payload_cache import PayloadCache
+from moorage.transfer.pools import Pools
+from moorage.transfer.pull_buffer import PullBuffer
+from moorage.transfer.receive import Receiver
+from moorage.wire.aws.service import Call
+
+
+@dataclass(frozen=True, slots=True)
+class EcrContext:
+    """Made once by the composition root.
+
+    Args:
+        registry_host: the host (and path prefix) under which docker reaches a registry, given the call that asks.
+        link_key: signs download URLs of layers.
+    """
+
+    db: Database
+    receiver: Receiver
+    payloads: PayloadCache
+    pulls: PullBuffer
+    pools: Pools
+    tokens: RegistryTokens
+    cursors: Cursors
+    clock: Clock
+    registry_host: Callable[[Scope, Call], str]
+    link_key: bytes
+
+
+def caller_of(call: Call) -> Caller:
+    """The principal that signed the call."""
+    credential = call.caller
+    return Caller(
+        credential.access_key_id,
+        credential.account_id,
+        credential.principal_id,
+        credential.principal_arn,
+        call.source_ip,
+        call.user_agent,
+    )
+
+
+def scope_of(call: Call) -> Scope:
+    """The registry that the call is about: `registryId`, or the caller's own, in the region that was signed for."""
+    return Scope.of(call.region, call.get("registryId") or call.caller.account_id)
+
+
+def name_of(call: Call) -> RepositoryName:
+    """The repository's name. The model has checked the form; our own limit is the stricter one of the two."""
+    try:
+        return parse_repository_name(call["repositoryName"])
+    except NameInvalid as error:
+        raise ParameterInvalid("repositoryName", error.reason) from None
+
+
+def seconds(micros: int) -> float:
+    """A time of the database as the API shows it: seconds with milliseconds."""
+    return round(micros / 1_000_000, 3)
+
+
+def described(context: EcrContext, call: Call, repository: Repository) -> dict[str, object]:
+    """The `Repository` shape."""
+    shown: dict[str, object] = {
+        "repositoryArn": repository.arn,
+        "registryId": repository.scope.registry_id,
+        "repositoryName": repository.name,
+        "repositoryUri": f"{context.registry_host(repository.scope, call)}/{repository.name}",
+        "createdAt": seconds(repository.created_at),
+        "imageTagMutability": repository.tag_mutability,
+        "imageScanningConfiguration": {"scanOnPush": repository.scan_on_push},
+        "encryptionConfiguration": {"encryptionType": repository.encryption_type},
+    }
+    if repository.mutability_filters:
+        shown["imageTagMutabilityExclusionFilters"] = shown_filters(repository.mutability_filters)
+    return shown
+
+
+def shown_filters(filters: tuple[str, ...]) -> list[dict[str, str]]:
+    """Exclusion filters in the form of the API."""
+    return [{"filterType": "WILDCARD", "filter": pattern} for pattern in filters]
+
+
+def page_size(call: Call, default: int = 100) -> int:
+    """`maxResults`, whose bounds the model has checked."""
+    size = call.get("maxResults")
+    return default if size is None else int(size)
+
+
+def refuse_paging_with(call: Call, list_member: str) -> None:
+    """An explicit list and paging exclude each other."""
+    for member in ("maxResults", "nextToken"):
+        if call.get(member) is not None:
+            raise ParameterInvalid(member, f"must not be specified together with {list_member}")

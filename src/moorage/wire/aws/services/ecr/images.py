@@ -1,0 +1,159 @@
+"""Images: PutImage, BatchGetImage, BatchDeleteImage, ListImages, DescribeImages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from moorage.metadata.records import Image
+from moorage.model import media_types
+from moorage.model.errors import ImageExists, ParameterInvalid, TagInvalid
+from moorage.model.scope import Scope
+from moorage.operations import images, listing
+from moorage.operations.images import BatchFailure, WantedImage
+from moorage.operations.listing import FIRST, ImageDetail, ListPosition
+from moorage.wire.aws.service import Call, Output, Service
+from moorage.wire.aws.services.ecr.context import EcrContext, caller_of, name_of, page_size, refuse_paging_with, scope_of, seconds
+
+_LARGE_BYTES = 64 * 1024
+_TAG_PATTERN = "must satisfy regular expression '[a-zA-Z0-9-_.]+'"
+
+
+def register(service: Service, context: EcrContext) -> None:
+    """Add the operations to ``Service("ecr")``."""
+
+    @service.operation("PutImage")
+    async def put_image(call: Call) -> Output:
+        scope, name, tag = scope_of(call), name_of(call), call.get("imageTag")
+        data = call["imageManifest"].encode()
+        read = (data, call.get("imageManifestMediaType"), call.get("imageDigest"))
+        pushed = images.read_push(*read) if len(data) <= _LARGE_BYTES else await context.pools.on_cpu(images.read_push, *read)
+        try:
+            outcome = await context.db.write(
+                images.put_image,
+                context.receiver.keyring,
+                caller_of(call),
+                scope,
+                name,
+                pushed,
+                call.get("imageDigest"),
+                [tag] if tag is not None else [],
+            )
+        except TagInvalid:
+            raise ParameterInvalid("imageTag", _TAG_PATTERN) from None
+        if not outcome.changed:
+            raise ImageExists(scope.registry_id, name, outcome.digest, tag)
+        return {
+            "image": {
+                "registryId": scope.registry_id,
+                "repositoryName": name,
+                "imageId": {"imageDigest": outcome.digest, "imageTag": tag},
+                "imageManifest": call["imageManifest"],
+                "imageManifestMediaType": outcome.manifest.media_type,
+            }
+        }
+
+    @service.operation("BatchGetImage")
+    async def batch_get_image(call: Call) -> Output:
+        scope, name = scope_of(call), name_of(call)
+        wanted = _wanted(call["imageIds"])
+        few = context.db.lookup if len(wanted) <= 10 else context.db.read
+        repository, found, failures = await few(images.batch_get_image, caller_of(call), scope, name, wanted)
+        shown = []
+        for entry, stored in found:
+            context.pulls.add(stored.image.id)
+            shown.append(
+                {
+                    "registryId": scope.registry_id,
+                    "repositoryName": name,
+                    "imageId": {"imageDigest": stored.image.digest, "imageTag": entry.tag},
+                    "imageManifest": context.payloads.open(repository, stored).decode(),
+                    "imageManifestMediaType": stored.image.media_type,
+                }
+            )
+        return {"images": shown, "failures": [_failure(failure) for failure in failures]}
+
+    @service.operation("BatchDeleteImage")
+    async def batch_delete_image(call: Call) -> Output:
+        gone, failures = await context.db.write(
+            images.batch_delete_image, caller_of(call), scope_of(call), name_of(call), _wanted(call["imageIds"])
+        )
+        return {
+            "imageIds": [{"imageDigest": digest, "imageTag": tag} for digest, tag in gone],
+            "failures": [_failure(failure) for failure in failures],
+        }
+
+    @service.operation("ListImages")
+    async def list_images(call: Call) -> Output:
+        scope, name, status = scope_of(call), name_of(call), _tag_status(call)
+        binding = f"ListImages|{scope}|{name}|{status}"
+        token = call.get("nextToken")
+        after = ListPosition(*context.cursors.open(binding, token)) if token else None  # type: ignore[arg-type]  # sealed by us
+        entries, more = await context.db.read(
+            listing.list_images_page, caller_of(call), scope, name, status, after, page_size(call)
+        )
+        following = None
+        if more is not None:
+            following = context.cursors.seal(binding, [more.pushed_at, more.digest, more.tagged_at, more.tag])
+        return {
+            "imageIds": [{"imageDigest": entry.digest, "imageTag": entry.tag} for entry in entries],
+            "nextToken": following,
+        }
+
+    @service.operation("DescribeImages")
+    async def describe_images(call: Call) -> Output:
+        caller, scope, name = caller_of(call), scope_of(call), name_of(call)
+        if call.get("imageIds") is not None:
+            refuse_paging_with(call, "imageIds")
+            wanted = _wanted(call["imageIds"])
+            few = context.db.lookup if len(wanted) <= 10 else context.db.read
+            found = await few(listing.describe_images, caller, scope, name, wanted)
+            return {"imageDetails": [_detail(scope, name, detail) for detail in found]}
+        status = _tag_status(call)
+        binding = f"DescribeImages|{scope}|{name}|{status}"
+        token = call.get("nextToken")
+        before: Any = tuple(context.cursors.open(binding, token)) if token else FIRST
+        page, more = await context.db.read(
+            listing.describe_images_page, caller, scope, name, status, before, page_size(call)
+        )
+        return {
+            "imageDetails": [_detail(scope, name, detail) for detail in page],
+            "nextToken": context.cursors.seal(binding, list(more)) if more is not None else None,
+        }
+
+
+def _wanted(image_ids: list[dict[str, str]]) -> list[WantedImage]:
+    return [WantedImage(entry.get("imageDigest"), entry.get("imageTag")) for entry in image_ids]
+
+
+def _tag_status(call: Call) -> str:
+    return (call.get("filter") or {}).get("tagStatus") or "ANY"
+
+
+def _failure(failure: BatchFailure) -> dict[str, Any]:
+    return {
+        "imageId": {"imageDigest": failure.wanted.digest, "imageTag": failure.wanted.tag},
+        "failureCode": failure.code,
+        "failureReason": failure.reason,
+    }
+
+
+def _detail(scope: Scope, name: str, detail: ImageDetail) -> dict[str, Any]:
+    image = detail.image
+    return {
+        "registryId": scope.registry_id,
+        "repositoryName": name,
+        "imageDigest": image.digest,
+        "imageTags": list(detail.tags) or None,
+        "imageSizeInBytes": image.image_size_bytes,
+        "imagePushedAt": seconds(image.pushed_at),
+        "imageManifestMediaType": image.media_type,
+        "artifactMediaType": artifact_media_type(image),
+        "lastRecordedPullTime": None if detail.last_pulled_at is None else seconds(detail.last_pulled_at),
+        "subjectManifestDigest": image.subject_digest,
+        "imageStatus": "ACTIVE",
+    }
+
+
+def artifact_media_type(image: Image) -> str | None:
+    """What DescribeImages calls the artifact: its `artifactType`, else the config's media type; an index without one has none."""
+    return image.artifact_type or (image.config_media_type if image.media_type in media_types.IMAGES else None)

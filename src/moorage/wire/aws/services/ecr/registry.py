@@ -1,0 +1,37 @@
+"""The registry as a whole: DescribeRegistry, GetAuthorizationToken."""
+
+from __future__ import annotations
+
+import base64
+
+from moorage.auth.registry_token import USER
+from moorage.model.scope import Scope
+from moorage.operations import authorization_token, registry
+from moorage.wire.aws.service import Call, Output, Service
+from moorage.wire.aws.services.ecr.context import EcrContext, caller_of, scope_of
+
+
+def register(service: Service, context: EcrContext) -> None:
+    """Add the operations to ``Service("ecr")``."""
+
+    @service.operation("DescribeRegistry")
+    async def describe_registry(call: Call) -> Output:
+        scope = scope_of(call)
+        await context.db.lookup(registry.describe_registry, caller_of(call), scope)
+        return {"registryId": scope.registry_id, "replicationConfiguration": {"rules": []}}
+
+    @service.operation("GetAuthorizationToken")
+    async def get_authorization_token(call: Call) -> Output:
+        own = Scope.of(call.region, call.caller.account_id)
+        claims = await context.db.lookup(authorization_token.get_authorization_token, caller_of(call), own)
+        data = []
+        for registry_id in call.get("registryIds") or [own.registry_id]:
+            password = context.tokens.issue(claims)
+            data.append(
+                {
+                    "authorizationToken": base64.b64encode(f"{USER}:{password}".encode()).decode("ascii"),
+                    "expiresAt": claims.expires_at,
+                    "proxyEndpoint": f"{call.scheme}://{context.registry_host(Scope.of(call.region, registry_id), call)}",
+                }
+            )
+        return {"authorizationData": data}

@@ -1,0 +1,124 @@
+"""Repositories: CreateRepository, DescribeRepositories, DeleteRepository, PutImageTagMutability, and resource tags."""
+
+from __future__ import annotations
+
+from moorage.model.arn import parse_repository_arn
+from moorage.model.errors import ArnInvalid, NameInvalid, ParameterInvalid
+from moorage.model.names import RepositoryName, parse_repository_name
+from moorage.model.scope import Scope
+from moorage.operations import repositories, resource_tags
+from moorage.operations.repositories import RepositoryRequest
+from moorage.wire.aws.service import Call, Output, Service
+from moorage.wire.aws.services.ecr.context import (
+    EcrContext,
+    caller_of,
+    described,
+    name_of,
+    page_size,
+    refuse_paging_with,
+    scope_of,
+    shown_filters,
+)
+
+
+def register(service: Service, context: EcrContext) -> None:
+    """Add the operations to ``Service("ecr")``."""
+
+    @service.operation("CreateRepository")
+    async def create_repository(call: Call) -> Output:
+        encryption = call.get("encryptionConfiguration") or {}
+        request = RepositoryRequest(
+            name=name_of(call),
+            tags=_pairs(call.get("tags")),
+            tag_mutability=call.get("imageTagMutability") or "MUTABLE",
+            mutability_filters=_filters(call),
+            scan_on_push=bool((call.get("imageScanningConfiguration") or {}).get("scanOnPush", False)),
+            encryption_type=encryption.get("encryptionType", "AES256"),
+            kms_key=encryption.get("kmsKey"),
+        )
+        created = await context.db.write(
+            repositories.create_repository, context.receiver.keyring, caller_of(call), scope_of(call), request
+        )
+        return {"repository": described(context, call, created)}
+
+    @service.operation("DescribeRepositories")
+    async def describe_repositories(call: Call) -> Output:
+        caller, scope = caller_of(call), scope_of(call)
+        names = call.get("repositoryNames")
+        if names is not None:
+            refuse_paging_with(call, "repositoryNames")
+            found = await context.db.read(repositories.describe_named, caller, scope, [_name(name) for name in names])
+            return {"repositories": [described(context, call, repository) for repository in found]}
+        binding = f"DescribeRepositories|{scope}"
+        token = call.get("nextToken")
+        after = str(context.cursors.open(binding, token)[0]) if token else ""
+        page, last = await context.db.read(repositories.describe_page, caller, scope, after, page_size(call))
+        return {
+            "repositories": [described(context, call, repository) for repository in page],
+            "nextToken": context.cursors.seal(binding, [last]) if last is not None else None,
+        }
+
+    @service.operation("DeleteRepository")
+    async def delete_repository(call: Call) -> Output:
+        deleted = await context.db.write(
+            repositories.delete_repository, caller_of(call), scope_of(call), name_of(call), force=bool(call.get("force"))
+        )
+        return {"repository": described(context, call, deleted)}
+
+    @service.operation("PutImageTagMutability")
+    async def put_image_tag_mutability(call: Call) -> Output:
+        scope, name, mode = scope_of(call), name_of(call), call["imageTagMutability"]
+        filters = await context.db.write(
+            repositories.put_image_tag_mutability, caller_of(call), scope, name, mode, _filters(call)
+        )
+        return {
+            "registryId": scope.registry_id,
+            "repositoryName": name,
+            "imageTagMutability": mode,
+            "imageTagMutabilityExclusionFilters": shown_filters(filters) if filters else None,
+        }
+
+    @service.operation("TagResource")
+    async def tag_resource(call: Call) -> Output:
+        scope, name = _resource(call)
+        await context.db.write(resource_tags.tag_resource, caller_of(call), scope, name, _pairs(call["tags"]))
+        return {}
+
+    @service.operation("UntagResource")
+    async def untag_resource(call: Call) -> Output:
+        scope, name = _resource(call)
+        await context.db.write(resource_tags.untag_resource, caller_of(call), scope, name, call["tagKeys"])
+        return {}
+
+    @service.operation("ListTagsForResource")
+    async def list_tags_for_resource(call: Call) -> Output:
+        scope, name = _resource(call)
+        tags = await context.db.read(resource_tags.list_tags_for_resource, caller_of(call), scope, name)
+        return {"tags": [{"Key": key, "Value": value} for key, value in tags.items()]}
+
+
+def _name(text: str) -> RepositoryName:
+    try:
+        return parse_repository_name(text)
+    except NameInvalid as error:
+        raise ParameterInvalid("repositoryNames", error.reason) from None
+
+
+def _pairs(tags: list[dict[str, str]] | None) -> list[tuple[str, str]]:
+    return [(tag["Key"], tag["Value"]) for tag in tags or ()]
+
+
+def _filters(call: Call) -> list[str] | None:
+    given = call.get("imageTagMutabilityExclusionFilters")
+    return None if given is None else [entry["filter"] for entry in given]
+
+
+def _resource(call: Call) -> tuple[Scope, RepositoryName]:
+    """The repository of an ARN in the region that was signed for."""
+    try:
+        scope, name = parse_repository_arn(call["resourceArn"])
+    except ArnInvalid:
+        raise ParameterInvalid("resourceArn", "Invalid ARN") from None
+    if scope.region != call.region:
+        raise ParameterInvalid("resourceArn", "Invalid ARN")
+    return scope, name

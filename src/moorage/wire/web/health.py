@@ -1,0 +1,67 @@
+"""Health for orchestrators: ``/healthz`` says that the process lives, ``/readyz`` that it can serve."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import msgspec
+
+from moorage.metadata.database import Database
+from moorage.metadata.transaction import ReadTransaction
+from moorage.storage.blob_store import BlobStore
+from moorage.transfer.pools import Pools
+from moorage.wire.http import Request, Response, Send
+
+_LIFE_SECONDS = 1.0
+_PATIENCE_SECONDS = 5.0
+_JSON = (b"content-type", b"application/json")
+
+
+class Health:
+    """Answers probes; a readiness check runs at most once a second, however many ask."""
+
+    def __init__(self, db: Database, store: BlobStore, pools: Pools, low_water_bytes: int) -> None:
+        self._db, self._store, self._pools, self._low_water = db, store, pools, low_water_bytes
+        self._checked_at = 0.0
+        self._faults: dict[str, str] = {}
+
+    async def live(self, request: Request, send: Send) -> None:
+        """The event loop answers."""
+        await Response(200, b'{"status":"ok"}\n', [_JSON]).send(send, head=request.method == "HEAD")
+
+    async def ready(self, request: Request, send: Send) -> None:
+        """Database and blob store answer and have room. 503 says what does not."""
+        if time.monotonic() - self._checked_at > _LIFE_SECONDS:
+            self._faults = await self._check()
+            self._checked_at = time.monotonic()
+        body = {"status": "ready" if not self._faults else "not ready", **self._faults}
+        await Response(503 if self._faults else 200, msgspec.json.encode(body) + b"\n", [_JSON]).send(
+            send, head=request.method == "HEAD"
+        )
+
+    async def _check(self) -> dict[str, str]:
+        faults = {}
+        try:
+            await asyncio.wait_for(self._db.read(_ask), _PATIENCE_SECONDS)
+        except Exception as error:  # noqa: BLE001  # whatever it is, it is the answer
+            faults["database"] = _word(error)
+        try:
+            await asyncio.wait_for(self._pools.on_bytes(self._check_store), _PATIENCE_SECONDS)
+        except Exception as error:  # noqa: BLE001  # as above
+            faults["blobs"] = _word(error)
+        return faults
+
+    def _check_store(self) -> None:
+        self._store.check()
+        free = self._store.free_bytes()
+        if free is not None and free < self._low_water:
+            raise OSError(f"only {free // 2**20} MiB are free: pushes will be refused")
+
+
+def _ask(tx: ReadTransaction) -> int:
+    return tx.now
+
+
+def _word(error: Exception) -> str:
+    return "timed out" if isinstance(error, TimeoutError) else str(error) or type(error).__name__
