@@ -298,7 +298,7 @@ def verify(
 ) -> None:
     """Decide whether the signature was made with `secret` over this request, at a time that counts.
 
-    `unsigned_payload_allowed` says whether ``UNSIGNED-PAYLOAD`` may stand for the body's digest in the presigned form: over TLS only.
+    `unsigned_payload_allowed`: whether ``UNSIGNED-PAYLOAD`` may stand for the body's digest when presigned (over TLS only).
 
     Raises:
         SignatureRefused: the time is wrong, something that must be signed is not, the body is another, or the signature is.
