@@ -31,6 +31,10 @@ class BodyTooLarge(WireFault):
     """The body is longer than the operation takes."""
 
 
+class BodyStalled(WireFault):
+    """Nothing more of the body came for too long."""
+
+
 class Overloaded(WireFault):
     """Too many large bodies at once; the client is to try again."""
 

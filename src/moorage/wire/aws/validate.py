@@ -72,10 +72,7 @@ def shown(value: object) -> str:
     """`value` for a message: null bare, anything else in quotes, and never more than its beginning."""
     if value is None:
         return "null"
-    if isinstance(value, list):
-        text = "[" + ", ".join(_inner(item) for item in value[:16]) + "]"
-    else:
-        text = _inner(value)
+    text = f"[{', '.join(_inner(item) for item in value[:16])}]" if isinstance(value, list) else _inner(value)
     return f"'{text if len(text) <= _MAX_SHOWN else text[:_MAX_SHOWN] + '...'}'"
 
 
@@ -123,29 +120,26 @@ def _check(value: Any, shape: Shape, path: _Path) -> Iterator[Violation]:
             yield Violation(_render(path), value, broken, pattern, shape.is_sensitive)
     elif isinstance(shape, StructureShape):
         yield from _structure(value, shape, path)
-    elif isinstance(shape, ListShape):
-        fault = _size_fault(len(value), shape)
-        if fault is not None:
-            yield Violation(_render(path), value, fault)
-            return
-        for position, item in enumerate(value):
-            yield from _item(item, shape.member, (path, position))
-    elif isinstance(shape, MapShape):
-        fault = _size_fault(len(value), shape)
-        if fault is not None:
-            yield Violation(_render(path), value, fault)
-            return
-        for key, item in value.items():
-            yield from _check(key, shape.key, (path, "key"))
-            yield from _item(item, shape.value, (path, "value"))
     elif isinstance(shape, NumberShape):
         fault = _range_fault(value, shape)
         if fault is not None:
             yield Violation(_render(path), value, fault)
-    elif isinstance(shape, BlobShape):
+    elif isinstance(shape, ListShape | MapShape | BlobShape):
         fault = _size_fault(len(value), shape)
         if fault is not None:
-            yield Violation(_render(path), "java.nio.HeapByteBuffer", fault)
+            yield Violation(_render(path), value, fault)
+        elif not isinstance(shape, BlobShape):
+            yield from _items(value, shape, path)
+
+
+def _items(value: Any, shape: ListShape | MapShape, path: _Path) -> Iterator[Violation]:
+    if isinstance(shape, ListShape):
+        for position, item in enumerate(value):
+            yield from _item(item, shape.member, (path, position))
+    else:
+        for key, item in value.items():
+            yield from _check(key, shape.key, (path, "key"))
+            yield from _item(item, shape.value, (path, "value"))
 
 
 def _item(item: Any, shape: Shape, path: _Path) -> Iterator[Violation]:

@@ -1,6 +1,7 @@
 """The AWS query protocol: form fields to parameters, results to XML, driven by shapes.
 
-Source: Smithy "AWS Query protocol". Lists are ``Name.member.1``, maps ``Name.entry.1.key``; an empty value of a list is an empty list.
+Source: Smithy "AWS Query protocol". Lists are ``Name.member.1``, maps ``Name.entry.1.key``; a list named with an empty value is
+an empty list.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from moorage.wire.aws.faults import OutputMismatch, SerializationFault
+from moorage.wire.aws.models import OperationPlan, ServicePlan
 from moorage.wire.aws.protocols.timestamps import parse_text, to_text
 from moorage.wire.aws.shapes import (
     BlobShape,
@@ -181,22 +183,23 @@ _PARSERS: dict[type, Callable[[_Node, Any], Any]] = {
 }
 
 
-def render_document(output: Mapping[str, Any], shape: StructureShape, operation: str, wrapper: str | None, namespace: str, request_id: str) -> bytes:  # fmt: skip
-    """The XML document of an operation's `output`; `wrapper` None: the operation has no result.
+def render_document(output: Mapping[str, Any], service: ServicePlan, operation: OperationPlan, request_id: str) -> bytes:
+    """The XML document of an operation's `output`: absent and None members are left out.
 
     Raises:
         OutputMismatch: a member that the shape lacks, or a value of the wrong type.
     """
-    out = [f'<{operation}Response xmlns="{namespace}">']
+    response, wrapper = f"{operation.name}Response", operation.result_wrapper
+    out = [f'<{response} xmlns="{service.xml_namespace}">']
     if wrapper is not None:
         out.append(f"<{wrapper}>")
     try:
-        _render_structure(out, output, shape)
+        _render_structure(out, output, operation.output)
     except (TypeError, ValueError, AttributeError, SerializationFault) as error:
-        raise OutputMismatch(f"{shape.name}: {error}") from error
+        raise OutputMismatch(f"{operation.output.name}: {error}") from error
     if wrapper is not None:
         out.append(f"</{wrapper}>")
-    out.append(f"<ResponseMetadata><RequestId>{request_id}</RequestId></ResponseMetadata></{operation}Response>")
+    out.append(f"<ResponseMetadata><RequestId>{request_id}</RequestId></ResponseMetadata></{response}>")
     return "".join(out).encode()
 
 
