@@ -1,0 +1,312 @@
+"""The door of the AWS APIs: one ASGI callable for all services, told apart by target, action and signed service.
+
+The order of a request: find the operation, authenticate, parse, check against the model, call the handler (which authorises
+before it looks anything up), render. Whatever needs no body is decided before the body is read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import os
+import re
+import time
+from collections.abc import Awaitable, Callable, Container, Iterable, MutableMapping
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from email.utils import formatdate
+from functools import partial
+from typing import Any, TypeVar
+from uuid import UUID
+
+from moorage.auth.canonical import Headers, canonical_headers
+from moorage.auth.credentials import Credential, CredentialLookup
+from moorage.auth.signature_errors import SignatureRefused
+from moorage.auth.sigv4 import (
+    ReceivedRequest,
+    SignedRequest,
+    SigningKeys,
+    check_credential,
+    check_scope,
+    check_time,
+    is_signed,
+    parse_authorization,
+    verify,
+)
+from moorage.model.clock import Clock, system_clock
+from moorage.model.errors import NotBuilt
+from moorage.wire.aws.bodies import DEFAULT_LIMIT, LIMITS, Body, BodyBudget, Receive
+from moorage.wire.aws.errors import AwsError, internal_error, to_aws_error
+from moorage.wire.aws.faults import ClientGone, MissingAction, UnknownOperation
+from moorage.wire.aws.models import OperationPlan, ServicePlan
+from moorage.wire.aws.protocols import json, query
+from moorage.wire.aws.service import Call, Handler, Service
+from moorage.wire.aws.validate import check
+
+Scope = MutableMapping[str, Any]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+_T = TypeVar("_T")
+
+_log = logging.getLogger(__name__)
+_LARGE = 256 * 1024
+"""From this size on, hashing and parsing a body is the pool's work: it would hold up the event loop."""
+_KEY_ID = re.compile(r"[A-Za-z0-9_]{16,128}")
+_XML = b"text/xml"
+
+
+@dataclass(frozen=True, slots=True)
+class _Route:
+    """All that is known about an operation before a request comes."""
+
+    service: ServicePlan
+    operation: OperationPlan
+    handler: Handler | None
+    limit: int
+    parse_json: Callable[[bytes | bytearray], dict[str, Any]]
+
+
+class _Request:
+    """One request on its way: what is known of it so far, for the answer that an error needs at any moment."""
+
+    __slots__ = ("body", "headers", "method", "now", "operation", "raw_path", "raw_query", "request_id", "scope", "service")
+
+    def __init__(self, scope: Scope, body: Body, service: ServicePlan, now: float) -> None:
+        self.scope = scope
+        self.body = body
+        self.headers: Headers = canonical_headers(scope["headers"])
+        self.method: str = scope["method"]
+        self.raw_query: bytes = scope["query_string"]
+        self.raw_path: bytes = scope.get("raw_path") or scope["path"].encode()
+        self.now = now
+        self.request_id = str(UUID(bytes=os.urandom(16), version=4))
+        self.service = service
+        self.operation: OperationPlan | None = None
+
+
+class Dispatcher:
+    """Answers the requests of all services that it is given.
+
+    Args:
+        services: the services with their handlers; an operation without one is answered as not built.
+        credentials: finds access keys.
+        pool: threads for hashing and parsing large bodies.
+        regions: the regions that may be signed for; None: any.
+        clock: for skew and expiry.
+        budget: bounds the memory of large bodies.
+    """
+
+    def __init__(
+        self,
+        services: Iterable[Service],
+        credentials: CredentialLookup,
+        pool: Executor,
+        *,
+        regions: Container[str] | None = None,
+        clock: Clock = system_clock,
+        budget: BodyBudget | None = None,
+    ) -> None:
+        self._credentials = credentials
+        self._pool = pool
+        self._regions = regions
+        self._clock = clock
+        self._budget = budget or BodyBudget()
+        self._keys = SigningKeys()
+        self._targets: dict[bytes, _Route] = {}
+        self._prefixes: dict[bytes, ServicePlan] = {}
+        self._actions: dict[tuple[str, str], _Route] = {}
+        self._query_services: list[ServicePlan] = []
+        self._plans: list[ServicePlan] = []
+        for service in services:
+            self._add(service)
+        self._date = (0, b"")
+
+    def _add(self, service: Service) -> None:
+        plan = service.plan
+        self._plans.append(plan)
+        for name, operation in plan.operations.items():
+            limit = LIMITS.get(name, DEFAULT_LIMIT)
+            if limit > DEFAULT_LIMIT:
+                parse = json.LargeParser(operation.input).parse
+            else:
+                parse = partial(json.parse_document, shape=operation.input)
+            route = _Route(plan, operation, service.handlers.get(name), limit, parse)
+            if plan.protocol == "json":
+                self._targets[f"{plan.target_prefix}.{name}".encode()] = route
+            else:
+                self._actions[plan.api_version, name] = route
+        if plan.protocol == "json":
+            self._prefixes[plan.target_prefix.encode()] = plan
+        else:
+            self._query_services.append(plan)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one HTTP request: ``POST /``, or ``GET /`` with an Action."""
+        body = Body(receive, self._budget)
+        request = _Request(scope, body, self._plans[0], self._clock())
+        try:
+            status, content, content_type = await self._answer(request)
+            keep_open = body.is_finished or await body.drain()
+        except ClientGone:
+            _log.debug("client gone", extra={"request_id": request.request_id})
+            return
+        finally:
+            await body.close()
+        headers = [
+            (b"x-amzn-requestid", request.request_id.encode()),
+            (b"date", self._http_date()),
+            (b"content-type", content_type),
+            (b"content-length", b"%d" % len(content)),
+        ]
+        if not keep_open:
+            headers.append((b"connection", b"close"))
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": content})
+
+    async def _answer(self, request: _Request) -> tuple[int, bytes, bytes]:
+        try:
+            target = request.headers.get(b"x-amz-target")
+            if target is not None or self._is_json(request):
+                return await self._answer_json(request, target or b"")
+            return await self._answer_query(request)
+        except ClientGone:
+            raise
+        except Exception as error:
+            return self._render_error(request, error)
+
+    def _is_json(self, request: _Request) -> bool:
+        """Whether a request without a target was meant for a JSON service."""
+        if request.headers.get(b"content-type", b"").startswith(b"application/x-amz-json"):
+            return True
+        try:
+            signed = parse_authorization(request.headers, request.raw_query)
+        except SignatureRefused:
+            return not self._query_services
+        return any(plan.protocol == "json" and plan.signing_name == signed.service for plan in self._plans)
+
+    async def _answer_json(self, request: _Request, target: bytes) -> tuple[int, bytes, bytes]:
+        route = self._targets.get(target)
+        if route is None or request.method != "POST":
+            request.service = self._prefixes.get(target.partition(b".")[0]) or self._first_json()
+            raise UnknownOperation("")
+        request.service, request.operation = route.service, route.operation
+        signed, credential = await self._identify(request, route)
+        raw = await request.body.read(route.limit, _stated_size(request.headers))
+        await self._authenticate(request, signed, credential, raw)
+        handler = _built(route)
+        is_large = len(raw) > _LARGE
+        params = await self._in_pool(route.parse_json, raw) if is_large else route.parse_json(raw)
+        del raw
+        check(params, route.service, route.operation)
+        output = await handler(_call(request, route, params, signed, credential))
+        content = json.render_document(output, route.operation.output)
+        return 200, content, b"application/x-amz-json-" + route.service.json_version.encode()
+
+    async def _answer_query(self, request: _Request) -> tuple[int, bytes, bytes]:
+        request.service = self._query_services[0] if self._query_services else self._plans[0]
+        raw: bytes | bytearray = b""
+        if request.method == "POST":
+            raw = await request.body.read(DEFAULT_LIMIT, _stated_size(request.headers))
+        fields = query.parse_fields(raw if request.method == "POST" else request.raw_query)
+        action, version = fields.get("Action"), fields.get("Version", "")
+        if not action:
+            raise MissingAction("Missing Action")
+        route = self._actions.get((version, action))
+        if route is None:
+            for plan in self._query_services:
+                if plan.api_version == version:
+                    request.service = plan
+            raise UnknownOperation(f"Could not find operation {action[:128]} for version {version[:32]}")
+        request.service, request.operation = route.service, route.operation
+        signed, credential = await self._identify(request, route)
+        if request.method != "POST":
+            raw = await request.body.read(DEFAULT_LIMIT, _stated_size(request.headers))
+        await self._authenticate(request, signed, credential, raw)
+        handler = _built(route)
+        params = query.parse_params(fields, route.operation.input)
+        check(params, route.service, route.operation)
+        output = await handler(_call(request, route, params, signed, credential))
+        return 200, query.render_document(output, route.service, route.operation, request.request_id), _XML
+
+    async def _identify(self, request: _Request, route: _Route) -> tuple[SignedRequest | None, Credential | None]:
+        """Check all of the signature that needs no body."""
+        if not route.operation.is_signed and not is_signed(request.headers, request.raw_query):
+            return None, None
+        signed = parse_authorization(request.headers, request.raw_query)
+        key_id = signed.access_key_id
+        found = await self._credentials(key_id) if _KEY_ID.fullmatch(key_id) else None
+        credential = check_credential(signed, found, request.now)
+        check_scope(signed, route.service.signing_name, self._regions)
+        check_time(signed, request.now)
+        return signed, credential
+
+    async def _authenticate(
+        self, request: _Request, signed: SignedRequest | None, credential: Credential | None, raw: bytes | bytearray
+    ) -> None:
+        if signed is None or credential is None:
+            return
+        digest = await self._in_pool(_sha256, raw) if len(raw) > _LARGE else _sha256(raw)
+        received = ReceivedRequest(request.method, request.raw_path, request.raw_query, request.headers, digest)
+        is_tls = request.scope.get("scheme") == "https"
+        verify(self._keys, signed, credential.secret, received, request.now, unsigned_payload_allowed=is_tls)
+
+    async def _in_pool(self, function: Callable[[bytes | bytearray], _T], raw: bytes | bytearray) -> _T:
+        return await asyncio.get_running_loop().run_in_executor(self._pool, function, raw)
+
+    def _first_json(self) -> ServicePlan:
+        return next((plan for plan in self._plans if plan.protocol == "json"), self._plans[0])
+
+    def _render_error(self, request: _Request, error: Exception) -> tuple[int, bytes, bytes]:
+        service = request.service
+        told = to_aws_error(error, service, request.operation)
+        if told is None or told.status >= 500:
+            _log.error("request %s failed", request.request_id, exc_info=error)
+            told = told or internal_error(service)
+        return _render(told, service, request.request_id)
+
+    def _http_date(self) -> bytes:
+        now = int(time.time())
+        if self._date[0] != now:
+            self._date = (now, formatdate(now, usegmt=True).encode())
+        return self._date[1]
+
+
+def _render(error: AwsError, service: ServicePlan, request_id: str) -> tuple[int, bytes, bytes]:
+    if service.protocol == "json":
+        content = json.render_error(error.code, error.message, error.members)
+        return error.status, content, b"application/x-amz-json-" + service.json_version.encode()
+    content = query.render_error(error.code, error.message, error.is_sender_fault, service.xml_namespace, request_id)
+    return error.status, content, _XML
+
+
+def _built(route: _Route) -> Handler:
+    if route.handler is None:
+        raise NotBuilt(f"The operation {route.operation.name} is not available in this version of the server.")
+    return route.handler
+
+
+def _call(
+    request: _Request, route: _Route, params: dict[str, Any], signed: SignedRequest | None, credential: Credential | None
+) -> Call:
+    client = request.scope.get("client")
+    return Call(
+        service=route.service.name,
+        operation=route.operation.name,
+        params=params,
+        credential=credential,
+        region="" if signed is None else signed.region,
+        request_id=request.request_id,
+        scheme=request.scope.get("scheme", "http"),
+        host=request.headers.get(b"host", b"").decode("latin-1"),
+        source_ip=client[0] if client else "",
+        user_agent=request.headers.get(b"user-agent", b"").decode("latin-1"),
+    )
+
+
+def _stated_size(headers: Headers) -> int | None:
+    text = headers.get(b"content-length", b"")
+    return int(text) if text.isdigit() and len(text) < 16 else None
+
+
+def _sha256(raw: bytes | bytearray) -> str:
+    return hashlib.sha256(raw).hexdigest()
