@@ -1,4 +1,5 @@
-"""The background of a node: writes pull counts, expires uploads, collects blobs, deletes bytes. Every step may run on every node."""
+"""The background of a node: writes pull counts, expires uploads, collects blobs, deletes bytes. Every step may run on every
+node."""
 
 from __future__ import annotations
 

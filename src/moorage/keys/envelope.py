@@ -1,6 +1,7 @@
 """Keys under keys: AES-256-GCM, the wrapping key named in the blob, the context bound to it.
 
-Layout: version (1 byte), id of the wrapping key (8), nonce (12), ciphertext and tag. The id lets a wrong key be named instead of guessed at.
+Layout: version (1 byte), id of the wrapping key (8), nonce (12), ciphertext and tag. The id lets a wrong key be named instead
+of guessed at.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ class Envelope:
     def unwrap(self, wrapped: bytes, context: Context) -> bytes:
         """What `wrap` was given. Raises WrongKey."""
         if wrapped[: len(self._prefix)] != self._prefix:
-            raise WrongKey(f"wrapped under key {wrapped[1:1 + _ID_BYTES].hex()}, this is key {self._prefix[1:].hex()}")
+            raise WrongKey(f"wrapped under key {wrapped[1 : 1 + _ID_BYTES].hex()}, this is key {self._prefix[1:].hex()}")
         body = len(self._prefix) + _NONCE_BYTES
         try:
             return self._aead.decrypt(wrapped[len(self._prefix) : body], wrapped[body:], _bind(context))

@@ -1,6 +1,7 @@
 """A key per registry, wrapped by the root key; data keys wrapped by it.
 
-A KMS key is to become another way to turn a seal's row into an Envelope: callers pass the row's `wrapped_key` and never see what lies behind.
+A KMS key is to become another way to turn a seal's row into an Envelope: callers pass the row's `wrapped_key` and never see
+what lies behind.
 """
 
 from __future__ import annotations

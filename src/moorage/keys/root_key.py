@@ -1,8 +1,9 @@
 """The server's root key: what every other key hangs on, and where it is kept.
 
-Looked for in this order: `MOORAGE_ROOT_KEY` (base64 of 32 bytes), `MOORAGE_ROOT_KEY_FILE`, the systemd credential `moorage-root-key`, and last
-``root.key`` in the data folder, which is made on the first start so that nobody loses data by copying a folder without its key. It is meant to be moved
-elsewhere afterwards; `moorage doctor` says so while it lies beside the data.
+Looked for in this order: `MOORAGE_ROOT_KEY` (base64 of 32 bytes), `MOORAGE_ROOT_KEY_FILE`, the systemd credential
+`moorage-root-key`, and last ``root.key`` in the data folder, which is made on the first start so that nobody loses data by
+copying a folder without its key. It is meant to be moved elsewhere afterwards; `moorage doctor` says so while it lies beside
+the data.
 """
 
 from __future__ import annotations
@@ -119,7 +120,9 @@ def _parse(text: str, origin: str) -> bytes:
     except binascii.Error:
         key = b""
     if len(key) != KEY_BYTES:
-        raise RootKeyError(f"{origin} must hold the base64 of {KEY_BYTES} bytes (make one with: openssl rand -base64 {KEY_BYTES})")
+        raise RootKeyError(
+            f"{origin} must hold the base64 of {KEY_BYTES} bytes (make one with: openssl rand -base64 {KEY_BYTES})"
+        )
     return key
 
 

@@ -142,9 +142,11 @@ _DOOM = Statement(
     )
 )
 _DOOM_UNUSED = Statement(
-    lambda _: update(storage_objects)
-    .where(_o.key == bindparam("object"), _o.state == "writing")
-    .values(state="doomed", due=bindparam("until"))
+    lambda _: (
+        update(storage_objects)
+        .where(_o.key == bindparam("object"), _o.state == "writing")
+        .values(state="doomed", due=bindparam("until"))
+    )
 )
 _EXTEND = Statement(
     lambda _: update(storage_objects).where(_o.key == bindparam("object"), _o.state == "writing").values(due=bindparam("until"))

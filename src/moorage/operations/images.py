@@ -119,7 +119,7 @@ def put_image(
 
 def _require_references(tx: Transaction, repository: Repository, manifest: Manifest) -> dict[str, int]:
     """Make sure that all a manifest names is here and stays; return the sizes of an index's children."""
-    needed = sorted({blob.digest for blob in manifest.blobs if blob.must_exist})
+    needed: list[str] = sorted({blob.digest for blob in manifest.blobs if blob.must_exist})
     links = blobs.links(tx, repository.id, needed)
     missing = {digest for digest in needed if digest not in links}
     unsure = [digest for digest in needed if digest in links and links[digest][0] is not None]
@@ -295,7 +295,8 @@ def batch_delete_image(
                 BatchFailure(entry, "ImageReferencedByManifestList", f"Requested image referenced by manifest list: [{listed}]")
             )
             continue
-        gone.extend((image.digest, tag) for tag in held or [None])
+        removed: list[str | None] = [*held] or [None]
+        gone.extend((image.digest, tag) for tag in removed)
     return gone, failures
 
 

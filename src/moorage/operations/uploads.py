@@ -192,7 +192,11 @@ def complete_layer_upload(
     """
     repository = locked_repository_for(tx, caller, COMPLETE, scope, name, share=True)
     upload = _usable(tx, scope, name, verified.id, uploads.lock(tx, repository.id, verified.id), caller)
-    unchanged = (upload.epoch, upload.size_received, upload.segments) == (verified.epoch, verified.size_received, verified.segments)
+    unchanged = (upload.epoch, upload.size_received, upload.segments) == (
+        verified.epoch,
+        verified.size_received,
+        verified.segments,
+    )
     if not unchanged or (upload.lease_until > tx.now and not leased):
         raise UploadBusy(scope.registry_id, name, upload.id, upload.size_received)
     pieces = uploads.segments_of(tx, upload.id)

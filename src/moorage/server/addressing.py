@@ -1,7 +1,7 @@
 """Host names to registries, and back: the one place that knows what a plain host means.
 
-Looked up in this order: names of the settings, ECR's grammars under the operator's domain (and under ``localhost``), addresses that this server has given to
-registries, and last the default registry for any other host, so that ``localhost:5050`` works.
+Looked up in this order: names of the settings, ECR's grammars under the operator's domain (and under ``localhost``), addresses
+that this server has given to registries, and last the default registry for any other host, so that ``localhost:5050`` works.
 """
 
 from __future__ import annotations

@@ -45,6 +45,7 @@ logger = logging.getLogger("moorage.server")
 _LOW_WATER_BYTES = 64 * 1024 * 1024
 _TEXT = (b"content-type", b"text/plain; charset=utf-8")
 
+
 class Application:
     """The ASGI callable. Made on the event loop that it will serve."""
 
@@ -132,14 +133,18 @@ class Application:
         host = request.header(b"host")
         scope = self._addressing.resolve(host)
         if scope is None:
-            message = f"no registry answers to the host {host[:100]!r}: use <account>.dkr.ecr.<region>.<domain>, or add it to `hosts`\n"
+            message = (
+                f"no registry answers to the host {host[:100]!r}: use <account>.dkr.ecr.<region>.<domain>, or add it to `hosts`\n"
+            )
             await Response(404, message.encode(), [_TEXT]).send(send, head=request.method == "HEAD")
             return
         await self._oci(request, send, scope, self._origin(request))
 
     async def _to_aws(self, request: Request, receive: Any, send: Send) -> None:
         if request.method not in {"POST", "GET"}:
-            await Response(405, b"method not allowed\n", [_TEXT, (b"allow", b"GET, POST")]).send(send, head=request.method == "HEAD")
+            await Response(405, b"method not allowed\n", [_TEXT, (b"allow", b"GET, POST")]).send(
+                send, head=request.method == "HEAD"
+            )
             return
         if request.method == "GET" and not request.scope["query_string"]:
             await Response(200, b"Moorage: AWS APIs by POST here, the registry below /v2/\n", [_TEXT]).send(send)
@@ -172,6 +177,7 @@ class Application:
             elif name == b"x-forwarded-for":
                 scope["client"] = (value.decode("latin-1").rpartition(",")[2].strip(), 0)
 
+
 def aws_services(context: EcrContext) -> list[Service]:
     """The AWS services with the operations that are built."""
     ecr, public, sts = Service("ecr"), Service("ecr-public"), Service("sts")
@@ -180,7 +186,7 @@ def aws_services(context: EcrContext) -> list[Service]:
     caller_identity.register(sts)
     return [ecr, public, sts]
 
+
 def _networks(text: str) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
     return [ipaddress.ip_network(part.strip(), strict=False) for part in text.split(",") if part.strip()]
 
-Headers = Mapping[str, str]

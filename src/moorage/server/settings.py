@@ -1,7 +1,7 @@
 """Every setting: its meaning, its default, and where its value came from.
 
-Three places, one meaning: the TOML file, then ``MOORAGE_*`` variables, then flags of the command line; the last wins. A key that nobody knows is an error
-that names the nearest known one. Secrets may be given as ``file:/path``.
+Three places, one meaning: the TOML file, then ``MOORAGE_*`` variables, then flags of the command line; the last wins. A key
+that nobody knows is an error that names the nearest known one. Secrets may be given as ``file:/path``.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Settings:
     account_id: str = _setting("000000000000", "id of the default account, made at the first start")
     region: str = _setting("us-east-1", "region that a plain host name stands for")
     domain: str = _setting("", "own domain below which <account>.dkr.ecr.<region>.<domain> reaches every registry")
-    hosts: Mapping[str, str] = _setting({}, "further host names, each with the registry it reaches: name = \"account/region\"")
+    hosts: Mapping[str, str] = _setting({}, 'further host names, each with the registry it reaches: name = "account/region"')
     root_access_key_id: str = _setting("", "access key id of the default account's root; generated at the first start if empty")
     root_secret_access_key: str = _setting("", "its secret", secret=True)
     database_url: str = _setting("", "postgresql://... ; empty: SQLite in the data folder", secret=True)
@@ -142,9 +142,11 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def _convert(name: str, value: Any, origin: str) -> Any:
-    kind = type(FIELDS[name].default)
+    kind: type = type(FIELDS[name].default)
     if name == "hosts":
-        pairs = value if isinstance(value, dict) else dict(_pair(entry, origin) for entry in str(value).split(",") if entry.strip())
+        pairs = (
+            value if isinstance(value, dict) else dict(_pair(entry, origin) for entry in str(value).split(",") if entry.strip())
+        )
         return {str(key): str(target) for key, target in pairs.items()}
     if kind is bool:
         if isinstance(value, bool):
@@ -191,7 +193,9 @@ def _check(settings: Settings) -> None:
             raise SettingsError(f"hosts: {name} must name account/region, not {target!r}")
     if bool(settings.root_access_key_id) != bool(settings.root_secret_access_key):
         raise SettingsError("root_access_key_id and root_secret_access_key go together")
-    if settings.root_access_key_id and not (16 <= len(settings.root_access_key_id) <= 128 and settings.root_access_key_id.isalnum()):
+    if settings.root_access_key_id and not (
+        16 <= len(settings.root_access_key_id) <= 128 and settings.root_access_key_id.isalnum()
+    ):
         raise SettingsError("root_access_key_id must have 16 to 128 letters and digits")
     if settings.root_secret_access_key and len(settings.root_secret_access_key) < 8:
         raise SettingsError("root_secret_access_key must have at least 8 characters")

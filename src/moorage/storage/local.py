@@ -1,6 +1,7 @@
 """Objects as files of a local folder, 256 sub-folders wide.
 
-Order of a write: create, bytes, fsync of the file, fsync of its folder. There is no rename: nobody can reach a key before its metadata commits.
+Order of a write: create, bytes, fsync of the file, fsync of its folder. There is no rename: nobody can reach a key before its
+metadata commits.
 """
 
 from __future__ import annotations

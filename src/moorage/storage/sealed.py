@@ -1,8 +1,9 @@
 """Sealed objects: AES-256-GCM in frames, so that a range opens only the frames it touches.
 
 Format: a header of 16 bytes (magic, version, log2 of the frame size), then frames of that many plaintext bytes and a tag each; the last may be shorter,
-and an object always has one. One data key per object; the nonce is the frame's number with a flag for the last one (the STREAM construction), the
-additional data are the header and the storage key. So frames that are altered, cut off, swapped, or of another object fail to open.
+and an object always has one. One data key per object; the nonce is the frame's number with a flag for the last one (the STREAM
+construction), the additional data are the header and the storage key. So frames that are altered, cut off, swapped, or of
+another object fail to open.
 """
 
 from __future__ import annotations
@@ -183,7 +184,12 @@ class SealedReader:
         self._raw = raw
         self._aead = AESGCM(data_key)
         head = _read(raw, 0, _HEADER_BYTES)
-        if len(head) != _HEADER_BYTES or head[: len(_MAGIC)] != _MAGIC or head[8] != 1 or not 10 <= head[9] <= _LONGEST_FRAME_BITS:
+        if (
+            len(head) != _HEADER_BYTES
+            or head[: len(_MAGIC)] != _MAGIC
+            or head[8] != 1
+            or not 10 <= head[9] <= _LONGEST_FRAME_BITS
+        ):
             raise StorageCorrupt(f"object {key} has no valid header")
         self._bits = head[9]
         self._bound = bytes(head) + key.encode()

@@ -1,7 +1,8 @@
 """Storage keys, announced in batches before any of them is used.
 
-Every key has to be in the database before its first byte is in the store, so that a crash leaves nothing unknown behind. Announcing thirty-two at a time takes
-that commit off the path of each small blob. Keys that a crash left unused are swept when their time is up.
+Every key has to be in the database before its first byte is in the store, so that a crash leaves nothing unknown behind.
+Announcing thirty-two at a time takes that commit off the path of each small blob. Keys that a crash left unused are swept when
+their time is up.
 """
 
 from __future__ import annotations

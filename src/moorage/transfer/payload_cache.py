@@ -1,5 +1,5 @@
-"""Opened manifests, by the id of their row. A row's bytes never change, so the cache needs no invalidation: whether the image exists and
-the caller may have it is asked of the database every time."""
+"""Opened manifests, by the id of their row. A row's bytes never change, so the cache needs no invalidation: whether the image
+exists and the caller may have it is asked of the database every time."""
 
 from __future__ import annotations
 

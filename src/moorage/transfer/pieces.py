@@ -28,7 +28,8 @@ class PiecesReader:
         return self._ends[-1] if self._ends else 0
 
     def view(self, offset: int) -> memoryview:
-        """Content from `offset` up to wherever the current frame ends. Raises StorageCorrupt, also for an object that is missing."""
+        """Content from `offset` up to wherever the current frame ends. Raises StorageCorrupt, also for an object that is
+        missing."""
         if offset >= self.size:
             return memoryview(b"")
         index = bisect.bisect_right(self._ends, offset)

@@ -1,7 +1,8 @@
 """Request bodies to durable, verified blobs.
 
-Between two short transactions: the first says that the caller may (and leases the upload), the second makes the bytes part of it. In between, bytes
-are hashed, sealed and written in the same thread that receives them. Whatever is acknowledged is durable; whatever is not is doomed.
+Between two short transactions: the first says that the caller may (and leases the upload), the second makes the bytes part of
+it. In between, bytes are hashed, sealed and written in the same thread that receives them. Whatever is acknowledged is
+durable; whatever is not is doomed.
 """
 
 from __future__ import annotations
@@ -341,4 +342,3 @@ def _store_small(store: BlobStore, key: StorageKey, data_key: bytes, data: bytes
     except BaseException:
         writer.abort()
         raise
-

@@ -96,15 +96,15 @@ class Response:
     async def send(self, send: Send, *, head: bool = False, length: int | None = None) -> None:
         """Send it; with `head` without the body but with its length, which may also be given."""
         size = len(self.body) if length is None else length
-        if self.status != 204 and self.status != 304:
+        if self.status not in {204, 304}:
             self.headers.append((b"content-length", b"%d" % size))
         await send({"type": "http.response.start", "status": self.status, "headers": self.headers})
         await send({"type": "http.response.body", "body": b"" if head else self.body})
 
 
 async def read_body(request: Request, limit: int) -> bytes | None:
-    """The body, or None if it has more than `limit` bytes: these are then read and dropped, up to a bound, so that the client sees
-    the answer instead of a broken connection. Raises ConnectionError if the client leaves."""
+    """The body, or None if it has more than `limit` bytes: these are then read and dropped, up to a bound, so that the client
+    sees the answer instead of a broken connection. Raises ConnectionError if the client leaves."""
     parts: list[bytes] = []
     size = 0
     while True:

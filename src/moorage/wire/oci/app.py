@@ -76,7 +76,9 @@ class OciApp:
         try:
             route = parse_route(request.path)
             if route is None:
-                await Response(404, b"404 page not found\n", [(b"content-type", b"text/plain; charset=utf-8"), VERSION]).send(send)
+                await Response(404, b"404 page not found\n", [(b"content-type", b"text/plain; charset=utf-8"), VERSION]).send(
+                    send
+                )
                 return
             caller = self._services.access.caller(request, scope)
             exchange = Exchange(self._services, request, sending, route, scope, caller)  # type: ignore[arg-type]  # a plain dict is a mapping
@@ -94,7 +96,7 @@ class OciApp:
             return
         except ConnectionError:
             return
-        except Exception as error:  # noqa: BLE001  # the last line of defence: an answer instead of a traceback
+        except Exception as error:  # the last line of defence: an answer instead of a traceback
             if started:
                 raise
             await self._refuse(error, request, send, origin)
@@ -105,7 +107,7 @@ class OciApp:
             password, seconds = self._services.access.password(request)
             body = {"token": password, "access_token": password, "expires_in": seconds}
             await Response(200, msgspec.json.encode(body), [JSON, (b"cache-control", b"no-store")]).send(send)
-        except Exception as error:  # noqa: BLE001  # as above
+        except Exception as error:  # as above
             await self._refuse(error, request, send, origin)
 
     async def _method_not_allowed(self, exchange: Exchange) -> None:

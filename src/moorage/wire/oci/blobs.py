@@ -9,6 +9,7 @@ from moorage.wire.blob_response import content_headers, send_blob
 from moorage.wire.http import Response
 from moorage.wire.oci.exchange import VERSION, Exchange
 
+
 async def get(exchange: Exchange) -> None:
     """GET: the content, or one range of it."""
     name, digest = exchange.name, parse_digest(exchange.route.reference)

@@ -1,4 +1,5 @@
-"""Domain errors as the distribution specification codes them. One table; a test walks the domain's errors and finds each in it."""
+"""Domain errors as the distribution specification codes them. One table; a test walks the domain's errors and finds each in
+it."""
 
 from __future__ import annotations
 
@@ -27,7 +28,9 @@ class OciError:
         """The JSON body of the response: an entry for each of several details."""
         details = self.detail if isinstance(self.detail, list) else [self.detail]
         entry: dict[str, Any] = {"code": self.code, "message": self.message}
-        return msgspec.json.encode({"errors": [entry | {"detail": detail} if detail is not None else entry for detail in details]})
+        return msgspec.json.encode(
+            {"errors": [entry | {"detail": detail} if detail is not None else entry for detail in details]}
+        )
 
 
 def repository_missing(registry_id: str, name: str) -> str:
@@ -52,7 +55,11 @@ _TABLE: dict[type[DomainError], _Rule] = {
         "NAME_INVALID",
         lambda e: f"Invalid parameter at 'repositoryName' failed to satisfy constraint: '{e.reason}'",
     ),
-    errors.TagInvalid: (400, "TAG_INVALID", lambda e: f"Invalid parameter at 'imageTag' failed to satisfy constraint: '{e.reason}'"),
+    errors.TagInvalid: (
+        400,
+        "TAG_INVALID",
+        lambda e: f"Invalid parameter at 'imageTag' failed to satisfy constraint: '{e.reason}'",
+    ),
     errors.ManifestInvalid: (
         400,
         "MANIFEST_INVALID",
@@ -71,8 +78,10 @@ _TABLE: dict[type[DomainError], _Rule] = {
     errors.UploadNotFound: (
         404,
         "BLOB_UPLOAD_UNKNOWN",
-        lambda e: f"Upload with id '{e.upload_id}' could not be found for the repository with name '{e.repository}' "
-        f"in the registry with id '{e.registry_id}'",
+        lambda e: (
+            f"Upload with id '{e.upload_id}' could not be found for the repository with name '{e.repository}' "
+            f"in the registry with id '{e.registry_id}'"
+        ),
     ),
     errors.LayersNotFound: (400, "MANIFEST_BLOB_UNKNOWN", _layers),
     errors.ReferencedImagesNotFound: (400, "MANIFEST_BLOB_UNKNOWN", _layers),
@@ -84,21 +93,31 @@ _TABLE: dict[type[DomainError], _Rule] = {
     errors.TagImmutable: (
         400,
         "TAG_INVALID",
-        lambda e: f"The image tag '{e.tag}' already exists in the '{e.repository}' repository and cannot be overwritten "
-        "because the tag is immutable.",
+        lambda e: (
+            f"The image tag '{e.tag}' already exists in the '{e.repository}' repository and cannot be overwritten "
+            "because the tag is immutable."
+        ),
     ),
     errors.ImageReferenced: (
         405,
         "UNSUPPORTED",
         lambda e: f"Requested image referenced by manifest list: [{', '.join(e.parents)}]",
     ),
-    errors.BlobReferenced: (405, "UNSUPPORTED", lambda e: f"images of the repository name the blob {e.digest}: delete them first"),
+    errors.BlobReferenced: (
+        405,
+        "UNSUPPORTED",
+        lambda e: f"images of the repository name the blob {e.digest}: delete them first",
+    ),
     errors.LayerExists: (409, "DENIED", lambda e: f"Layer with digest '{e.digest}' already exists"),
     errors.LayerInaccessible: (404, "BLOB_UNKNOWN", lambda _: "blob unknown to registry"),
     errors.AccountExists: (409, "DENIED", str),
     errors.Conflict: (409, "DENIED", str),
     errors.RangeMismatch: (416, "BLOB_UPLOAD_INVALID", lambda e: f"the upload has {e.received} bytes: go on from there"),
-    errors.UploadBusy: (416, "BLOB_UPLOAD_INVALID", lambda _: "another request is writing to this upload: ask for its status, then go on"),
+    errors.UploadBusy: (
+        416,
+        "BLOB_UPLOAD_INVALID",
+        lambda _: "another request is writing to this upload: ask for its status, then go on",
+    ),
     errors.DigestMismatch: (
         400,
         "DIGEST_INVALID",
@@ -107,8 +126,10 @@ _TABLE: dict[type[DomainError], _Rule] = {
     errors.LayerMismatch: (
         400,
         "DIGEST_INVALID",
-        lambda e: f"The image with digest '{e.claimed}' in repository '{e.repository}' and registry ID '{e.registry_id}' does not "
-        "match the image digest that Amazon ECR has calculated.",
+        lambda e: (
+            f"The image with digest '{e.claimed}' in repository '{e.repository}' and registry ID '{e.registry_id}' does not "
+            "match the image digest that Amazon ECR has calculated."
+        ),
     ),
     errors.UploadEmpty: (400, "BLOB_UPLOAD_INVALID", lambda _: "nothing was uploaded"),
     errors.PartTooSmall: (400, "SIZE_INVALID", lambda _: "Layer parts must be at least 5 MiB in size"),
@@ -118,7 +139,11 @@ _TABLE: dict[type[DomainError], _Rule] = {
     errors.TagKeyInvalid: (400, "UNSUPPORTED", str),
     errors.NotBuilt: (405, "UNSUPPORTED", str),
     errors.StorageFull: (507, "DENIED", lambda _: "the registry has no room left for pushes: pulls go on; tell its operator"),
-    errors.StorageCorrupt: (500, "UNKNOWN", lambda _: "stored content is damaged and is not served: tell the registry's operator"),
+    errors.StorageCorrupt: (
+        500,
+        "UNKNOWN",
+        lambda _: "stored content is damaged and is not served: tell the registry's operator",
+    ),
 }
 
 

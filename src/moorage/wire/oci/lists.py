@@ -24,9 +24,7 @@ async def tags(exchange: Exchange) -> None:
     """GET tags/list: in byte order, at most `n` after `last`, with a Link if there are more."""
     name = exchange.name
     count, last = _page(exchange)
-    found, more = await exchange.services.db.read(
-        listing.list_tags, exchange.caller, exchange.scope, name, last, count
-    )
+    found, more = await exchange.services.db.read(listing.list_tags, exchange.caller, exchange.scope, name, last, count)
     link = _link(f"/v2/{name}/tags/list", count, found[-1]) if more else None
     await _json(exchange, {"name": name, "tags": found}, link)
 
@@ -50,7 +48,8 @@ async def referrers(exchange: Exchange) -> None:
     found, more = await exchange.services.db.read(
         listing.list_referrers, exchange.caller, exchange.scope, name, subject, artifact_type, position, max(1, count)
     )
-    shown, size = [], 0
+    shown: list[dict[str, Any]] = []
+    size = 0
     for image in found:
         descriptor = _descriptor(image)
         size += len(msgspec.json.encode(descriptor))
@@ -97,7 +96,9 @@ def _link(path: str, count: int, last: str, artifact_type: str | None = None) ->
     return b"link", f'<{path}?n={count}&last={quote(last, safe="")}{kind}>; rel="next"'.encode()
 
 
-async def _json(exchange: Exchange, body: dict[str, Any], link: Header | None, content_type: Header = JSON, *extra: Header) -> None:
+async def _json(
+    exchange: Exchange, body: dict[str, Any], link: Header | None, content_type: Header = JSON, *extra: Header
+) -> None:
     headers = [VERSION, content_type, *extra]
     if link is not None:
         headers.append(link)

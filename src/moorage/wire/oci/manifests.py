@@ -80,9 +80,11 @@ async def put(exchange: Exchange) -> None:
         images.put_image, services.receiver.keyring, exchange.caller, exchange.scope, name, pushed, reference.digest, tags
     )
     repository = outcome.repository
-    if services.quirks.refuse_identical_push and not outcome.changed and reference.tag is not None:
-        if not is_mutable(repository.tag_mutability, repository.mutability_filters, reference.tag):
-            raise TagImmutable(exchange.scope.registry_id, name, reference.tag)
+    is_repeated = not outcome.changed and reference.tag is not None
+    if services.quirks.refuse_identical_push and is_repeated:
+        tag = reference.tag or ""
+        if not is_mutable(repository.tag_mutability, repository.mutability_filters, tag):
+            raise TagImmutable(exchange.scope.registry_id, name, tag)
     headers = [
         VERSION,
         exchange.location(f"manifests/{outcome.digest}"),
@@ -117,7 +119,5 @@ async def delete(exchange: Exchange) -> None:
         if not gone:
             raise ImageNotFound(exchange.scope.registry_id, name, None, reference.tag)
     else:
-        await services.db.write(
-            images.delete_manifest, exchange.caller, exchange.scope, name, reference.digest, reference.tag
-        )
+        await services.db.write(images.delete_manifest, exchange.caller, exchange.scope, name, reference.digest, reference.tag)
     await Response(202, b"", [VERSION]).send(exchange.send)

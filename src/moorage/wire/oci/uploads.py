@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from moorage.model.digest import ALGORITHMS, Digest, parse_digest
-from moorage.model.errors import DigestInvalid, NameInvalid, RangeMismatch
+from moorage.model.errors import DigestInvalid, NameInvalid, RangeMismatch, UploadBusy
 from moorage.model.names import RepositoryName, parse_repository_name
 from moorage.operations import uploads
 from moorage.transfer.receive import Body
@@ -32,9 +32,7 @@ async def start(exchange: Exchange) -> None:
     algorithm = query.get("digest-algorithm", "sha256")
     if algorithm not in ALGORITHMS:
         raise DigestInvalid(algorithm[:40])
-    upload_id = await exchange.services.db.write(
-        uploads.initiate_layer_upload, exchange.caller, exchange.scope, name, algorithm
-    )
+    upload_id = await exchange.services.db.write(uploads.initiate_layer_upload, exchange.caller, exchange.scope, name, algorithm)
     await Response(202, b"", _headers(exchange, upload_id, 0)).send(exchange.send)
 
 
@@ -45,9 +43,7 @@ async def _mount(exchange: Exchange, name: RepositoryName, mount: str, source: s
         source_name = parse_repository_name(source) if source else None
     except NameInvalid:
         return False
-    mounted = await exchange.services.db.write(
-        uploads.mount_blob, exchange.caller, exchange.scope, name, digest, source_name
-    )
+    mounted = await exchange.services.db.write(uploads.mount_blob, exchange.caller, exchange.scope, name, digest, source_name)
     if mounted:
         await _created(exchange, digest)
     return mounted
@@ -68,9 +64,7 @@ async def finish(exchange: Exchange) -> None:
     digest = parse_digest(dict(exchange.request.query()).get("digest", ""))
     body = _body(exchange)
     begin = await _begin_of(exchange, name, upload_id, body) if not body.is_empty else None
-    stored = await exchange.services.receiver.complete(
-        exchange.caller, exchange.scope, name, upload_id, digest, body, begin
-    )
+    stored = await exchange.services.receiver.complete(exchange.caller, exchange.scope, name, upload_id, digest, body, begin)
     await _created(exchange, stored.digest)
 
 
@@ -90,7 +84,7 @@ async def cancel(exchange: Exchange) -> None:
     await Response(204, b"", [VERSION]).send(exchange.send)
 
 
-async def refuse_position(exchange: Exchange, error: RangeMismatch | uploads.UploadBusy) -> None:
+async def refuse_position(exchange: Exchange, error: RangeMismatch | UploadBusy) -> None:
     """416 with what the client needs to go on: where the upload stands."""
     described = describe(error)
     headers = _headers(exchange, error.upload_id or exchange.route.reference, error.received)
@@ -105,7 +99,8 @@ def _body(exchange: Exchange) -> Body:
 
 
 async def _begin_of(exchange: Exchange, name: RepositoryName, upload_id: str, body: Body) -> int | None:
-    """Where the client says its bytes begin; None if it does not say. Raises RangeMismatch for a Content-Range that cannot be right."""
+    """Where the client says its bytes begin; None if it does not say. Raises RangeMismatch for a Content-Range that cannot be
+    right."""
     header = exchange.request.header(b"content-range")
     if not header:
         return None

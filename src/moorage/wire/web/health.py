@@ -44,11 +44,11 @@ class Health:
         faults = {}
         try:
             await asyncio.wait_for(self._db.read(_ask), _PATIENCE_SECONDS)
-        except Exception as error:  # noqa: BLE001  # whatever it is, it is the answer
+        except Exception as error:  # whatever it is, it is the answer
             faults["database"] = _word(error)
         try:
             await asyncio.wait_for(self._pools.on_bytes(self._check_store), _PATIENCE_SECONDS)
-        except Exception as error:  # noqa: BLE001  # as above
+        except Exception as error:  # as above
             faults["blobs"] = _word(error)
         return faults
 

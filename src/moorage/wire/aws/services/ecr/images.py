@@ -112,9 +112,7 @@ def register(service: Service, context: EcrContext) -> None:
         binding = f"DescribeImages|{scope}|{name}|{status}"
         token = call.get("nextToken")
         before: Any = tuple(context.cursors.open(binding, token)) if token else FIRST
-        page, more = await context.db.read(
-            listing.describe_images_page, caller, scope, name, status, before, page_size(call)
-        )
+        page, more = await context.db.read(listing.describe_images_page, caller, scope, name, status, before, page_size(call))
         return {
             "imageDetails": [_detail(scope, name, detail) for detail in page],
             "nextToken": context.cursors.seal(binding, list(more)) if more is not None else None,

@@ -78,9 +78,7 @@ def register(service: Service, context: EcrContext) -> None:
         scope, name, digest = scope_of(call), name_of(call), call["layerDigest"]
         if not is_digest(digest):
             raise LayersNotFound(scope.registry_id, name, [digest])
-        repository, _ = await context.db.lookup(
-            layers.get_download_url_for_layer, caller_of(call), scope, name, digest
-        )
+        repository, _ = await context.db.lookup(layers.get_download_url_for_layer, caller_of(call), scope, name, digest)
         path = f"/layers/{repository.id}/{quote(digest, safe=':')}"
         link = BlobLink(path, str(repository.id), digest, scope.registry_id, int(context.clock()) + _URL_SECONDS)
         return {

@@ -1,0 +1,10 @@
+"""``moorage tls``."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.command()
+def tls() -> None:
+    """wip"""
