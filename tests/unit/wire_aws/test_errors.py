@@ -91,9 +91,16 @@ def test_every_domain_error_has_words_or_a_reason_why_not() -> None:
 @pytest.mark.parametrize("protocol", ["json", "query"])
 def test_every_code_of_the_wire_is_common(protocol: str) -> None:
     service = service_plan("ecr" if protocol == "json" else "sts")
-    faults: list[Exception] = [fault("") for fault in (SerializationFault, UnknownOperation, MissingAction, BodyTooLarge, BodyStalled, Overloaded)]
+    faults: list[Exception] = [
+        fault("") for fault in (SerializationFault, UnknownOperation, MissingAction, BodyTooLarge, BodyStalled, Overloaded)
+    ]
     faults += [SignatureRefused(Fault(kind, ("a", "b", "c"))) for kind in FaultKind]
-    faults += [domain.NotBuilt(""), domain.AccessDenied("", "", "", ""), domain.NotAuthenticated(""), domain.ParameterInvalid("a", "b")]
+    faults += [
+        domain.NotBuilt(""),
+        domain.AccessDenied("", "", "", ""),
+        domain.NotAuthenticated(""),
+        domain.ParameterInvalid("a", "b"),
+    ]
     for fault in faults:
         told = to_aws_error(fault, service, None)
         assert told is not None

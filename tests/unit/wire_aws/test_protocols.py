@@ -107,7 +107,9 @@ def test_results_are_read_by_botocore_as_they_were_meant(service: str, operation
     shape = plan.operations[operation].output
     is_json = plan.protocol == "json"
     output = data.draw(values(shape, text=TEXT if is_json else XML_TEXT))
-    body = json.render_document(output, shape) if is_json else query.render_document(output, plan, plan.operations[operation], "id")
+    body = (
+        json.render_document(output, shape) if is_json else query.render_document(output, plan, plan.operations[operation], "id")
+    )
     parsed = create_parser(plan.protocol).parse(
         {"body": body, "headers": {}, "status_code": 200}, MODELS[service].operation_model(operation).output_shape
     )
@@ -162,7 +164,9 @@ def test_documents_that_are_refused(body: bytes, message: str) -> None:
 
 
 def test_null_is_absent_unknown_is_ignored_and_the_last_of_two_counts() -> None:
-    assert json.parse_document(b'{"repositoryName":null,"x":{"y":[]},"maxResults":1,"maxResults":2}', LIST_IMAGES) == {"maxResults": 2}
+    assert json.parse_document(b'{"repositoryName":null,"x":{"y":[]},"maxResults":1,"maxResults":2}', LIST_IMAGES) == {
+        "maxResults": 2
+    }
     assert json.parse_document(b"", LIST_IMAGES) == {}
 
 
@@ -173,11 +177,25 @@ def test_blobs(parse: Any) -> None:
     assert parse(b'{"layerPartBlob":"' + text + b'","partFirstByte":0,"x":[1,{}]}') == {"layerPartBlob": blob, "partFirstByte": 0}
     assert parse(b'{"layerPartBlob":"' + text.replace(b"/", b"\\/") + b'"}') == {"layerPartBlob": blob}
     middle = len(text) // 2 // 4 * 4
-    bad = [text[:-1], text[:middle] + b"====" + text[middle:], b"*" + text[1:], text[:middle] + b"\\n" + text[middle:], b"\xc3\xa9"]
+    bad = [
+        text[:-1],
+        text[:middle] + b"====" + text[middle:],
+        b"*" + text[1:],
+        text[:middle] + b"\\n" + text[middle:],
+        b"\xc3\xa9",
+    ]
     for altered in bad:
         with pytest.raises(SerializationFault):
             parse(b'{"layerPartBlob":"' + altered + b'"}')
-    for wrong in (b'{"layerPartBlob":[]}', b'{"layerPartBlob":1}', b'{"partFirstByte":"x"}', b"[]", b"7", b"{", b'{"uploadId":"\xff"}'):
+    for wrong in (
+        b'{"layerPartBlob":[]}',
+        b'{"layerPartBlob":1}',
+        b'{"partFirstByte":"x"}',
+        b"[]",
+        b"7",
+        b"{",
+        b'{"uploadId":"\xff"}',
+    ):
         with pytest.raises(SerializationFault):
             parse(wrong)
 
@@ -197,8 +215,14 @@ def test_no_bytes_break_the_parsers(body: bytes) -> None:
 
 def test_query_lists() -> None:
     shape = service_plan("sts").operations["AssumeRole"].input
-    fields = query.parse_fields(b"Tags.member.10.Key=b&Tags.member.2.Key=a+b%2B&Tags.member.x.Key=no&PolicyArns=&DurationSeconds=900")
-    assert query.parse_params(fields, shape) == {"Tags": [{"Key": "a b+"}, {"Key": "b"}], "PolicyArns": [], "DurationSeconds": 900}
+    fields = query.parse_fields(
+        b"Tags.member.10.Key=b&Tags.member.2.Key=a+b%2B&Tags.member.x.Key=no&PolicyArns=&DurationSeconds=900"
+    )
+    assert query.parse_params(fields, shape) == {
+        "Tags": [{"Key": "a b+"}, {"Key": "b"}],
+        "PolicyArns": [],
+        "DurationSeconds": 900,
+    }
     for bad in (b"DurationSeconds=x", b"DurationSeconds=99999999999", b"RoleArn=%ff", b"&" * 10_000):
         with pytest.raises(SerializationFault):
             query.parse_params(query.parse_fields(bad), shape)

@@ -107,7 +107,9 @@ def test_no_value_slows_a_pattern_down(pattern: str, longest: int) -> None:
     assert not unreviewed(pattern)
     matches(pattern, "")
     prefixes = ("", "arn:aws-a:iam::123456789012:role/", "arn:aws:secretsmanager:a:secret:ecr-pullthroughcache/", "a/", "sha256:")
-    for prefix, unit, end in itertools.product(prefixes, ("a", "a-", "a/", "a.", "-", "--a", "_", "__", ":", "*", "a1._", "é"), "!\n/"):
+    for prefix, unit, end in itertools.product(
+        prefixes, ("a", "a-", "a/", "a.", "-", "--a", "_", "__", ":", "*", "a1._", "é"), "!\n/"
+    ):
         value = (prefix + unit * longest)[: longest - 1] + end
         started = time.process_time()
         matches(pattern, value)
