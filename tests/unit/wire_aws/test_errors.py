@@ -1,5 +1,6 @@
 """The tables of errors are whole, and every code is one that a client of the service can know."""
 
+# ruff: noqa: E501 - exact texts, one case to a line
 from __future__ import annotations
 
 from collections.abc import Iterator

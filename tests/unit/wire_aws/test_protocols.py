@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import math
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -202,15 +203,12 @@ def test_blobs(parse: Any) -> None:
 
 @given(st.binary(max_size=200))
 def test_no_bytes_break_the_parsers(body: bytes) -> None:
-    for act in (
-        lambda: json.parse_document(body, PUT_TAGS),
-        lambda: json.LargeParser(UPLOAD).parse(body),
-        lambda: query.parse_params(query.parse_fields(body), service_plan("sts").operations["AssumeRole"].input),
-    ):
-        try:
-            act()
-        except SerializationFault:
-            continue
+    with suppress(SerializationFault):
+        json.parse_document(body, PUT_TAGS)
+    with suppress(SerializationFault):
+        json.LargeParser(UPLOAD).parse(body)
+    with suppress(SerializationFault):
+        query.parse_params(query.parse_fields(body), service_plan("sts").operations["AssumeRole"].input)
 
 
 def test_query_lists() -> None:

@@ -1,5 +1,6 @@
 """Constraints of the models: exact texts, both families, and patterns that no input can slow down."""
 
+# ruff: noqa: E501 - exact texts, one case to a line
 from __future__ import annotations
 
 import itertools
