@@ -48,9 +48,6 @@ def test_any_altered_character_is_refused(position: int, character: str) -> None
     query = make_query(KEY, LINK)
     at = position % len(query)
     altered = query[:at] + character + query[at + 1 :]
-    if altered != query and "signature" in altered:
-        signature = query[query.index("signature=") + 10 :]
-        # The last base64 character carries two spare bits, which no digest uses: compared as text, so they count too.
-        assert altered[-len(signature) :] != signature or altered != query
+    if altered != query:
         with pytest.raises(LinkRefused):
             check(altered)

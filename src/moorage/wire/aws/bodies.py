@@ -94,7 +94,8 @@ class Body:
                     if self._seen > _SMALL and not self._taken:
                         deadline.reschedule(None)
                         self._taken = await self._budget.take(max(stated_size or limit, self._seen))
-                    deadline.reschedule(asyncio.get_running_loop().time() + STALL_SECONDS)
+                    if not self.is_finished:
+                        deadline.reschedule(asyncio.get_running_loop().time() + STALL_SECONDS)
         except TimeoutError:
             raise BodyStalled("The request body did not arrive in time") from None
         return first if whole is None else whole
