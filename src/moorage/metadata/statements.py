@@ -36,7 +36,7 @@ class Statement:
         if ready is None:
             insert = sqlite.insert if name == "sqlite" else postgresql.insert
             compiled = self._build(insert).compile(dialect=_DIALECTS[name]())  # type: ignore[attr-defined]  # every Core statement has it
-            literals = {key: value for key, value in compiled.params.items() if value is not None}
+            literals = {key: value for key, value in compiled.params.items() if not compiled.binds[key].required}
             ready = self._compiled[name] = (str(compiled), literals)
         return ready
 
