@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
+import socket
+import sys
 
 import click
-import uvicorn
-import uvloop
 
 from moorage.cli.options import fail, with_settings
 from moorage.operations import accounts
-from moorage.server.app import Application
+from moorage.operations.accounts import NewKey
+from moorage.server import logs, tls
 from moorage.server.installation import InstallationError, exclusive, open_installation
-from moorage.server.settings import Loaded
-from moorage.wire.web.metrics import Metrics
+from moorage.server.run import listen
+from moorage.server.settings import Loaded, Settings
+from moorage.server.worker import run_worker
+from moorage.server.workers import supervise
 
 
 @click.command()
@@ -21,24 +24,53 @@ from moorage.wire.web.metrics import Metrics
 def serve(loaded: Loaded) -> None:
     """Serve the registry until SIGTERM."""
     settings = loaded.settings
+    logs.configure(settings.log_format, settings.log_level)
+    host, port = settings.host_and_port
     try:
+        tls.check(settings)
         with exclusive(settings.data_folder):
-            installation = open_installation(settings, os.environ)
-            made = installation.db.run_write(
-                accounts.ensure_bootstrap, installation.root_key, settings.account_id, "default", settings.root_key_pair
-            )
-            if made:
-                print(made)
-
-            async def run() -> None:
-                app = Application(settings, installation.db, installation.store, installation.root_key, Metrics())
-                app.start()
-                host, port = settings.host_and_port
-                server = uvicorn.Server(uvicorn.Config(app, host=host, port=port, log_level="warning", http="httptools"))
-                await server.serve()
-                await app.stop()
-
-            uvloop.run(run())
-            installation.close()
-    except InstallationError as error:
+            made = _prepare(settings)
+            try:
+                listening = listen(host, port)
+            except OSError as error:
+                fail(f"cannot listen on {settings.listen}: {error.strerror}; choose another with --listen")
+            _banner(settings, listening, made)
+            if settings.workers == 1:
+                run_worker(settings, listening)
+            else:
+                sys.exit(supervise(settings.workers, lambda: run_worker(settings, listening)))
+    except (InstallationError, tls.TlsError) as error:
         fail(str(error))
+
+
+def _prepare(settings: Settings) -> NewKey | None:
+    """Make what the first start makes, before anybody is served."""
+    installation = open_installation(settings, os.environ)
+    try:
+        return installation.db.run_write(
+            accounts.ensure_bootstrap, installation.root_key, settings.account_id, "default", settings.root_key_pair
+        )
+    finally:
+        installation.close()
+
+
+def _banner(settings: Settings, listening: socket.socket, made: NewKey | None) -> None:
+    host, port = settings.host_and_port
+    shown = "127.0.0.1" if host in {"0.0.0.0", "::"} else host  # noqa: S104  # compared, not bound
+    place = f"{f'[{shown}]' if ':' in shown else shown}:{listening.getsockname()[1]}"
+    scheme = "https" if settings.tls_certificate else "http"
+    lines = [f"Moorage serves {scheme}://{place} from {settings.data_folder}"]
+    if made is not None and settings.root_key_pair is None:
+        lines += [
+            "",
+            f"First start: account {made.account_id} has this root access key. It is shown this once; keep it.",
+            "",
+            f"  export AWS_ACCESS_KEY_ID={made.access_key_id} AWS_SECRET_ACCESS_KEY={made.secret}",
+            f"  export AWS_DEFAULT_REGION={settings.region} AWS_ENDPOINT_URL={scheme}://{place}",
+            "  aws ecr create-repository --repository-name hello",
+            f"  aws ecr get-login-password | docker login --username AWS --password-stdin {place}",
+            "",
+            f"Then: docker tag IMAGE {place}/hello:v1 && docker push {place}/hello:v1",
+        ]
+    click.echo("\n".join(lines))
+    sys.stdout.flush()

@@ -61,7 +61,7 @@ class Application:
         link_key = root_key.derive("layer links")
         pulls, payloads = PullBuffer(db, clock), PayloadCache(keyring)
         receiver = Receiver(db, store, keyring, self.pools, KeyReserve(db))
-        sender = Sender(store, keyring)
+        sender = Sender(store, keyring, self.pools)
         self._oci = OciApp(
             Services(
                 db=db,
@@ -189,4 +189,3 @@ def aws_services(context: EcrContext) -> list[Service]:
 
 def _networks(text: str) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
     return [ipaddress.ip_network(part.strip(), strict=False) for part in text.split(",") if part.strip()]
-

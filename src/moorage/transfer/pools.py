@@ -14,10 +14,11 @@ T = TypeVar("T")
 
 
 class Pools:
-    """`bytes` moves, hashes and seals content; `cpu` parses and hashes what is too big for the event loop."""
+    """`turns` works on connections, `bytes` on files and the store, `cpu` parses and hashes what is too big for the event loop."""
 
     def __init__(self, byte_threads: int | None = None) -> None:
         cores = os.cpu_count() or 2
+        self.turns = ThreadPoolExecutor(byte_threads or 2 * cores, thread_name_prefix="turns")
         self.bytes = ThreadPoolExecutor(byte_threads or 2 * cores, thread_name_prefix="bytes")
         self.cpu = ThreadPoolExecutor(cores, thread_name_prefix="cpu")
 
@@ -31,5 +32,6 @@ class Pools:
 
     def close(self) -> None:
         """Wait for what runs."""
+        self.turns.shutdown()
         self.bytes.shutdown()
         self.cpu.shutdown()

@@ -286,7 +286,7 @@ class Receiver:
         sink = _HashingSink(writer, hasher, limits.LAYER_BYTES - offset)
         keeper = asyncio.create_task(self._keep_lease(grant, key, sink)) if grant is not None else None
         try:
-            complete = await receive_into(body.scope, body.receive, sink)
+            complete = await receive_into(body.scope, body.receive, sink, self._pools.bytes)
             await self._pools.on_bytes(writer.finish)
         except BaseException as error:
             await asyncio.shield(self._pools.on_bytes(writer.abort))

@@ -10,6 +10,7 @@ from moorage.metadata.records import Blob
 from moorage.storage.blob_store import BlobStore
 from moorage.transfer.handover import send_source
 from moorage.transfer.pieces import PiecesReader
+from moorage.transfer.pools import Pools
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +24,8 @@ class ByteRange:
 class Sender:
     """Sends blobs. Belongs to the event loop; reading and opening happens in the byte pool."""
 
-    def __init__(self, store: BlobStore, keyring: LocalKeyring) -> None:
-        self._store, self._keyring = store, keyring
+    def __init__(self, store: BlobStore, keyring: LocalKeyring, pools: Pools) -> None:
+        self._store, self._keyring, self._pools = store, keyring, pools
 
     async def send(
         self, scope: Any, send: Any, status: int, headers: list[tuple[bytes, bytes]], blob: Blob, wanted: ByteRange
@@ -38,6 +39,6 @@ class Sender:
         reader = PiecesReader(self._store, self._keyring, blob.seal, blob.pieces)
         try:
             await send({"type": "http.response.start", "status": status, "headers": headers})
-            await send_source(scope, send, reader, wanted.start, wanted.stop)
+            await send_source(scope, send, reader, wanted.start, wanted.stop, self._pools.bytes)
         finally:
             reader.close()
