@@ -17,8 +17,6 @@ PART_BYTES_MAX = 20 * MIB
 """Length of the model's `LayerPartBlob`."""
 DESCRIPTORS_PER_MANIFEST = 1_000
 """Ours: layers of an image, or children of an index."""
-ANNOTATION_BYTES = 2 * MIB
-"""Ours: annotations of one manifest in all."""
 TAGS_PER_IMAGE = 1_000
 IMAGES_PER_REPOSITORY = 100_000
 REPOSITORIES_PER_REGISTRY = 100_000

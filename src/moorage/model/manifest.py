@@ -108,7 +108,6 @@ def parse_manifest(data: bytes, declared: str | None) -> Manifest:
     if document.schema_version != 2:
         raise ManifestInvalid("Invalid JSON syntax", "schemaVersion must be 2")
     _refuse_mixed_kinds(document, media_type)
-    _check_annotations(document.annotations)
     config = _descriptor(document.config, "config") if document.config else None
     layers = tuple(_descriptor(layer, "layers") for layer in document.layers or ())
     children = tuple(_descriptor(child, "manifests") for child in document.manifests or ())
@@ -170,8 +169,3 @@ def _artifact_type(document: _Document, config: Descriptor | None) -> str | None
     if document.artifact_type is not None and _MEDIA_TYPE.fullmatch(document.artifact_type) is None:
         raise ManifestInvalid("Invalid JSON syntax", "artifactType is not a media type")
     return document.artifact_type or (config.media_type if config else None)
-
-
-def _check_annotations(annotations: dict[str, str] | None) -> None:
-    if annotations and sum(len(key) + len(value) for key, value in annotations.items()) > limits.ANNOTATION_BYTES:
-        raise ManifestInvalid("annotations too large", f"annotations may have {limits.ANNOTATION_BYTES} characters in all")

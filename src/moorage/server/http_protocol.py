@@ -102,8 +102,7 @@ class HttpProtocol(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         # A peer that has sent all it has may still read the answer; one that left in the middle of a request gets none.
-        waiting = self._exchange is not None and not self._exchange.more_body
-        return waiting
+        return self._exchange is not None and not self._exchange.more_body
 
     def data_received(self, data: bytes) -> None:
         if self._in_head or self._parsing is None:
@@ -311,7 +310,7 @@ class HttpProtocol(asyncio.Protocol):
 
     def _drop_input(self) -> None:
         """What still comes is dropped, for as long as a client needs to see the answer."""
-        self.data_received = _dropping(self)  # type: ignore[method-assign]  # this connection has no other use for input
+        self.data_received = _dropping(self)  # type: ignore[method-assign,assignment]  # this connection has no other use for input
 
     def answered(self, exchange: HttpExchange) -> None:
         """A response is out: go on with the next request, or end."""
