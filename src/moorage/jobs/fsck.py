@@ -1,6 +1,7 @@
 """``moorage fsck``: does the metadata hold together, and do the bytes bear it out?
 
-Only reads. It may run beside a server: what is being written meanwhile is in the database first, so it is never taken for a stranger.
+Only reads. It may run beside a server: what is being written meanwhile is in the database first, so it is never taken
+for a stranger.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Objects as files of a local folder.
 
-Order of a write: create, bytes, fsync of the file, fsync of its folder. There is no rename: nobody can reach a key before its metadata commits.
+Order of a write: create, bytes, fsync of the file, fsync of its folder. There is no rename: nobody can reach a key
+before its metadata commits.
 """
 
 from __future__ import annotations
@@ -23,7 +24,9 @@ _ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"
 
 
 class LocalStore:
-    """A folder on a local disk, fanned out by the first character of the key. The sub-folders exist before the first object does."""
+    """A folder on a local disk, fanned out by the first character of the key. The sub-folders exist before the first
+    object does.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

@@ -1,8 +1,8 @@
 """Objects of an S3-compatible store, through obstore.
 
-Small objects are one PUT. Larger ones go up in parts while they are written, by a thread of their own that the writer feeds; an abort makes that thread's
-source fail, and the multipart upload is then aborted, so no state of it outlives the request. Parts of 8 MiB hold the largest layer in 6,500 of the 10,000
-parts that S3 allows.
+Small objects are one PUT. Larger ones go up in parts while they are written, by a thread of their own that the writer
+feeds; an abort makes that thread's source fail, and the multipart upload is then aborted, so no state of it outlives
+the request. Parts of 8 MiB hold the largest layer in 6,500 of the 10,000 parts that S3 allows.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """Sealed objects: AES-256-GCM in frames, so that a range opens only the frames it touches.
 
-Format: a header of 16 bytes (magic, version, log2 of the frame size), then frames of that many bytes of content and a tag each; the last may be shorter, and
-an object always has one. One data key per object; the nonce is the frame's number with a flag for the last one (the STREAM construction); header and storage
-key are bound to every frame. So frames that are altered, cut off, swapped, or of another object do not open.
+Format: a header of 16 bytes (magic, version, log2 of the frame size), then frames of that many bytes of content and a
+tag each; the last may be shorter, and an object always has one. One data key per object; the nonce is the frame's
+number with a flag for the last one (the STREAM construction); header and storage key are bound to every frame. So
+frames that are altered, cut off, swapped, or of another object do not open.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""Real servers for tests: PostgreSQL and an S3-compatible store, both from Python wheels, both on loopback, both gone afterwards."""
+"""Real servers for tests: PostgreSQL and an S3-compatible store, both from Python wheels, both on loopback, both gone
+afterwards.
+"""
 
 from __future__ import annotations
 
