@@ -55,7 +55,7 @@ def _prepare(settings: Settings) -> NewKey | None:
 
 
 def _banner(settings: Settings, listening: socket.socket, made: NewKey | None) -> None:
-    host, port = settings.host_and_port
+    host, _ = settings.host_and_port
     shown = "127.0.0.1" if host in {"0.0.0.0", "::"} else host  # noqa: S104  # compared, not bound
     place = f"{f'[{shown}]' if ':' in shown else shown}:{listening.getsockname()[1]}"
     scheme = "https" if settings.tls_certificate else "http"

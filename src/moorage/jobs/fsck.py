@@ -76,7 +76,8 @@ def _check_blobs(db: Database, store: BlobStore, keyring: LocalKeyring, *, deep:
         for blob in page:
             for piece in blob.pieces:
                 if states.get(piece.storage_key) != "live":
-                    yield f"blob {blob.digest}: its object {piece.storage_key} is {states.get(piece.storage_key, 'unknown')}, not live"
+                    state = states.get(piece.storage_key, "unknown")
+                    yield f"blob {blob.digest}: its object {piece.storage_key} is {state}, not live"
             yield from _check_bytes(blob, store, keyring, deep=deep)
 
 

@@ -52,7 +52,7 @@ class Application:
     def __init__(
         self, settings: Settings, db: Database, store: BlobStore, root_key: RootKey, metrics: Metrics, clock: Clock = system_clock
     ) -> None:
-        self._addressing = Addressing(settings.default_scope, settings.domain or None, settings.host_scopes)
+        self.addressing = Addressing(db, settings.default_scope, settings.domain or None, settings.host_scopes)
         self._proxies = _networks(settings.trusted_proxies)
         self._db, self._root_key = db, root_key
         self.pools = Pools()
@@ -131,7 +131,7 @@ class Application:
 
     async def _to_registry(self, request: Request, send: Send) -> None:
         host = request.header(b"host")
-        scope = self._addressing.resolve(host)
+        scope = await self.addressing.resolve(host)
         if scope is None:
             message = (
                 f"no registry answers to the host {host[:100]!r}: use <account>.dkr.ecr.<region>.<domain>, or add it to `hosts`\n"
@@ -154,8 +154,8 @@ class Application:
     def _origin(self, request: Request) -> str:
         return f"{request.scope['scheme']}://{request.header(b'host')}"
 
-    def _registry_host(self, scope: Scope, call: Call) -> str:
-        return self._addressing.registry_host(scope, call.host)
+    async def _registry_host(self, scope: Scope, call: Call) -> str:
+        return await self.addressing.registry_host(scope, call.host)
 
     async def _find_credential(self, access_key_id: str, /) -> Credential | None:
         return await self._db.lookup(accounts.find_credential, self._root_key, access_key_id)

@@ -34,8 +34,8 @@ class HttpExchange:
     """A request being answered. Belongs to the event loop; is its own `BodyMover`."""
 
     __slots__ = (
-        "_body", "_body_event", "_head", "_left", "_protocol", "body_left", "chunked", "complete", "disconnected", "expects_continue",
-        "keep_alive", "more_body", "received", "scope", "sent", "started_at", "status", "task",
+        "_body", "_body_event", "_head", "_left", "_protocol", "body_left", "chunked", "complete", "disconnected",
+        "expects_continue", "keep_alive", "more_body", "received", "scope", "sent", "started_at", "status", "task",
     )  # fmt: skip
 
     def __init__(self, protocol: HttpProtocol, scope: dict[str, Any], *, keep_alive: bool, expects_continue: bool) -> None:

