@@ -8,24 +8,25 @@ import logging
 from typing import Any
 
 from moorage.auth.credentials import Credential
+from moorage.auth.cursors import Cursors
 from moorage.auth.registry_token import RegistryTokens
 from moorage.jobs.sweeper import Sweeper
 from moorage.keys.registry_keys import LocalKeyring
 from moorage.keys.root_key import RootKey
 from moorage.metadata.database import Database
-from moorage.metadata.pagination import Cursors
 from moorage.model.clock import Clock, system_clock
 from moorage.model.scope import Scope
 from moorage.operations import accounts
 from moorage.server.addressing import Addressing
 from moorage.server.settings import Settings
 from moorage.storage.blob_store import BlobStore
+from moorage.transfer.hot_blobs import HotBlobs
 from moorage.transfer.key_reserve import KeyReserve
 from moorage.transfer.payload_cache import PayloadCache
-from moorage.transfer.pools import Pools
 from moorage.transfer.pull_buffer import PullBuffer
 from moorage.transfer.receive import Receiver
 from moorage.transfer.send import Sender
+from moorage.transfer.work import Pools
 from moorage.wire.aws.dispatch import Dispatcher
 from moorage.wire.aws.service import Call, Service
 from moorage.wire.aws.services.ecr import images, layers, registry, repositories
@@ -55,13 +56,14 @@ class Application:
         self.addressing = Addressing(db, settings.default_scope, settings.domain or None, settings.host_scopes)
         self._proxies = _networks(settings.trusted_proxies)
         self._db, self._root_key = db, root_key
-        self.pools = Pools()
+        self.pools = Pools(remote=bool(settings.blob_store_url))
+        self._hot = HotBlobs(settings.hot_blob_mib * 1024 * 1024)
         keyring = LocalKeyring(root_key)
         tokens = RegistryTokens(root_key.derive("registry tokens"))
         link_key = root_key.derive("layer links")
         pulls, payloads = PullBuffer(db, clock), PayloadCache(keyring)
         receiver = Receiver(db, store, keyring, self.pools, KeyReserve(db))
-        sender = Sender(store, keyring, self.pools)
+        sender = Sender(store, keyring, self._hot)
         self._oci = OciApp(
             Services(
                 db=db,
@@ -104,6 +106,8 @@ class Application:
         self._sweeper.stop()
         if self._background is not None:
             await self._background
+        await asyncio.to_thread(self._hot.close)
+        self.pools.close()
 
     async def __call__(self, scope: Any, receive: Any, send: Send) -> None:
         """Answer one HTTP request."""

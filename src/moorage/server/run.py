@@ -180,8 +180,12 @@ class HttpServer(uvicorn.Server):
                 loop.remove_signal_handler(number)
 
 
-def listen(host: str, port: int) -> list[socket.socket]:
-    """Bind `host` (every address it stands for) and `port` (0: any free one). Raises OSError."""
+def listen(host: str, port: int, *, share: bool = False) -> list[socket.socket]:
+    """Bind `host` (every address it stands for) and `port` (0: any free one). Raises OSError.
+
+    Args:
+        share: several processes of ours may have the address.
+    """
     bound: list[socket.socket] = []
     try:
         for family, kind, protocol, _, address in socket.getaddrinfo(
@@ -190,6 +194,8 @@ def listen(host: str, port: int) -> list[socket.socket]:
             listener = socket.socket(family, kind, protocol)
             bound.append(listener)
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if share:
+                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
             if family == socket.AF_INET6:
                 listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             listener.bind(address)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from moorage.auth.cursors import Cursors
 from moorage.auth.registry_token import RegistryTokens
 from moorage.metadata.database import Database
-from moorage.metadata.pagination import Cursors
 from moorage.metadata.records import Repository
 from moorage.model.clock import Clock
 from moorage.model.errors import NameInvalid, ParameterInvalid
@@ -15,9 +15,9 @@ from moorage.model.names import RepositoryName, parse_repository_name
 from moorage.model.principal import Caller
 from moorage.model.scope import Scope
 from moorage.transfer.payload_cache import PayloadCache
-from moorage.transfer.pools import Pools
 from moorage.transfer.pull_buffer import PullBuffer
 from moorage.transfer.receive import Receiver
+from moorage.transfer.work import Pools
 from moorage.wire.aws.service import Call
 
 
