@@ -1,7 +1,8 @@
 """HTTP/1.1 on a connection: httptools parses, one exchange at a time answers, bounds hold against hostile peers.
 
-Plugged into uvicorn (``Config(http=...)``), which owns listening, signals and shutdown. It takes the place of uvicorn's own protocol because bodies
-have to be handed to threads together with the descriptor (docs/decisions/0002-byte-path.md), and because heads need limits.
+Plugged into uvicorn (``Config(http=...)``), which owns listening, signals and shutdown. It takes the place of
+uvicorn's own protocol because bodies have to be handed to threads together with the descriptor
+(docs/decisions/0002-byte-path.md), and because heads need limits.
 """
 
 from __future__ import annotations

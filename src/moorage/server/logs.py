@@ -32,4 +32,5 @@ def configure(form: str, level: str) -> None:
     root.setLevel(level.upper())
     # One line a request is for those who ask for it: it costs a tenth of a small request.
     logging.getLogger("moorage.access").setLevel(logging.INFO if level == "debug" else logging.WARNING)
-    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+    for noisy in ("uvicorn.error", "alembic"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)

@@ -52,6 +52,16 @@ class _Config(uvicorn.Config):
 class Server(uvicorn.Server):
     """A uvicorn server that leaves signals to us."""
 
+    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_ready = on_ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, then say so."""
+        await super().startup(sockets)
+        if self.started:
+            self._on_ready()
+
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
         """Signals are handled by `serve`."""
@@ -86,17 +96,15 @@ async def serve(
 
     A second signal ends at once.
     """
-    server = Server(_Config(app, options, context, grace_seconds))
+    server = Server(_Config(app, options, context, grace_seconds), on_ready)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, _stop, server)
     ticking = loop.create_task(_tick(options))
-    watching = loop.create_task(_announce(server, on_ready))
     try:
         await server.serve(sockets=list(sockets))
     finally:
         ticking.cancel()
-        watching.cancel()
 
 
 def _stop(server: Server) -> None:
@@ -109,9 +117,3 @@ async def _tick(options: HttpOptions) -> None:
     while True:
         await asyncio.sleep(_TICK_SECONDS)
         options.tick()
-
-
-async def _announce(server: Server, on_ready: Callable[[], None]) -> None:
-    while not server.started:
-        await asyncio.sleep(0.005)
-    on_ready()

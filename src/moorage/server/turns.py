@@ -1,7 +1,8 @@
 """What pool threads do on a connection's descriptor: move bytes for a bounded time, then let go.
 
-A turn ends when all is moved, when it has moved its share, or when the peer blocks for longer than `_PATIENCE_MS`: a slow peer never holds a thread.
-The descriptor is a duplicate that only the turn uses while it runs; it does not block.
+A turn ends when all is moved, when it has moved its share, or when the peer blocks for longer than `_PATIENCE_MS`: a
+slow peer never holds a thread. The descriptor is a duplicate that only the turn uses while it runs; it does not
+block.
 """
 
 from __future__ import annotations

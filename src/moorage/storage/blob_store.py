@@ -64,6 +64,12 @@ class BlobReader(Protocol):
         Valid until the next call. Raises StorageCorrupt for bytes that fail authentication: those are never returned.
         """
 
+    def read_into(self, offset: int, buffer: memoryview) -> int:
+        """Fill `buffer` with content from `offset` on; return how many bytes there were, fewer only at the end.
+
+        Raises StorageCorrupt as `view` does.
+        """
+
     def descriptor(self) -> int | None:
         """A file descriptor with the content at the same offsets, for ``sendfile``; None where there is none."""
 

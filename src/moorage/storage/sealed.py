@@ -1,14 +1,13 @@
 """Sealed objects: AES-256-GCM in frames, so that a range opens only the frames it touches.
 
-Format: a header of 16 bytes (magic, version, log2 of the frame size), then frames of that many plaintext bytes and a tag each; the last may be shorter,
-and an object always has one. One data key per object; the nonce is the frame's number with a flag for the last one (the STREAM
-construction), the additional data are the header and the storage key. So frames that are altered, cut off, swapped, or of
-another object fail to open.
+Format: a header of 16 bytes (magic, version, log2 of the frame size), then frames of that many bytes of content and a
+tag each; the last may be shorter, and an object always has one. One data key per object; the nonce is the frame's
+number with a flag for the last one (the STREAM construction); header and storage key are bound to every frame. So
+frames that are altered, cut off, swapped, or of another object do not open.
 """
 
 from __future__ import annotations
 
-import contextlib
 import threading
 
 from cryptography.exceptions import InvalidTag
@@ -20,39 +19,35 @@ from moorage.storage.blob_store import BlobReader, BlobWriter, StorageKey
 FRAME_BITS = 20
 TAG_BYTES = 16
 _MAGIC = b"MOORSEAL"
+_VERSION = 1
 _HEADER_BYTES = 16
+_FRAME_BITS_MIN, _FRAME_BITS_MAX = 12, 24
+_FULL_BUFFER = (1 << FRAME_BITS) + TAG_BYTES
 _SMALL_BYTES = 64 * 1024
-_SPARE_BUFFERS = 16
-_LONGEST_FRAME_BITS = 24
-
-
-def header(frame_bits: int = FRAME_BITS) -> bytes:
-    """The header of an object with frames of 2 ** `frame_bits` bytes."""
-    return _MAGIC + bytes((1, frame_bits)) + bytes(_HEADER_BYTES - len(_MAGIC) - 2)
+_SPARE_BUFFERS = 12
 
 
 def sealed_size(size: int, frame_bits: int = FRAME_BITS) -> int:
     """How many bytes `size` bytes of content take."""
-    frames = max(1, -(-size >> frame_bits)) if size else 1
-    frames = max(1, (size + (1 << frame_bits) - 1) >> frame_bits)
+    frames = max(1, -(-size // (1 << frame_bits)))
     return _HEADER_BYTES + size + frames * TAG_BYTES
 
 
-def plain_size(stored: int, frame_bits: int) -> int:
+def plain_size(stored: int, frame_bits: int = FRAME_BITS) -> int:
     """How many bytes of content `stored` bytes hold. Raises StorageCorrupt for a length that no object has."""
-    body = stored - _HEADER_BYTES
-    frame = (1 << frame_bits) + TAG_BYTES
-    whole, rest = divmod(body, frame)
-    if body < TAG_BYTES or 0 < rest < TAG_BYTES:
+    body, full = stored - _HEADER_BYTES, (1 << frame_bits) + TAG_BYTES
+    whole, rest = divmod(body, full)
+    if body < TAG_BYTES or 0 < rest < TAG_BYTES or (rest == TAG_BYTES and whole):
         raise StorageCorrupt(f"an object of {stored} bytes is cut off")
-    size = (whole << frame_bits) + (rest - TAG_BYTES if rest else 0)
-    if rest == TAG_BYTES and whole:
-        raise StorageCorrupt("an object ends with an empty frame")
-    return size
+    return (whole << frame_bits) + max(0, rest - TAG_BYTES)
+
+
+def _header(frame_bits: int) -> bytes:
+    return _MAGIC + bytes((_VERSION, frame_bits)) + bytes(_HEADER_BYTES - len(_MAGIC) - 2)
 
 
 def _nonce(frame: int, *, last: bool) -> bytes:
-    return bytes(3) + frame.to_bytes(8, "big") + (b"\x01" if last else b"\x00")
+    return frame.to_bytes(11, "big") + (b"\x01" if last else b"\x00")
 
 
 class _Buffers:
@@ -62,15 +57,13 @@ class _Buffers:
         self._spare: list[bytearray] = []
         self._lock = threading.Lock()
 
-    def take(self, size: int) -> bytearray:
+    def take(self) -> bytearray:
         with self._lock:
-            if self._spare and size <= len(self._spare[-1]):
-                return self._spare.pop()
-        return bytearray(size)
+            return self._spare.pop() if self._spare else bytearray(_FULL_BUFFER)
 
     def give(self, buffer: bytearray) -> None:
         with self._lock:
-            if len(buffer) == (1 << FRAME_BITS) + TAG_BYTES and len(self._spare) < _SPARE_BUFFERS:
+            if len(buffer) == _FULL_BUFFER and len(self._spare) < _SPARE_BUFFERS:
                 self._spare.append(buffer)
 
     def clear(self) -> None:
@@ -82,24 +75,28 @@ _buffers = _Buffers()
 
 
 def drop_spare_buffers() -> None:
-    """Give idle memory back."""
+    """Give the memory of idle buffers back."""
     _buffers.clear()
 
 
 class SealedWriter:
-    """Seals what it is given into another writer. Small content never takes a whole frame's buffer."""
+    """Seals what it is given into another writer. Small content never takes a whole frame's buffer.
+
+    A frame is sealed only when more content comes, or the end: the last one has to be marked.
+    """
 
     def __init__(self, raw: BlobWriter, data_key: bytes, key: StorageKey) -> None:
         self._raw = raw
         self._aead = AESGCM(data_key)
-        head = header()
-        self._bound = head + key.encode()
+        header = _header(FRAME_BITS)
+        self._bound = header + key.encode()
         self._plain = bytearray(_SMALL_BYTES)
+        self._room = _SMALL_BYTES
         self._sealed: bytearray | None = None
         self._filled = 0
         self._frame = 0
         self._done = False
-        raw.write(head)
+        raw.write(header)
 
     @property
     def size(self) -> int:
@@ -107,13 +104,15 @@ class SealedWriter:
         return (self._frame << FRAME_BITS) + self._filled
 
     def buffer(self) -> memoryview:
-        """Room in the current frame. A frame that is full is sealed only when more comes: the last one is marked."""
-        if self._filled == len(self._plain):
-            if self._filled < 1 << FRAME_BITS:
-                self._grow()
+        """Room in the current frame."""
+        if self._filled == self._room:
+            if self._room < 1 << FRAME_BITS:
+                grown = _buffers.take()
+                grown[: self._filled] = self._plain
+                self._plain, self._room = grown, 1 << FRAME_BITS
             else:
                 self._seal(last=False)
-        return memoryview(self._plain)[self._filled :]
+        return memoryview(self._plain)[self._filled : self._room]
 
     def advance(self, count: int) -> None:
         """`count` bytes of `buffer` are content now."""
@@ -133,30 +132,25 @@ class SealedWriter:
         """Seal the last frame and make all of it durable; return the size of the content."""
         if self._done:
             raise ValueError("finish after finish or abort")
+        size = self.size
         self._seal(last=True)
         self._raw.finish()
         self._release()
-        return self.size
+        return size
 
     def abort(self) -> None:
         """Give up."""
-        self._raw.abort()
-        self._release()
-
-    def _grow(self) -> None:
-        grown = _buffers.take((1 << FRAME_BITS) + TAG_BYTES)
-        grown[: self._filled] = self._plain
-        self._plain = memoryview(grown)[: 1 << FRAME_BITS]  # type: ignore[assignment]  # a view serves as the buffer it shows
-        self._grown = grown
+        if not self._done:
+            self._raw.abort()
+            self._release()
 
     def _seal(self, *, last: bool) -> None:
-        nonce = _nonce(self._frame, last=last)
-        plain = memoryview(self._plain)[: self._filled]
+        nonce, plain = _nonce(self._frame, last=last), memoryview(self._plain)[: self._filled]
         if self._filled <= _SMALL_BYTES:
-            self._raw.write(self._aead.encrypt(nonce, bytes(plain), self._bound))
+            self._raw.write(self._aead.encrypt(nonce, plain, self._bound))
         else:
             if self._sealed is None:
-                self._sealed = _buffers.take((1 << FRAME_BITS) + TAG_BYTES)
+                self._sealed = _buffers.take()
             out = memoryview(self._sealed)[: self._filled + TAG_BYTES]
             self._aead.encrypt_into(nonce, plain, self._bound, out)
             self._raw.write(out)
@@ -165,16 +159,11 @@ class SealedWriter:
             self._filled = 0
 
     def _release(self) -> None:
-        if self._done:
-            return
         self._done = True
-        if self._sealed is not None:
-            _buffers.give(self._sealed)
-            self._sealed = None
-        grown = getattr(self, "_grown", None)
-        if grown is not None:
-            self._plain = bytearray()
-            _buffers.give(grown)
+        for buffer in (self._plain, self._sealed):
+            if buffer is not None:
+                _buffers.give(buffer)
+        self._plain, self._sealed = bytearray(), None
 
 
 class SealedReader:
@@ -183,21 +172,19 @@ class SealedReader:
     def __init__(self, raw: BlobReader, data_key: bytes, key: StorageKey) -> None:
         self._raw = raw
         self._aead = AESGCM(data_key)
-        head = _read(raw, 0, _HEADER_BYTES)
-        if (
-            len(head) != _HEADER_BYTES
-            or head[: len(_MAGIC)] != _MAGIC
-            or head[8] != 1
-            or not 10 <= head[9] <= _LONGEST_FRAME_BITS
-        ):
+        header = bytearray(_HEADER_BYTES)
+        complete = raw.read_into(0, memoryview(header)) == _HEADER_BYTES
+        self._bits = header[len(_MAGIC) + 1]
+        if not complete or not _FRAME_BITS_MIN <= self._bits <= _FRAME_BITS_MAX or header != _header(self._bits):
             raise StorageCorrupt(f"object {key} has no valid header")
-        self._bits = head[9]
-        self._bound = bytes(head) + key.encode()
+        self._bound = bytes(header) + key.encode()
         self._size = plain_size(raw.size, self._bits)
         self._last = max(0, (self._size - 1) >> self._bits)
         self._frame = -1
+        self._sealed: bytearray | None = None
         self._plain: bytearray | None = None
-        self._length = 0
+        if self._size == 0:
+            self._open(0)  # an empty object is authenticated as well
 
     @property
     def size(self) -> int:
@@ -206,13 +193,21 @@ class SealedReader:
 
     def view(self, offset: int) -> memoryview:
         """Content from `offset` to the end of its frame. Raises StorageCorrupt."""
-        if offset >= self._size and not (self._size == 0 and self._frame < 0):
+        if offset >= self._size:
             return memoryview(b"")
         frame = offset >> self._bits
         if frame != self._frame:
             self._open(frame)
         assert self._plain is not None
-        return memoryview(self._plain)[offset - (frame << self._bits) : self._length]
+        return memoryview(self._plain)[offset - (frame << self._bits) : self._length(frame)]
+
+    def read_into(self, offset: int, buffer: memoryview) -> int:
+        """Fill `buffer` with content from `offset` on; return how much there was. Raises StorageCorrupt."""
+        done = 0
+        while done < len(buffer) and (part := self.view(offset + done)[: len(buffer) - done]):
+            buffer[done : done + len(part)] = part
+            done += len(part)
+        return done
 
     def descriptor(self) -> int | None:
         """Sealed bytes have none."""
@@ -221,38 +216,30 @@ class SealedReader:
     def close(self) -> None:
         """Let go of buffers and of the object."""
         self._raw.close()
-        if self._plain is not None:
-            plain, self._plain = self._plain, None
-            self._frame = -1
-            with contextlib.suppress(BufferError):
-                _buffers.give(plain)
+        for buffer in (self._plain, self._sealed):
+            if buffer is not None:
+                _buffers.give(buffer)
+        self._plain = self._sealed = None
+        self._frame = -1
+
+    def _length(self, frame: int) -> int:
+        return self._size - (frame << self._bits) if frame == self._last else 1 << self._bits
 
     def _open(self, frame: int) -> None:
-        full = 1 << self._bits
-        length = self._size - (frame << self._bits) if frame == self._last else full
-        start = _HEADER_BYTES + frame * (full + TAG_BYTES)
-        if self._plain is None:
-            self._plain = _buffers.take(full + TAG_BYTES if self._size > _SMALL_BYTES else length + TAG_BYTES)
+        length, full = self._length(frame), 1 << self._bits
+        if self._plain is None or self._sealed is None:
+            is_full = self._size > _SMALL_BYTES and self._bits == FRAME_BITS
+            self._plain = _buffers.take() if is_full else bytearray(min(full, self._size) + TAG_BYTES)
+            self._sealed = _buffers.take() if is_full else bytearray(min(full, self._size) + TAG_BYTES)
         self._frame = -1
-        out = memoryview(self._plain)[:length]
+        sealed = memoryview(self._sealed)[: length + TAG_BYTES]
+        start = _HEADER_BYTES + frame * (full + TAG_BYTES)
+        if self._raw.read_into(start, sealed) != len(sealed):
+            raise StorageCorrupt("an object is cut off")
         try:
             self._aead.decrypt_into(
-                _nonce(frame, last=frame == self._last), _read(self._raw, start, length + TAG_BYTES), self._bound, out
+                _nonce(frame, last=frame == self._last), sealed, self._bound, memoryview(self._plain)[:length]
             )
         except InvalidTag:
             raise StorageCorrupt(f"frame {frame} of an object fails authentication") from None
-        self._frame, self._length = frame, length
-
-
-def _read(raw: BlobReader, start: int, length: int) -> bytes | memoryview:
-    """Exactly `length` bytes, without a copy where the reader has them in one piece."""
-    view = raw.view(start)
-    if len(view) >= length:
-        return view[:length]
-    parts = bytearray()
-    while len(parts) < length:
-        view = raw.view(start + len(parts))
-        if not view:
-            raise StorageCorrupt("an object is cut off")
-        parts += view[: length - len(parts)]
-    return bytes(parts)
+        self._frame = frame

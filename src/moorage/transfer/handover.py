@@ -1,7 +1,8 @@
 """The contract between the application and the server that moves bodies.
 
-A server that can work on a connection's descriptor offers `EXTENSION` in the ASGI scope: a `BodyMover`. Threads then move bytes between socket and content
-without a stop at the event loop. Where it is absent (TLS in the process, another server) the plain ASGI messages serve, with the same result.
+A server that can work on a connection's descriptor offers `EXTENSION` in the ASGI scope: a `BodyMover`. Threads then
+move bytes between socket and content without a stop at the event loop. Where it is absent (TLS in the process,
+another server) the plain ASGI messages serve, with the same result.
 """
 
 from __future__ import annotations
@@ -37,7 +38,9 @@ class BodyMover(Protocol):
     """What the extension can do for one request."""
 
     async def send(self, source: Source, start: int, stop: int) -> int:
-        """Send the whole body of a response that has begun, with a Content-Length of `stop` - `start`; return what really left."""
+        """Send the whole body of a response that has begun, with a Content-Length of `stop` - `start`; return what
+        really left.
+        """
 
     async def receive(self, sink: Sink) -> bool:
         """Receive the rest of the request's body; False if the client left before its end."""

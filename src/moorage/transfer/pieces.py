@@ -36,6 +36,14 @@ class PiecesReader:
         begin = self._ends[index] - self._pieces[index].size_bytes
         return self._reader(index).view(offset - begin)
 
+    def read_into(self, offset: int, buffer: memoryview) -> int:
+        """Fill `buffer` with content from `offset` on; return how much there was."""
+        done = 0
+        while done < len(buffer) and (part := self.view(offset + done)[: len(buffer) - done]):
+            buffer[done : done + len(part)] = part
+            done += len(part)
+        return done
+
     def descriptor(self) -> int | None:
         """Sealed bytes have none."""
         return None

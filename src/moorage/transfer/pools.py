@@ -14,7 +14,9 @@ T = TypeVar("T")
 
 
 class Pools:
-    """`turns` works on connections, `bytes` on files and the store, `cpu` parses and hashes what is too big for the event loop."""
+    """`turns` works on connections, `bytes` on files and the store, `cpu` parses and hashes what is too big for the
+    event loop.
+    """
 
     def __init__(self, byte_threads: int | None = None) -> None:
         cores = os.cpu_count() or 2
