@@ -183,9 +183,10 @@ _COUNT_PULL = Statement(
     )(
         insert(manifest_pulls).from_select(
             ["manifest_id", "last_pulled_at", "pulls"],
-            select(_m.id, bindparam("at", type_=_m.pushed_at.type), bindparam("pulls", type_=_m.pushed_at.type)).where(
-                _m.id == bindparam("manifest")
-            ),
+            # Locked, because a manifest that is deleted at this moment would be seen here and missed by the foreign key.
+            select(_m.id, bindparam("at", type_=_m.pushed_at.type), bindparam("pulls", type_=_m.pushed_at.type))
+            .where(_m.id == bindparam("manifest"))
+            .with_for_update(read=True, key_share=True),
         )
     )
 )
