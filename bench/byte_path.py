@@ -99,7 +99,7 @@ class Client:
             if chunk:
                 for start in range(0, len(body), chunk):
                     piece = body[start : start + chunk]
-                    self.socket.sendall(b"%x\r\n%b\r\n" % (len(piece), piece))
+                    self.socket.sendall(b"%x\r\n%b\r\n" % (len(piece), bytes(piece)))
                 self.socket.sendall(b"0\r\n\r\n")
             else:
                 self.socket.sendall(body)
@@ -251,15 +251,13 @@ def compare_all(stack: ExitStack, folder: Path, options: argparse.Namespace) -> 
     mib: int = options.mib
     frames = [int(text) for text in options.frames.split(",")]
     contents = [memoryview(os.urandom(1 << 20) * mib) for _ in range(BLOBS)]
-    for content in contents:
-        content[:8]  # distinct by their first MiB
     digests = [f"sha256:{hashlib.sha256(content).hexdigest()}" for content in contents]
     for number, content in enumerate(contents):
         (folder / str(number)).write_bytes(content)
         for frame in frames:
-            with (folder / f"{number}.{frame * 1024}.sealed").open("wb") as sealed:
-                for index, start in enumerate(range(0, len(content), frame * 1024)):
-                    sealed.write(KEY.encrypt(nonce(index), content[start : start + frame * 1024], None))
+            with (folder / f"{number}.{frame * 1024}.sealed").open("wb") as file:
+                for index, offset in enumerate(range(0, len(content), frame * 1024)):
+                    file.write(KEY.encrypt(nonce(index), content[offset : offset + frame * 1024], None))
 
     port = free_port()
     settings = folder / "registry.yml"
@@ -318,7 +316,7 @@ def compare_all(stack: ExitStack, folder: Path, options: argparse.Namespace) -> 
             memfd=lambda: pull(last, 8, ["/hot/0"], mib),
         )
     if wanted("range"):
-        ways = {name: (lambda s=s: ranges(s, 8, sealed, mib)) for name, s in ours.items()}  # type: ignore[misc]
+        ways = {name: (lambda s=s: ranges(s, 8, sealed, mib)) for name, s in ours.items()}
         compare("ranges of 128 KiB, 8 clients", options.rounds, lambda: ranges(registry, 8, their_blobs, mib), **ways)
     for clients in (1, 4):
         for chunk, word in ((0, "monolithic"), (32 * 1024, "chunked")):

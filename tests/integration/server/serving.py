@@ -149,7 +149,11 @@ class Running:
         if receive_buffer is not None:
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         raw.settimeout(DEADLINE_SECONDS)
-        raw.connect(("127.0.0.1", self.port))
+        try:
+            raw.connect(("127.0.0.1", self.port))
+        except OSError:
+            raw.close()
+            raise
         wire = Wire(self.client_ssl.wrap_socket(raw, server_hostname="localhost") if self.client_ssl else raw)
         self.wires.append(wire)
         return wire

@@ -112,8 +112,8 @@ def test_a_dripping_head_gains_no_time() -> None:
     with serving(echo, limits=HttpLimits(head_seconds=0.4)) as running:
         wire = running.connect()
         pause = threading.Event()
+        wire.send(b"GET / HTTP/1.1\r\n")
         with pytest.raises(ConnectionError):  # the client's own drip
-            wire.send(b"GET / HTTP/1.1\r\n")
             for _ in range(200):
                 wire.send(b"X: y\r\n")
                 pause.wait(0.02)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import random
 import ssl
@@ -216,9 +217,9 @@ def test_endless_chunk_extensions_and_trailers_end_the_upload(running: Running, 
         wire = running.connect()
         wire.request("PATCH", "/any", "Transfer-Encoding: chunked")
         wire.send(chunked(CONTENT[:MIB], 50000)[:-5])
-        with pytest.raises((ConnectionError, AssertionError)):  # either the send or the answer tells
+        with contextlib.suppress(ConnectionError):  # refused while it is still sending
             wire.send(tail)
-            assert wire.head()[0] != 400
+            assert wire.head()[0] == 400
     until(lambda: len(uploads.whole) == 2)
     assert uploads.whole == [False, False]
 
