@@ -34,14 +34,17 @@ def _examine(installation: Installation) -> Iterator[str]:
     settings, key = installation.settings, installation.root_key
     if key.beside_data:
         yield (
-            f"the root key lies beside the data it seals ({key.origin}): whoever copies the folder can read it. Move the file elsewhere and "
-            "name it by MOORAGE_ROOT_KEY_FILE, or use a systemd credential; and keep a copy, since nothing opens without it"
+            f"the root key lies beside the data it seals ({key.origin}): whoever copies the folder can read it. Move the file "
+            "elsewhere and name it by MOORAGE_ROOT_KEY_FILE, or use a systemd credential; keep a copy: nothing opens without it"
         )
     if stat.S_IMODE(settings.data_folder.stat().st_mode) & 0o077:
         yield f"others can look into {settings.data_folder}: run chmod 700 {settings.data_folder}"
     host, _ = settings.host_and_port
     if host not in {"127.0.0.1", "::1", "localhost"} and not settings.tls_certificate and not settings.trusted_proxies:
-        yield f"{settings.listen} can be reached from other machines without TLS: tokens would travel in the clear (moorage tls init, or a proxy)"
+        yield (
+            f"{settings.listen} can be reached from other machines without TLS: tokens travel in the clear. See moorage tls "
+            "init, or put a proxy in front and name it by trusted_proxies"
+        )
     free = installation.store.free_bytes()
     if free is not None and free < _LOW_BYTES:
         yield f"the blob store has only {free // 2**20} MiB left"

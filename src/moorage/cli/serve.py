@@ -54,10 +54,10 @@ def _prepare(settings: Settings) -> NewKey | None:
         installation.close()
 
 
-def _banner(settings: Settings, listening: socket.socket, made: NewKey | None) -> None:
-    host, port = settings.host_and_port
+def _banner(settings: Settings, listening: list[socket.socket], made: NewKey | None) -> None:
+    host, _ = settings.host_and_port
     shown = "127.0.0.1" if host in {"0.0.0.0", "::"} else host  # noqa: S104  # compared, not bound
-    place = f"{f'[{shown}]' if ':' in shown else shown}:{listening.getsockname()[1]}"
+    place = f"{f'[{shown}]' if ':' in shown else shown}:{listening[0].getsockname()[1]}"
     scheme = "https" if settings.tls_certificate else "http"
     lines = [f"Moorage serves {scheme}://{place} from {settings.data_folder}"]
     if made is not None and settings.root_key_pair is None:

@@ -76,7 +76,8 @@ def _check_blobs(db: Database, store: BlobStore, keyring: LocalKeyring, *, deep:
         for blob in page:
             for piece in blob.pieces:
                 if states.get(piece.storage_key) != "live":
-                    yield f"blob {blob.digest}: its object {piece.storage_key} is {states.get(piece.storage_key, 'unknown')}, not live"
+                    state = states.get(piece.storage_key, "unknown")
+                    yield f"blob {blob.digest}: its object {piece.storage_key} is {state}, not live"
             yield from _check_bytes(blob, store, keyring, deep=deep)
 
 
@@ -90,12 +91,7 @@ def _check_bytes(blob: InspectedBlob, store: BlobStore, keyring: LocalKeyring, *
                 yield f"blob {blob.digest}: its bytes have digest {computed}"
             return
         for piece in blob.pieces:
-            reader = open_piece(store, keyring, blob.seal, piece)
-            try:
-                if reader.size != piece.size_bytes:
-                    yield f"blob {blob.digest}: object {piece.storage_key} holds {reader.size} bytes, not {piece.size_bytes}"
-            finally:
-                reader.close()
+            open_piece(store, keyring, blob.seal, piece).close()
     except (StorageCorrupt, WrongKey) as error:
         yield f"blob {blob.digest}: {error}"
 

@@ -10,8 +10,8 @@ from moorage.metadata.database import Database, DatabaseUnavailable
 from moorage.model.errors import StorageFull
 from moorage.operations import garbage
 from moorage.storage.blob_store import BlobStore, StorageKey, StoreUnavailable
-from moorage.transfer.pools import Pools
 from moorage.transfer.pull_buffer import PullBuffer
+from moorage.transfer.work import Pools
 
 logger = logging.getLogger("moorage.jobs")
 

@@ -56,4 +56,6 @@ class Envelope:
 
 
 def _bind(context: Context) -> bytes:
-    return b"\0".join(f"{key}={value}".encode() for key, value in sorted(context.items()))
+    """The pairs with their lengths: two different contexts never give the same bytes."""
+    texts = [text.encode() for pair in sorted(context.items()) for text in pair]
+    return b"".join(b"%d:%b" % (len(text), text) for text in texts)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 from sqlalchemy import bindparam, select, update
 
 from moorage.metadata.records import AccessKey, Seal
@@ -65,7 +67,7 @@ _REGISTRY = Statement(
     )
 )
 _REGISTRIES = Statement(
-    lambda _: select(registries.c.id, registries.c.region, registries.c.registry_id).order_by(
+    lambda _: select(registries.c.region, registries.c.registry_id, registries.c.address).order_by(
         registries.c.registry_id, registries.c.region
     )
 )
@@ -76,11 +78,16 @@ _INSERT_REGISTRY = Statement(
             partition=bindparam("partition"),
             region=bindparam("region"),
             registry_id=bindparam("registry_id"),
+            address=bindparam("address"),
             created_at=bindparam("now"),
         )
         .on_conflict_do_nothing()
     )
 )
+_BY_ADDRESS = Statement(
+    lambda _: select(registries.c.region, registries.c.registry_id).where(registries.c.address == bindparam("address"))
+)
+_ADDRESS = Statement(lambda _: select(registries.c.address).where(registries.c.id == bindparam("registry")))
 _SEAL = Statement(
     lambda _: select(seals.c.id, seals.c.kind, seals.c.wrapped_key).where(
         seals.c.registry == bindparam("registry"), seals.c.kind == bindparam("kind"), seals.c.key_reference == ""
@@ -174,17 +181,44 @@ def find_registry(tx: ReadTransaction, scope: Scope) -> int | None:
     return int(row[0]) if row else None
 
 
-def list_registries(tx: ReadTransaction) -> list[tuple[int, str, str]]:
-    """Id, region and account of every registry that has ever had a repository."""
-    return [(row[0], row[1], row[2]) for row in tx.all(_REGISTRIES)]
+def list_registries(tx: ReadTransaction) -> list[tuple[Scope, str]]:
+    """Every registry that has ever been used, with its loopback address."""
+    return [(Scope.of(row[0], row[1]), row[2]) for row in tx.all(_REGISTRIES)]
 
 
 def ensure_registry(tx: Transaction, scope: Scope) -> int:
     """The id of a registry, made on first use. Its account must exist."""
-    tx.run(_INSERT_REGISTRY, partition=scope.partition, region=scope.region, registry_id=scope.registry_id, now=tx.now)
-    registry = find_registry(tx, scope)
-    assert registry is not None
+    attempt = 0
+    while (registry := find_registry(tx, scope)) is None:
+        tx.run(
+            _INSERT_REGISTRY,
+            partition=scope.partition,
+            region=scope.region,
+            registry_id=scope.registry_id,
+            address=_loopback_address(scope, attempt),
+            now=tx.now,
+        )
+        attempt += 1  # the address was taken, or another transaction was first
     return registry
+
+
+def _loopback_address(scope: Scope, attempt: int) -> str:
+    """An address of 127.64.0.0/10 for a registry: the same one on each node, and another one for each attempt."""
+    seed = hashlib.sha256(f"{scope.partition}|{scope.region}|{scope.registry_id}|{attempt}".encode()).digest()
+    return f"127.{64 + seed[0] % 64}.{seed[1]}.{1 + seed[2] % 254}"
+
+
+def address_of(tx: ReadTransaction, registry: int) -> str:
+    """The loopback address that a registry was given."""
+    row = tx.first(_ADDRESS, registry=registry)
+    assert row is not None
+    return str(row[0])
+
+
+def find_by_address(tx: ReadTransaction, address: str) -> Scope | None:
+    """The registry that a loopback address was given to."""
+    row = tx.first(_BY_ADDRESS, address=address)
+    return Scope.of(row[0], row[1]) if row else None
 
 
 def find_seal(tx: ReadTransaction, registry: int, kind: str) -> Seal | None:

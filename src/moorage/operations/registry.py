@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from moorage.auth.authorize import authorize, check_standing
-from moorage.metadata import repositories
-from moorage.metadata.transaction import ReadTransaction
+from moorage.metadata import registries, repositories
+from moorage.metadata.transaction import ReadTransaction, Transaction
 from moorage.model.principal import Caller
 from moorage.model.scope import Scope
 
@@ -12,6 +12,29 @@ from moorage.model.scope import Scope
 def describe_registry(tx: ReadTransaction, caller: Caller, scope: Scope) -> None:
     """Make sure that the caller may ask; there is nothing to tell before replication can be configured."""
     authorize(tx, caller, "ecr:DescribeRegistry", scope, "*")
+
+
+def find_address(tx: ReadTransaction, scope: Scope) -> str | None:
+    """The loopback address of a registry that has been used."""
+    registry = registries.find_registry(tx, scope)
+    return registries.address_of(tx, registry) if registry is not None else None
+
+
+def ensure_address(tx: Transaction, scope: Scope) -> str | None:
+    """The loopback address of a registry, given to it now if it has none; None for an account that does not exist."""
+    if not registries.account_exists(tx, scope.registry_id):
+        return None
+    return registries.address_of(tx, registries.ensure_registry(tx, scope))
+
+
+def scope_at(tx: ReadTransaction, address: str) -> Scope | None:
+    """The registry that a loopback address was given to."""
+    return registries.find_by_address(tx, address)
+
+
+def all_addresses(tx: ReadTransaction) -> list[tuple[Scope, str]]:
+    """Every registry that has been used, with its loopback address."""
+    return registries.list_registries(tx)
 
 
 def log_in(tx: ReadTransaction, caller: Caller) -> None:

@@ -1,19 +1,30 @@
 """Host names to registries, and back: the one place that knows what a plain host means.
 
-Looked up in this order: names of the settings, ECR's grammars under the operator's domain (and under ``localhost``), addresses
-that this server has given to registries, and last the default registry for any other host, so that ``localhost:5050`` works.
+Looked up in this order: names of the settings, ECR's grammars under the operator's domain (and under ``localhost``), the
+loopback address that a registry was given, and last the default registry for any other host, so that ``localhost:5050`` works.
+
+Without a domain, every registry but the default one is given an address of 127.0.0.0/8 (a column of its row): a stock docker
+reaches it without DNS and takes plain HTTP from it. Such an address only means something while this server listens on it.
 """
 
 from __future__ import annotations
 
+import ipaddress
 import re
-from collections.abc import Mapping
+import sys
+from collections.abc import Awaitable, Callable, Mapping
 
+from moorage.metadata.database import Database
 from moorage.model.scope import Scope, is_account_id, is_region
+from moorage.operations import registry
 
-_GRAMMAR = re.compile(
-    r"([0-9]{12})\.(?:dkr\.ecr(?:-fips)?|dkr-ecr(?:-fips)?)\.([a-z0-9-]{5,32})\.(.+)"  # 111122223333.dkr.ecr.eu-west-1.<domain>
-)
+# 111122223333.dkr.ecr.eu-west-1.<domain>, also dkr-ecr and -fips.
+_GRAMMAR = re.compile(r"([0-9]{12})\.(?:dkr\.ecr(?:-fips)?|dkr-ecr(?:-fips)?)\.([a-z0-9-]{5,32})\.(.+)")
+_GIVEN = ipaddress.ip_network("127.64.0.0/10")
+_REMEMBERED = 4096
+
+Listen = Callable[[str], Awaitable[bool]]
+"""Listen on a further address of loopback; False if the system does not let us."""
 
 
 class Addressing:
@@ -25,19 +36,36 @@ class Addressing:
         hosts: further names, each with its registry.
     """
 
-    def __init__(self, default: Scope, domain: str | None, hosts: Mapping[str, Scope]) -> None:
+    def __init__(self, db: Database, default: Scope, domain: str | None, hosts: Mapping[str, Scope]) -> None:
         self.default = default
+        self._db = db
         self._domain = domain.lower().strip(".") if domain else None
         self._hosts = {name.lower(): scope for name, scope in hosts.items()}
         self._names = {scope: name for name, scope in self._hosts.items()}
         self._seen: dict[str, Scope | None] = {}
+        self._given: dict[Scope, str] = {}
+        self._listen: Listen | None = None
 
-    def resolve(self, host: str) -> Scope | None:
-        """The registry that a Host header addresses; None for a name below the domain that fits no grammar."""
+    async def start(self, listen: Listen) -> None:
+        """Listen on the addresses that registries were given, and from now on on those that are given to others."""
+        if self._domain is None and sys.platform == "linux":
+            self._listen = listen
+            for scope, address in await self._db.read(registry.all_addresses):
+                if scope != self.default and await listen(address):
+                    self._given[scope] = address
+
+    async def resolve(self, host: str) -> Scope | None:
+        """The registry that a Host header addresses; None for a name that looks like a registry's and is none's."""
         if host in self._seen:
             return self._seen[host]
-        found = self._resolve(_without_port(host).lower())
-        if len(self._seen) < 4096:
+        name = _without_port(host).lower()
+        if _is_given(name):
+            found = await self._db.lookup(registry.scope_at, name)
+            if found is None:
+                return None  # not remembered: it may be given to a registry any time
+        else:
+            found = self._resolve(name)
+        if len(self._seen) < _REMEMBERED:
             self._seen[host] = found
         return found
 
@@ -51,7 +79,7 @@ class Addressing:
             return None
         return self.default
 
-    def registry_host(self, scope: Scope, host: str) -> str:
+    async def registry_host(self, scope: Scope, host: str) -> str:
         """The name under which docker reaches a registry, with the port that the client used.
 
         Args:
@@ -62,9 +90,29 @@ class Addressing:
         if self._domain is not None:
             return f"{scope.registry_id}.dkr.ecr.{scope.region}.{self._domain}{_port(host)}"
         if scope == self.default:
-            name = _without_port(host)
-            return host if name and self._resolve(name.lower()) == scope else "127.0.0.1" + _port(host)
+            name = _without_port(host).lower()
+            is_ours = bool(name) and not _is_given(name) and self._resolve(name) == scope
+            return host if is_ours else "127.0.0.1" + _port(host)
+        address = self._given.get(scope) or await self._give(scope)
+        if address is not None:
+            return address + _port(host)
         return f"{scope.registry_id}.dkr.ecr.{scope.region}.localhost{_port(host)}"
+
+    async def _give(self, scope: Scope) -> str | None:
+        if self._listen is None:
+            return None
+        address = await self._db.lookup(registry.find_address, scope) or await self._db.write(registry.ensure_address, scope)
+        if address is None or not await self._listen(address):
+            return None
+        self._given[scope] = address
+        return address
+
+
+def _is_given(name: str) -> bool:
+    try:
+        return ipaddress.ip_address(name) in _GIVEN
+    except ValueError:
+        return False
 
 
 def _without_port(host: str) -> str:

@@ -8,24 +8,25 @@ import logging
 from typing import Any
 
 from moorage.auth.credentials import Credential
+from moorage.auth.cursors import Cursors
 from moorage.auth.registry_token import RegistryTokens
 from moorage.jobs.sweeper import Sweeper
 from moorage.keys.registry_keys import LocalKeyring
 from moorage.keys.root_key import RootKey
 from moorage.metadata.database import Database
-from moorage.metadata.pagination import Cursors
 from moorage.model.clock import Clock, system_clock
 from moorage.model.scope import Scope
 from moorage.operations import accounts
 from moorage.server.addressing import Addressing
 from moorage.server.settings import Settings
 from moorage.storage.blob_store import BlobStore
+from moorage.transfer.hot_blobs import HotBlobs
 from moorage.transfer.key_reserve import KeyReserve
 from moorage.transfer.payload_cache import PayloadCache
-from moorage.transfer.pools import Pools
 from moorage.transfer.pull_buffer import PullBuffer
 from moorage.transfer.receive import Receiver
 from moorage.transfer.send import Sender
+from moorage.transfer.work import Pools
 from moorage.wire.aws.dispatch import Dispatcher
 from moorage.wire.aws.service import Call, Service
 from moorage.wire.aws.services.ecr import images, layers, registry, repositories
@@ -52,16 +53,17 @@ class Application:
     def __init__(
         self, settings: Settings, db: Database, store: BlobStore, root_key: RootKey, metrics: Metrics, clock: Clock = system_clock
     ) -> None:
-        self._addressing = Addressing(settings.default_scope, settings.domain or None, settings.host_scopes)
+        self.addressing = Addressing(db, settings.default_scope, settings.domain or None, settings.host_scopes)
         self._proxies = _networks(settings.trusted_proxies)
         self._db, self._root_key = db, root_key
-        self.pools = Pools()
+        self.pools = Pools(remote=bool(settings.blob_store_url))
+        self._hot = HotBlobs(settings.hot_blob_mib * 1024 * 1024)
         keyring = LocalKeyring(root_key)
         tokens = RegistryTokens(root_key.derive("registry tokens"))
         link_key = root_key.derive("layer links")
         pulls, payloads = PullBuffer(db, clock), PayloadCache(keyring)
         receiver = Receiver(db, store, keyring, self.pools, KeyReserve(db))
-        sender = Sender(store, keyring, self.pools)
+        sender = Sender(store, keyring, self._hot)
         self._oci = OciApp(
             Services(
                 db=db,
@@ -104,6 +106,8 @@ class Application:
         self._sweeper.stop()
         if self._background is not None:
             await self._background
+        await asyncio.to_thread(self._hot.close)
+        self.pools.close()
 
     async def __call__(self, scope: Any, receive: Any, send: Send) -> None:
         """Answer one HTTP request."""
@@ -131,7 +135,7 @@ class Application:
 
     async def _to_registry(self, request: Request, send: Send) -> None:
         host = request.header(b"host")
-        scope = self._addressing.resolve(host)
+        scope = await self.addressing.resolve(host)
         if scope is None:
             message = (
                 f"no registry answers to the host {host[:100]!r}: use <account>.dkr.ecr.<region>.<domain>, or add it to `hosts`\n"
@@ -154,8 +158,8 @@ class Application:
     def _origin(self, request: Request) -> str:
         return f"{request.scope['scheme']}://{request.header(b'host')}"
 
-    def _registry_host(self, scope: Scope, call: Call) -> str:
-        return self._addressing.registry_host(scope, call.host)
+    async def _registry_host(self, scope: Scope, call: Call) -> str:
+        return await self.addressing.registry_host(scope, call.host)
 
     async def _find_credential(self, access_key_id: str, /) -> Credential | None:
         return await self._db.lookup(accounts.find_credential, self._root_key, access_key_id)

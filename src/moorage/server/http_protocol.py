@@ -1,414 +1,494 @@
-"""HTTP/1.1 on a connection: httptools parses, one exchange at a time answers, bounds hold against hostile peers.
+"""HTTP/1.1 for the registry: uvicorn's protocol with bounds on everything a client decides, and bodies moved by threads.
 
-Plugged into uvicorn (``Config(http=...)``), which owns listening, signals and shutdown. It takes the place of
-uvicorn's own protocol because bodies have to be handed to threads together with the descriptor
-(docs/decisions/0002-byte-path.md), and because heads need limits.
+What uvicorn's `HttpToolsProtocol` does not do and this one does:
+
+* offers the extension `moorage.transfer.handover.EXTENSION` on plain sockets;
+* bounds head, target, trailers, pipelining, and the time for each; answers 400, 408, 414, 431, 505 itself, in their turn;
+* reads and drops a bounded rest of a body that was answered early, so that clients see the answer;
+* keeps path and query as they came, tolerates ``Upgrade`` (h2c from Java clients) also on requests with a body;
+* reports each request, with the bytes that really moved.
+
+Timing needs no timers per request: each connection has one `deadline`, and the server sweeps over all connections now and then.
 """
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
+import os
 import socket
-import time
-from collections import deque
-from collections.abc import Callable, Iterator
-from email.utils import formatdate
-from functools import partial
-from typing import Any, ParamSpec, TypeVar, cast
-from urllib.parse import unquote
+import urllib.parse
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, cast
 
 import httptools
+from uvicorn.protocols.http.flow_control import FlowControl
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from moorage.server.http_exchange import HIGH_WATER_BYTES, HttpExchange, Mover
-from moorage.server.http_options import HttpOptions
+from moorage.server.exchange import Exchange
+from moorage.server.http_terms import Access, HttpTerms
+from moorage.server.turns import BrokenFraming, unacknowledged_bytes
 from moorage.transfer.handover import EXTENSION
 
-P = ParamSpec("P")
-T = TypeVar("T")
+if TYPE_CHECKING:
+    import asyncio
 
-HEAD_BYTES = 64 * 1024
-"""A request's line and headers in all."""
-_HEADERS = 200
-_PIPELINED = 32
-HEAD_SECONDS = 20.0
-"""From the first byte of a head to its last: a slower peer is cut off."""
-KEEP_ALIVE_SECONDS = 75.0
-_TICK_SECONDS = 5.0
+    from uvicorn._types import HTTPScope
+    from uvicorn.config import Config
+    from uvicorn.server import ServerState
 
-
-class _HeadTooLarge(Exception):
-    pass
+_READ_AHEAD_BYTES = 256 * 1024
+"""Reading pauses when more of a body than this waits for the application."""
+_ASGI = {"version": "3.0", "spec_version": "2.4"}
 
 
-class HttpProtocol(asyncio.Protocol):
-    """A connection."""
+class _Refused(Exception):
+    """Raised in a parser's callback to stop it; the status is kept in the protocol."""
+
+
+class _Flow(FlowControl):
+    """Flow control whose reading stays paused while a thread has the descriptor."""
+
+    held = False
+
+    def resume_reading(self) -> None:
+        if not self.held and not self._transport.is_closing():
+            super().resume_reading()
+
+    def pause_reading(self) -> None:
+        if not self._transport.is_closing():
+            super().pause_reading()
+
+
+class RegistryHttpProtocol(HttpToolsProtocol):
+    """One connection. `config` is the `HttpConfig` of `moorage.server.run`, which carries the terms."""
+
+    flow: _Flow
+    cycle: Exchange  # the last one whose head has come: not always the one that is running
 
     def __init__(
-        self, config: Any, server_state: Any, app_state: dict[str, Any], _loop: asyncio.AbstractEventLoop | None = None
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
-        self._loop = _loop or asyncio.get_event_loop()
-        self._options: HttpOptions = config.moorage
-        self._app: Callable[..., Any] = config.loaded_app
-        self._connections: set[Any] = server_state.connections
-        self._tasks: set[asyncio.Task[None]] = server_state.tasks
-        self._state = server_state
-        self._parser = self._new_parser()
-        self._transport: asyncio.Transport = cast(asyncio.Transport, None)
-        self._socket: Any = None
-        self._exchange: HttpExchange | None = None
-        self._parsing: HttpExchange | None = None
-        self._pipeline: deque[HttpExchange] = deque()
-        self._url = b""
-        self._headers: list[tuple[bytes, bytes]] = []
+        super().__init__(config, server_state, app_state, _loop)
+        terms: HttpTerms = cast("Any", config).terms
+        self.terms = terms
+        self.limits = terms.limits
+        self.pool = terms.transfers
+        self.on_access = terms.on_access
+        self.running: Exchange | None = None
+        self.deadline: float | None = None
+        """When to look at this connection again, in the loop's time; None: it waits for the application."""
+        self.closing = False
+        """The server shuts down: the response under way is the last."""
+        self._has_descriptor = False
+        self._discarding = False
+        self._lingering = False
+        self._discard_left = terms.limits.linger_bytes
+        self._fault = 0
+        self._unsent = 0
+        # Of the request whose head or body is being parsed:
+        self._idle = False
+        self._in_head = True
+        self._head_ended = False  # during the current piece of data, so that it is not counted as part of the next head
+        self._quiet_bytes = 0  # received since the parser last had something to show for it
         self._head_bytes = 0
-        self._in_head = False
-        self._paused = False
-        self._held = 0
-        self._write_paused = False
-        self._writable: asyncio.Future[None] | None = None
-        self._deadline = 0.0
-        self._closing = False
-        self._scheme = "http"
-        self._client: tuple[str, int] | None = None
-        self._server: tuple[str, int] | None = None
+        self._host_fields = 0
+        self._length: int | None = 0  # None: chunked
+        self._upgrading = False
+        self._priming = False
+        self._body_seen = False
+        self._broken_late = False
 
-    def _new_parser(self) -> Any:
-        return httptools.HttpRequestParser(self)
+    # Transport
 
-    # Transport callbacks.
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)
-        self._connections.add(self)
-        peer, here = transport.get_extra_info("peername"), transport.get_extra_info("sockname")
-        self._client = (str(peer[0]), int(peer[1])) if isinstance(peer, tuple) else None
-        self._server = (str(here[0]), int(here[1])) if isinstance(here, tuple) else None
-        if transport.get_extra_info("sslcontext") is not None:
-            self._scheme = "https"
-        else:
-            self._socket = transport.get_extra_info("socket")
-        self._deadline = time.monotonic() + HEAD_SECONDS
-        self._options.watch(self)
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn: transports differ by kind
+        super().connection_made(transport)
+        self.flow = _Flow(transport)
+        self.deadline = self.loop.time() + self.limits.head_seconds
+        plain = self.terms.handover and self.scheme == "http"
+        self._has_descriptor = plain and transport.get_extra_info("socket") is not None
+        if self.closing or transport.is_closing():
+            transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._connections.discard(self)
-        self._closing = True
-        self._options.unwatch(self)
-        for exchange in (self._exchange, self._parsing, *self._pipeline):
-            if exchange is not None:
-                exchange.disconnect()
-        self._pipeline.clear()
-        self.resume_writing()
-
-    def eof_received(self) -> bool:
-        # A peer that has sent all it has may still read the answer; one that left in the middle of a request gets none.
-        return self._exchange is not None and not self._exchange.more_body
+        self.connections.discard(self)
+        self.deadline = None
+        self.pipeline.clear()
+        for exchange in {self.running, self.cycle} - {None}:
+            cast("Exchange", exchange).lost()
+        self.flow.resume_writing()
+        if self.running is None:
+            self.cycle = None  # type: ignore[assignment]  # uvicorn starts with None as well; this breaks a reference cycle
+        self.parser = None  # type: ignore[assignment]  # as in uvicorn: it holds callbacks of this object
 
     def data_received(self, data: bytes) -> None:
-        if self._in_head or self._parsing is None:
-            self._head_bytes += len(data)
+        if self._discarding:
+            self._discard(len(data))
+            return
+        if self._idle:
+            self._idle = False
+            self.deadline = self.loop.time() + self.limits.head_seconds
+        self._head_ended = self._body_seen = False
         try:
-            self._parser.feed_data(data)
-            if self._in_head and self._head_bytes > HEAD_BYTES:
-                raise _HeadTooLarge
-        except _HeadTooLarge:
-            self._refuse(431, "the request's line and headers are larger than 64 KiB")
-        except httptools.HttpParserUpgrade:
-            pass  # nothing is upgraded: the request is answered as the HTTP that it is
-        except httptools.HttpParserError as error:
-            if isinstance(error.__context__, _HeadTooLarge):
-                self._refuse(431, "the request's line and headers are larger than 64 KiB")
-            else:
-                self._refuse(400, "this is not HTTP/1.1 as RFC 9112 has it")
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            self._ignore_upgrade(data[upgrade.args[0] :])
+        except httptools.HttpParserError:
+            self.refuse(self._fault or 400)
+        else:
+            if not self._count_quiet(len(data)):
+                self.refuse(431 if self._in_head else 400)
 
     def pause_writing(self) -> None:
-        self._write_paused = True
+        super().pause_writing()
+        self._unsent = self._unsent_bytes()
+        self.expect_progress()
 
     def resume_writing(self) -> None:
-        self._write_paused = False
-        if self._writable is not None and not self._writable.done():
-            self._writable.set_result(None)
+        super().resume_writing()
+        self.expect_nothing()
 
-    # Parser callbacks.
+    # Parser
+
+    def restart_parser(self) -> None:
+        """A thread has taken the rest of the body from the socket: what comes next is a new request."""
+        self.parser = httptools.HttpRequestParser(self)
+        self._in_head = True
+        self._quiet_bytes = 0
+
+    def feed_in_thread(self, data: memoryview) -> bool:
+        """Feed the parser in the thread that has the descriptor; True when the body is complete. See `ReceivingChunks`."""
+        exchange = self.running
+        assert exchange is not None
+        self._head_ended = self._body_seen = False
+        try:
+            self.parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+            if exchange.more_body:
+                raise BrokenFraming from None
+            self._broken_late = True
+        if exchange.sink_error is not None:
+            raise exchange.sink_error
+        if exchange.more_body and not self._count_quiet(len(data)):
+            raise BrokenFraming
+        return not exchange.more_body
+
+    def fed_in_thread(self) -> None:
+        """Back on the loop: what the thread has seen behind the body."""
+        if self._broken_late:
+            self._broken_late = False
+            self.refuse(self._fault or 400)
 
     def on_message_begin(self) -> None:
-        self._url, self._headers, self._in_head = b"", [], True
-        self._deadline = time.monotonic() + HEAD_SECONDS
+        if self._priming:
+            return
+        self.url = b""
+        self.headers = []
+        self.expect_100_continue = False
+        self._head_bytes = 0
+        self._host_fields = 0
+        self._length = 0
 
     def on_url(self, url: bytes) -> None:
-        self._url += url
-        if len(self._url) > HEAD_BYTES:
-            raise _HeadTooLarge
+        if self._priming:
+            return
+        self.url += url
+        if len(self.url) > self.limits.target_bytes:
+            self._stop(414)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._headers.append((name.lower(), value))
-        if len(self._headers) > _HEADERS:
-            raise _HeadTooLarge
+        if self._priming or not self._in_head:
+            return  # trailers are not header fields (RFC 9110, 6.5)
+        self._head_bytes += len(name) + len(value) + 4
+        if self._head_bytes + len(self.url) > self.limits.head_bytes or len(self.headers) >= self.limits.header_fields:
+            self._stop(431)
+        name = name.lower()
+        if name == b"host":
+            self._host_fields += 1
+        elif name == b"content-length":
+            self._length = int(value)
+        elif name == b"transfer-encoding":
+            self._length = None
+        elif name == b"expect" and value.lower() == b"100-continue":
+            self.expect_100_continue = True
+        self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         self._in_head = False
-        self._head_bytes = 0
-        self._deadline = 0.0
-        scope, length, chunked, expects = self._scope()
-        keep_alive = self._parser.should_keep_alive() and self._parser.get_http_version() == "1.1"
-        exchange = HttpExchange(self, scope, keep_alive=keep_alive and not self._closing, expects_continue=expects)
-        exchange.body_left = None if chunked else length
-        if self._socket is not None and self._scheme == "http":
-            scope["extensions"] = {EXTENSION: Mover(exchange)}
-        self._parsing = exchange
-        if self._exchange is None:
-            self._start(exchange)
+        self._head_ended = True
+        self._quiet_bytes = 0
+        if self._priming:
+            self._priming = False
+            return
+        parser = self.parser
+        version = parser.get_http_version()
+        if version not in {"1.1", "1.0"}:
+            self._stop(505)
+        if self._host_fields > 1 or (self._host_fields == 0 and version == "1.1"):
+            self._stop(400)  # RFC 9112, 3.2
+        if len(self.pipeline) >= self.limits.pipelined_requests:
+            self._stop(503)
+        self._upgrading = parser.should_upgrade()
+        keep_alive = version == "1.1" and parser.should_keep_alive()
+        self.scope = self._new_scope(parser.get_method().decode("ascii"), version)
+        exchange = Exchange(self, self.scope, self.expect_100_continue, keep_alive, self._length)
+        offer: dict[str, Any] = {"pool": self.pool}
+        if self._has_descriptor:
+            offer["channel"] = exchange
+        cast("Any", self.scope)["extensions"] = {EXTENSION: offer}
+        waiting = self.running is not None
+        self.cycle = exchange
+        if waiting:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((exchange, self.app))
         else:
-            self._pipeline.append(exchange)
-            self._pause()
-            if len(self._pipeline) > _PIPELINED:
-                self._refuse(400, "too many requests are pipelined")
-
-    def _scope(self) -> tuple[dict[str, Any], int, bool, bool]:
-        url = httptools.parse_url(self._url)
-        raw_path: bytes = url.path or b"/"
-        length, chunked, expects = 0, False, False
-        for name, value in self._headers:
-            if name == b"content-length":
-                length = int(value)
-            elif name == b"transfer-encoding":
-                chunked = True
-            elif name == b"expect" and value.lower() == b"100-continue":
-                expects = True
-        path = raw_path.decode("latin-1")
-        scope = {
-            "type": "http",
-            "asgi": {"version": "3.0", "spec_version": "2.3"},
-            "http_version": self._parser.get_http_version(),
-            "server": self._server,
-            "client": self._client,
-            "scheme": self._scheme,
-            "root_path": "",
-            "method": self._parser.get_method().decode("ascii"),
-            "path": unquote(path) if "%" in path else path,
-            "raw_path": raw_path,
-            "query_string": url.query or b"",
-            "headers": self._headers,
-        }
-        return scope, length, chunked, expects
+            self.deadline = None
+            self._run(exchange)
 
     def on_body(self, body: bytes) -> None:
-        if self._parsing is None:
+        self._body_seen = True
+        exchange = self.cycle
+        if exchange.response_complete:
             return
-        self._parsing.feed(body)
-        if self._parsing.waiting_bytes > HIGH_WATER_BYTES:
-            self._pause()
+        exchange.bytes_in += len(body)
+        if exchange.gathering is not None:
+            if exchange.sink_error is None:
+                try:
+                    exchange.gathering.copy(body)
+                except Exception as error:  # it must not pass through the parser, which would swallow it
+                    exchange.sink_error = error
+            return
+        exchange.body += body
+        if len(exchange.body) > _READ_AHEAD_BYTES:
+            self.flow.pause_reading()
+        exchange.message_event.set()
 
     def on_message_complete(self) -> None:
-        if self._parsing is not None:
-            self._parsing.end_body()
-            self._parsing = None
-            self._head_bytes = 0
+        if self._upgrading:
+            return  # it is complete for a parser that believes in the upgrade
+        self._in_head = True
+        self._head_ended = True
+        self._quiet_bytes = 0
+        exchange = self.cycle
+        exchange.more_body = False
+        if exchange.response_complete:
+            self._wait_for_request()
+        elif exchange.gathering is None:
+            exchange.message_event.set()
 
-    # What exchanges ask for.
+    # Exchanges
 
-    def _start(self, exchange: HttpExchange) -> None:
-        self._exchange = exchange
-        task = self._loop.create_task(exchange.run(self._app))
-        exchange.task = task
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+    def on_response_complete(self) -> None:
+        self.server_state.total_requests += 1
+        self.running = None
+        if self.transport.is_closing() or self._lingering:
+            return
+        if self.pipeline:
+            exchange, _ = self.pipeline.pop()
+            self.flow.resume_reading()
+            self._run(cast("Exchange", exchange))
+        elif self._fault:
+            self._answer_fault()
+        elif self.closing:
+            self.transport.close()
+        else:
+            self._wait_for_request()
+            self.flow.resume_reading()
 
-    def write(self, data: bytes) -> None:
-        """Write to the peer."""
-        if not self._closing:
-            self._transport.write(data)
+    def ended(self, exchange: Exchange) -> None:
+        """The application has returned."""
+        if exchange.disconnected and self.running is exchange:
+            self.running = None
+            self.cycle = None  # type: ignore[assignment]  # as in `connection_lost`
 
-    async def drain(self) -> None:
-        """Wait while the peer is slow to read."""
-        if self._write_paused and not self._closing:
-            self._writable = self._loop.create_future()
-            await self._writable
+    def expect_progress(self) -> None:
+        """The client has to move: if it does not, the sweep closes the connection."""
+        self.deadline = self.loop.time() + self.limits.stall_seconds
 
-    async def flushed(self) -> None:
-        """Wait until the transport holds nothing back, so that a thread may write to the descriptor."""
-        self._transport.set_write_buffer_limits(0)
-        try:
-            while not self._closing and self._transport.get_write_buffer_size():
-                if self._write_paused:
-                    await self.drain()
-                else:
-                    await asyncio.sleep(0)
-        finally:
-            if not self._closing:
-                self._transport.set_write_buffer_limits()
-
-    def duplicate(self) -> socket.socket:
-        """The connection's socket under a descriptor of its own, which stays valid whatever the transport does."""
-        return socket.fromfd(self._socket.fileno(), self._socket.family, self._socket.type)
-
-    async def in_pool(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run blocking work on a body."""
-        return await self._loop.run_in_executor(self._options.pool, partial(function, *args, **kwargs))
-
-    async def writable(self, descriptor: socket.socket) -> None:
-        """Wait until the peer takes more."""
-        waiting = self._loop.create_future()
-        self._loop.add_writer(descriptor.fileno(), _wake, waiting)
-        try:
-            await waiting
-        finally:
-            self._loop.remove_writer(descriptor.fileno())
-
-    async def readable(self, descriptor: socket.socket) -> None:
-        """Wait until the peer has sent more."""
-        waiting = self._loop.create_future()
-        self._loop.add_reader(descriptor.fileno(), _wake, waiting)
-        try:
-            await waiting
-        finally:
-            self._loop.remove_reader(descriptor.fileno())
+    def expect_nothing(self) -> None:
+        """The application has to move."""
+        if not self._lingering and not self.flow.write_paused and not self.transport.is_closing():
+            self.deadline = None
 
     @contextlib.contextmanager
-    def holding_reading(self) -> Iterator[None]:
-        """Keep the event loop from reading while a thread works on the connection."""
-        self.hold_reading()
+    def reading_held(self) -> Iterator[None]:
+        """Leave the incoming bytes in the socket. Reading goes on with the next `receive`, or after the response."""
+        self.flow.held = True
+        self.flow.pause_reading()
         try:
             yield
         finally:
-            self.release_reading()
+            self.flow.held = False
 
-    def hold_reading(self) -> None:
-        """See `holding_reading`."""
-        self._held += 1
-        self._pause()
+    @contextlib.contextmanager
+    def descriptor(self) -> Iterator[socket.socket]:
+        """A duplicate of the connection's descriptor, for a thread."""
+        original = self.transport.get_extra_info("socket")
+        duplicate = socket.socket(original.family, original.type, original.proto, fileno=os.dup(original.fileno()))
+        try:
+            yield duplicate
+        finally:
+            duplicate.close()
 
-    def release_reading(self) -> None:
-        """See `holding_reading`."""
-        self._held -= 1
-        self.resume_reading()
-
-    def _pause(self) -> None:
-        if not self._paused and not self._closing:
-            self._paused = True
-            self._transport.pause_reading()
-
-    def resume_reading(self) -> None:
-        """Read on, unless a thread has the connection or requests wait for their turn."""
-        if self._paused and not self._held and not self._pipeline and not self._closing:
-            self._paused = False
-            self._transport.resume_reading()
-
-    def body_was_taken(self) -> None:
-        """A thread has read the body to its end behind the parser's back: the next byte begins a new request."""
-        if self._parsing is not None:
-            self._parsing.more_body = False
-            self._parsing = None
-        self._parser = self._new_parser()
-        self._head_bytes = 0
-
-    def body_is_abandoned(self) -> None:
-        """Nobody will read the rest of the body."""
-        self._parser = self._new_parser()
-        self._parsing = None
-        self._drop_input()
-
-    def _drop_input(self) -> None:
-        """What still comes is dropped, for as long as a client needs to see the answer."""
-        self.data_received = _dropping(self)  # type: ignore[method-assign,assignment]  # this connection has no other use for input
-
-    def answered(self, exchange: HttpExchange) -> None:
-        """A response is out: go on with the next request, or end."""
-        self._state.total_requests += 1
-        self._exchange = None
-        if not exchange.keep_alive or self._closing:
-            self._linger_or_close(exchange)
-            return
-        if self._pipeline:
-            self._start(self._pipeline.popleft())
-        else:
-            self._deadline = time.monotonic() + KEEP_ALIVE_SECONDS
-        self.resume_reading()
-
-    def _linger_or_close(self, exchange: HttpExchange) -> None:
-        """Close; a client that is still sending is given a moment to read the answer before it sees a reset."""
-        if not exchange.more_body or self._closing:
-            self._transport.close()
-            return
-        self._drop_input()
-        self.resume_reading()
-        if self._paused:
-            self._paused = False
-            self._transport.resume_reading()
-        self._deadline = time.monotonic() + 2.0
+    async def drained(self) -> None:
+        """Wait until the transport has nothing left to write, so that a thread's bytes cannot overtake it."""
+        if self.transport.get_write_buffer_size() and not self.transport.is_closing():
+            self.transport.set_write_buffer_limits(0)
+            await self.flow.drain()
+            if not self.transport.is_closing():
+                self.transport.set_write_buffer_limits()
 
     def abort(self) -> None:
-        """End the connection at once."""
-        if not self._closing:
-            self._closing = True
-            self._transport.abort()
+        """End the connection at once, dropping what is buffered."""
+        if self.transport is not None:
+            self.transport.abort()
 
-    def date(self) -> bytes:
-        """The Date header, made once a second."""
-        return self._options.date()
+    def end_connection(self) -> None:
+        """The last response has been written. What is left of the request is dropped for a while, then the connection closes."""
+        if self.transport.is_closing() or self._lingering:
+            return
+        if not self._discarding and not self.cycle.more_body:
+            self.transport.close()
+            self.expect_progress()  # until the last bytes are taken
+            return
+        self._discarding = self._lingering = True
+        self.pipeline.clear()
+        self.deadline = self.loop.time() + self.limits.linger_seconds
+        self.flow.resume_reading()
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
 
-    def observe(self, exchange: HttpExchange) -> None:
-        """An exchange is over: tell the access hook."""
-        scope = exchange.scope
-        self._options.on_access(
-            scope["method"],
-            scope["raw_path"],
-            exchange.status,
-            exchange.received,
-            exchange.sent,
-            time.perf_counter() - exchange.started_at,
-            self._client[0] if self._client else "",
-        )
+    def discard_rest(self) -> None:
+        """The rest of what comes on this connection is of no use."""
+        self._discarding = True
 
-    # Uvicorn and time.
+    def refuse(self, status: int) -> None:
+        """What came is not acceptable HTTP: say so when its turn comes, then close."""
+        self._fault = status
+        self._discarding = True
+        exchange = self.running
+        if exchange is None:
+            self._answer_fault()
+            return
+        if self.cycle.more_body and not self._in_head:
+            self.cycle.break_off()
 
     def shutdown(self) -> None:
-        """The server ends: close now, or after the response that is on its way."""
-        if self._exchange is None:
-            self._transport.close()
-        else:
-            self._exchange.keep_alive = False
+        """Called by the server once: finish the response under way, take no further request."""
+        self.closing = True
+        if self.running is None and not self._lingering:
+            self.transport.close()
 
-    def check_time(self, now: float) -> None:
-        """Called every few seconds: cut off a head that does not come, an idle connection, or one that lingers."""
-        if self._deadline and now > self._deadline and self._exchange is None and not self._closing:
-            self._transport.close()
-
-    def _refuse(self, status: int, message: str) -> None:
-        if self._closing:
+    def sweep(self, now: float) -> None:
+        """Called by the server every now and then: act if the client is late."""
+        if self.deadline is None or now < self.deadline:
             return
-        body = message.encode() + b"\n"
-        phrase = b"Bad Request" if status == 400 else b"Request Header Fields Too Large"
-        if self._exchange is None or not self._exchange.status:
-            self._transport.write(
-                b"HTTP/1.1 %d %b\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: %d\r\nconnection: close\r\n\r\n%b"
-                % (status, phrase, len(body), body)
-            )
-        if self._exchange is not None:
-            self._exchange.disconnect()
-        self._drop_input()
-        self._transport.close()
-        self._closing = True
+        if self.transport.is_closing() or self._lingering:
+            self.transport.abort()
+        elif self.flow.write_paused:
+            left = self._unsent_bytes()
+            if left < self._unsent:
+                self._unsent = left
+                self.expect_progress()
+            else:
+                self.transport.abort()
+        elif self.running is not None:
+            self.transport.abort()
+        elif self._idle or not self._quiet_bytes:
+            self.transport.close()
+            self.expect_progress()
+        else:
+            self.refuse(408)
 
+    # Inside
 
-def _wake(waiting: asyncio.Future[None]) -> None:
-    if not waiting.done():
-        waiting.set_result(None)
+    def _run(self, exchange: Exchange) -> None:
+        self.running = exchange
+        self._start_asgi_task(exchange, self.app)
 
+    def _new_scope(self, method: str, version: str) -> HTTPScope:
+        target = self.url
+        if not target.startswith(b"/"):
+            # RFC 9112, 3.2.2: absolute-form must be accepted. Authority-form and asterisk-form have no use here.
+            parsed = httptools.parse_url(target)
+            if not parsed.schema:
+                self._stop(400)
+            target = (parsed.path or b"/") + (b"?" + parsed.query if parsed.query else b"")
+        raw_path, _, query = target.partition(b"?")
+        if b"#" in target:
+            self._stop(400)
+        path = raw_path.decode("ascii")
+        return {
+            "type": "http",
+            "asgi": cast("Any", _ASGI),
+            "http_version": version,
+            "server": self.server,
+            "client": self.client,
+            "scheme": self.scheme or "http",
+            "method": method,
+            "root_path": "",
+            "path": urllib.parse.unquote(path) if "%" in path else path,
+            "raw_path": raw_path,
+            "query_string": query,
+            "headers": self.headers,
+            "state": self.app_state.copy(),
+            "extensions": {},
+        }
 
-def _dropping(protocol: HttpProtocol) -> Callable[[bytes], None]:
-    left = 64 * 1024 * 1024
+    def _stop(self, status: int) -> None:
+        self._fault = status
+        raise _Refused
 
-    def drop(data: bytes) -> None:
-        nonlocal left
-        left -= len(data)
-        if left < 0:
-            protocol.abort()
+    def _count_quiet(self, count: int) -> bool:
+        """Bound what the parser swallows without showing anything: endless heads, trailers, chunk extensions."""
+        if self._body_seen or self._head_ended:
+            self._quiet_bytes = 0
+            return True
+        self._quiet_bytes += count
+        return self._quiet_bytes <= self.limits.head_bytes
 
-    return drop
+    def _wait_for_request(self) -> None:
+        self._idle = not self._quiet_bytes
+        if self._in_head:
+            seconds = self.limits.keep_alive_seconds if self._idle else self.limits.head_seconds
+        else:
+            self._idle = False
+            seconds = self.limits.stall_seconds
+        self.deadline = self.loop.time() + seconds
 
+    def _ignore_upgrade(self, rest: bytes) -> None:
+        """Go on in HTTP/1.1 (RFC 9110, 7.8). The parser has given up; a new one is told where in the request it stands."""
+        self._upgrading = False
+        length = self._length
+        self.restart_parser()
+        self._priming = True
+        framing = b"transfer-encoding: chunked" if length is None else b"content-length: %d" % length
+        self.parser.feed_data(b"POST / HTTP/1.1\r\n" + framing + b"\r\n\r\n")
+        if rest:
+            self.data_received(rest)
 
-def http_date() -> bytes:
-    """Now, as RFC 9110 writes it."""
-    return formatdate(time.time(), usegmt=True).encode()
+    def _answer_fault(self) -> None:
+        if self.transport.is_closing() or self._lingering:
+            return
+        line = STATUS_LINE[self._fault]
+        text = line[9:-2] + b"\n"
+        head = b"content-type: text/plain\r\nconnection: close\r\ncontent-length: %d\r\n\r\n" % len(text)
+        self.transport.write(line + head + text)
+        self.on_access(Access("", b"", self._fault, 0, len(text), 0.0, self.client, True))
+        self.end_connection()
+
+    def _discard(self, count: int) -> None:
+        self._discard_left -= count
+        if self._discard_left < 0:
+            if self._lingering:
+                self.transport.abort()
+            else:
+                self.flow.pause_reading()
+
+    def _unsent_bytes(self) -> int:
+        waiting = self.transport.get_write_buffer_size()
+        original = self.transport.get_extra_info("socket")
+        return waiting + (unacknowledged_bytes(original.fileno()) if original is not None else 0)

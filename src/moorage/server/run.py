@@ -1,4 +1,4 @@
-"""Run an application on listening sockets until a signal ends it."""
+"""Runs the HTTP server: listening sockets, TLS, signals, the sweep over connections, an orderly end."""
 
 from __future__ import annotations
 
@@ -8,112 +8,218 @@ import logging
 import signal
 import socket
 import ssl
-from collections.abc import Callable, Generator, Sequence
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from email.utils import formatdate
 from typing import Any
 
 import uvicorn
 
-from moorage.server.http_options import HttpOptions
-from moorage.server.http_protocol import HttpProtocol
+from moorage.server.http_protocol import RegistryHttpProtocol
+from moorage.server.http_terms import HttpTerms
 
-logger = logging.getLogger("moorage.server")
+BACKLOG = 2048
+"""Connections that wait to be accepted, per listening socket."""
 
-_BACKLOG = 2048
-_TICK_SECONDS = 2.0
+_log = logging.getLogger("moorage.server")
 
 
-class _Config(uvicorn.Config):
-    """Uvicorn's configuration, with what our protocol shares between connections and a TLS context that can change."""
+class StartupFailed(RuntimeError):
+    """The application's start failed; its own log says why."""
 
-    def __init__(self, app: Any, options: HttpOptions, context: ssl.SSLContext | None, grace_seconds: int) -> None:
+
+class HttpConfig(uvicorn.Config):
+    """uvicorn's configuration with the terms beside it."""
+
+    def __init__(self, app: Callable[..., Any], terms: HttpTerms, grace_seconds: float) -> None:
         super().__init__(
             app,
-            http=HttpProtocol,
+            http=RegistryHttpProtocol,
             ws="none",
-            loop="none",
-            lifespan="off",
+            lifespan="auto",
             interface="asgi3",
             log_config=None,
             access_log=False,
-            server_header=False,
-            date_header=False,
             proxy_headers=False,
-            timeout_graceful_shutdown=grace_seconds,
+            server_header=False,
         )
-        self.moorage = options
-        self._context = context
-
-    def load(self) -> None:
-        """Uvicorn builds a context from files; ours is built already, and is renewed in place."""
-        super().load()
-        self.ssl = self._context
+        self.terms = terms
+        self.grace_seconds = grace_seconds
 
 
-class Server(uvicorn.Server):
-    """A uvicorn server that leaves signals to us."""
+class HttpServer(uvicorn.Server):
+    """A running server. `serve` makes one; the object serves to listen on more sockets, and to stop.
 
-    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
-        super().__init__(config)
-        self._on_ready = on_ready
+    Example:
+        server = HttpServer(app, HttpTerms(transfers=Pool("bytes")))
+        task = asyncio.create_task(server.serve_sockets([listener]))
+    """
 
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Listen, then say so."""
-        await super().startup(sockets)
+    def __init__(self, app: Callable[..., Any], terms: HttpTerms, *, grace_seconds: float = 30.0) -> None:
+        self._config = HttpConfig(app, terms, grace_seconds)
+        super().__init__(self._config)
+        self.servers = []
+        self._stop = asyncio.Event()
+        self._force = asyncio.Event()
+        shortest = min(terms.limits.head_seconds, terms.limits.keep_alive_seconds, terms.limits.stall_seconds)
+        self._sweep_seconds = max(0.02, min(1.0, shortest / 4))
+
+    async def serve_sockets(
+        self,
+        sockets: Sequence[socket.socket],
+        ssl_context: ssl.SSLContext | None = None,
+        on_ready: Callable[[HttpServer], None] | None = None,
+    ) -> None:
+        """Serve on bound `sockets` until `stop` or a signal, then end in order. The sockets are closed at the end.
+
+        `on_ready` is called once everything listens. With a `ssl_context` the sockets speak TLS; when its `load_cert_chain` is
+        called again, connections made after that get the new certificate.
+
+        Raises:
+            StartupFailed: the application's lifespan refused to start.
+        """
+        self._config.load()
+        self.lifespan = self._config.lifespan_class(self._config)
+        with self._signals():
+            await self.lifespan.startup()
+            if self.lifespan.should_exit:
+                raise StartupFailed
+            try:
+                self._tick()
+                for listener in sockets:
+                    await self.add_socket(listener, ssl_context)
+                self.started = True
+                if on_ready is not None:
+                    on_ready(self)
+                await self._run_until_stopped()
+            finally:
+                await self._end()
+
+    async def add_socket(self, listener: socket.socket, ssl_context: ssl.SSLContext | None = None) -> None:
+        """Listen on one more bound socket, also while running."""
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(self._connect, sock=listener, ssl=ssl_context, backlog=BACKLOG)
+        self.servers.append(server)
+
+    @property
+    def addresses(self) -> list[tuple[Any, ...] | str]:
+        """Where it listens, as `socket.getsockname` says it."""
+        return [listener.getsockname() for server in self.servers for listener in server.sockets]
+
+    @property
+    def open_connections(self) -> int:
+        """Connections that are open, idle ones included."""
+        return len(self.server_state.connections)
+
+    def stop(self) -> None:
+        """Stop accepting, let running requests end within the grace time. Called again: end at once. From the loop's thread."""
+        if self.should_exit:
+            self.force_exit = True
+            self._force.set()
+        self.should_exit = True
+        self._stop.set()
+
+    def _connect(self) -> asyncio.Protocol:
+        return RegistryHttpProtocol(self._config, self.server_state, self.lifespan.state)
+
+    async def _run_until_stopped(self) -> None:
+        loop = asyncio.get_running_loop()
+        while not self._stop.is_set():
+            self._tick()
+            self._sweep(loop.time())
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stop.wait(), self._sweep_seconds)
+
+    def _tick(self) -> None:
+        self.server_state.default_headers = [(b"date", formatdate(time.time(), usegmt=True).encode())]
+
+    def _sweep(self, now: float) -> None:
+        for connection in list(self.server_state.connections):
+            connection.sweep(now)  # type: ignore[union-attr]  # all of them come from `_connect`
+
+    async def _end(self) -> None:
+        """Close the listeners, wait for what runs, cut off the rest."""
+        loop = asyncio.get_running_loop()
+        for server in self.servers:
+            server.close()
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        until = loop.time() + self._config.grace_seconds
+        while (self.server_state.connections or self.server_state.tasks) and loop.time() < until and not self.force_exit:
+            self._sweep(loop.time())
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._force.wait(), 0.02)
+        tasks = set(self.server_state.tasks)
+        if tasks:
+            _log.warning("cutting off %d running requests", len(tasks))
+        for task in tasks:
+            task.cancel("the server's time to shut down is over")
+        if tasks:
+            await asyncio.wait(tasks, timeout=5)
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()
+        await asyncio.sleep(0)
         if self.started:
-            self._on_ready()
+            await self.lifespan.shutdown()
 
     @contextlib.contextmanager
-    def capture_signals(self) -> Generator[None, None, None]:
-        """Signals are handled by `serve`."""
-        yield
+    def _signals(self) -> Iterator[None]:
+        """SIGTERM and SIGINT stop the server while it runs. Elsewhere than in the main thread signals are not ours to take."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        loop = asyncio.get_running_loop()
+        taken = (signal.SIGTERM, signal.SIGINT)
+        for number in taken:
+            loop.add_signal_handler(number, self.stop)
+        try:
+            yield
+        finally:
+            for number in taken:
+                loop.remove_signal_handler(number)
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """A listening socket. Raises OSError."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM)
+def listen(host: str, port: int, *, share: bool = False) -> list[socket.socket]:
+    """Bind `host` (every address it stands for) and `port` (0: any free one). Raises OSError.
+
+    Args:
+        share: several processes of ours may have the address.
+    """
+    bound: list[socket.socket] = []
     try:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind((host, port))
-        listening.listen(_BACKLOG)
+        for family, kind, protocol, _, address in socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        ):
+            listener = socket.socket(family, kind, protocol)
+            bound.append(listener)
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if share:
+                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            if family == socket.AF_INET6:
+                listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            listener.bind(address)
     except OSError:
-        listening.close()
+        for listener in bound:
+            listener.close()
         raise
-    listening.setblocking(False)
-    return listening
+    return bound
 
 
 async def serve(
-    app: Any,
-    sockets: Sequence[socket.socket],
-    options: HttpOptions,
+    app: Callable[..., Any],
     *,
-    context: ssl.SSLContext | None,
-    grace_seconds: int,
-    on_ready: Callable[[], None],
+    terms: HttpTerms,
+    sockets: Sequence[socket.socket] = (),
+    host: str | None = None,
+    port: int = 0,
+    ssl_context: ssl.SSLContext | None = None,
+    grace_seconds: float = 30.0,
+    on_ready: Callable[[HttpServer], None] | None = None,
 ) -> None:
-    """Serve until SIGTERM or SIGINT: then accept no more, let what runs finish within the grace, and return.
+    """Serve `app` on `sockets`, and on `host` and `port` where a host is given, until SIGTERM or SIGINT (twice: at once).
 
-    A second signal ends at once.
+    Run it on uvloop: ``uvloop.run(serve(...))``. The pool of `terms` stays open; who made it closes it.
     """
-    server = Server(_Config(app, options, context, grace_seconds), on_ready)
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, _stop, server)
-    ticking = loop.create_task(_tick(options))
-    try:
-        await server.serve(sockets=list(sockets))
-    finally:
-        ticking.cancel()
-
-
-def _stop(server: Server) -> None:
-    if server.should_exit:
-        server.force_exit = True
-    server.should_exit = True
-
-
-async def _tick(options: HttpOptions) -> None:
-    while True:
-        await asyncio.sleep(_TICK_SECONDS)
-        options.tick()
+    listeners = [*sockets, *(listen(host, port) if host is not None else ())]
+    await HttpServer(app, terms, grace_seconds=grace_seconds).serve_sockets(listeners, ssl_context, on_ready)

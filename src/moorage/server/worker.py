@@ -6,14 +6,15 @@ import asyncio
 import logging
 import os
 import socket
+from collections.abc import Sequence
 
 import uvloop
 
 from moorage.server import tls
 from moorage.server.app import Application
-from moorage.server.http_options import HttpOptions
+from moorage.server.http_terms import Access, HttpTerms
 from moorage.server.installation import Installation, open_installation
-from moorage.server.run import serve
+from moorage.server.run import HttpServer, listen
 from moorage.server.settings import Settings
 from moorage.wire.web.metrics import Metrics
 
@@ -21,8 +22,8 @@ logger = logging.getLogger("moorage.server")
 access_logger = logging.getLogger("moorage.access")
 
 
-def run_worker(settings: Settings, listening: socket.socket) -> None:
-    """Open the installation and serve on a socket until a signal ends it."""
+def run_worker(settings: Settings, listening: Sequence[socket.socket]) -> None:
+    """Open the installation and serve on sockets until a signal ends it."""
     installation = open_installation(settings, os.environ)
     try:
         uvloop.run(_run(settings, installation, listening))
@@ -30,33 +31,51 @@ def run_worker(settings: Settings, listening: socket.socket) -> None:
         installation.close()
 
 
-async def _run(settings: Settings, installation: Installation, listening: socket.socket) -> None:
+async def _run(settings: Settings, installation: Installation, listening: Sequence[socket.socket]) -> None:
     metrics = Metrics()
     app = Application(settings, installation.db, installation.store, installation.root_key, metrics)
     log_requests = access_logger.isEnabledFor(logging.INFO)
 
-    def on_access(method: str, path: bytes, status: int, received: int, sent: int, seconds: float, client: str) -> None:
-        metrics.observe(method, path, status, received, sent, seconds)
+    def on_access(access: Access) -> None:
+        metrics.observe(access.method, access.raw_path, access.status, access.bytes_in, access.bytes_out, access.seconds)
         if log_requests:
             access_logger.info(
-                "%s %s %s %d %d %d %.1f", client, method, path.decode("latin-1"), status, received, sent, seconds * 1000
+                "%s %s %s %d %d %d %.1fms",
+                access.client[0] if access.client else "-",
+                access.method,
+                access.raw_path.decode("latin-1"),
+                access.status,
+                access.bytes_in,
+                access.bytes_out,
+                access.seconds * 1000,
             )
 
-    options = HttpOptions(app.pools.turns, on_access)
-    context = tls.Reloading(settings) if settings.tls_certificate else None
+    reloading = tls.Reloading(settings) if settings.tls_certificate else None
+    context = reloading.context if reloading is not None else None
+    terms = HttpTerms(transfers=app.pools.transfers, on_access=on_access)
+    server = HttpServer(app, terms, grace_seconds=settings.shutdown_seconds)
+    host, port = listening[0].getsockname()[:2]
+
+    async def listen_also(address: str) -> bool:
+        # Whoever listens on all addresses has these as well; whoever listens on one address of a network wants no other.
+        if host == "0.0.0.0":  # noqa: S104  # compared, not bound
+            return True
+        if not host.startswith("127."):
+            return False
+        try:
+            (further,) = listen(address, port, share=True)
+        except OSError as error:
+            logger.debug("cannot listen on %s: %s", address, error)
+            return False
+        await server.add_socket(further, context)
+        return True
+
     app.start()
-    watching = asyncio.create_task(context.watch()) if context is not None else None
+    await app.addressing.start(listen_also)
+    watching = asyncio.create_task(reloading.watch()) if reloading is not None else None
     try:
-        await serve(
-            app,
-            [listening],
-            options,
-            context=context.context if context is not None else None,
-            grace_seconds=settings.shutdown_seconds,
-            on_ready=lambda: logger.info("ready"),
-        )
+        await server.serve_sockets(listening, context, lambda _: logger.info("ready"))
     finally:
         if watching is not None:
             watching.cancel()
         await app.stop()
-        app.pools.close()

@@ -1,245 +1,224 @@
-"""Sealed objects: AES-256-GCM in frames, so that a range opens only the frames it touches.
-
-Format: a header of 16 bytes (magic, version, log2 of the frame size), then frames of that many bytes of content and a
-tag each; the last may be shorter, and an object always has one. One data key per object; the nonce is the frame's
-number with a flag for the last one (the STREAM construction); header and storage key are bound to every frame. So
-frames that are altered, cut off, swapped, or of another object do not open.
-"""
+"""Sealing around any store: content goes in and out in the clear, what rests in the store is `moorage.storage.frames`."""
 
 from __future__ import annotations
 
-import threading
+import os
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from moorage.model.errors import StorageCorrupt
+from moorage.storage import buffers, frames
 from moorage.storage.blob_store import BlobReader, BlobWriter, StorageKey
-
-FRAME_BITS = 20
-TAG_BYTES = 16
-_MAGIC = b"MOORSEAL"
-_VERSION = 1
-_HEADER_BYTES = 16
-_FRAME_BITS_MIN, _FRAME_BITS_MAX = 12, 24
-_FULL_BUFFER = (1 << FRAME_BITS) + TAG_BYTES
-_SMALL_BYTES = 64 * 1024
-_SPARE_BUFFERS = 12
-
-
-def sealed_size(size: int, frame_bits: int = FRAME_BITS) -> int:
-    """How many bytes `size` bytes of content take."""
-    frames = max(1, -(-size // (1 << frame_bits)))
-    return _HEADER_BYTES + size + frames * TAG_BYTES
-
-
-def plain_size(stored: int, frame_bits: int = FRAME_BITS) -> int:
-    """How many bytes of content `stored` bytes hold. Raises StorageCorrupt for a length that no object has."""
-    body, full = stored - _HEADER_BYTES, (1 << frame_bits) + TAG_BYTES
-    whole, rest = divmod(body, full)
-    if body < TAG_BYTES or 0 < rest < TAG_BYTES or (rest == TAG_BYTES and whole):
-        raise StorageCorrupt(f"an object of {stored} bytes is cut off")
-    return (whole << frame_bits) + max(0, rest - TAG_BYTES)
-
-
-def _header(frame_bits: int) -> bytes:
-    return _MAGIC + bytes((_VERSION, frame_bits)) + bytes(_HEADER_BYTES - len(_MAGIC) - 2)
-
-
-def _nonce(frame: int, *, last: bool) -> bytes:
-    return frame.to_bytes(11, "big") + (b"\x01" if last else b"\x00")
-
-
-class _Buffers:
-    """Frame buffers that are used again; a bounded number is kept while nobody needs them."""
-
-    def __init__(self) -> None:
-        self._spare: list[bytearray] = []
-        self._lock = threading.Lock()
-
-    def take(self) -> bytearray:
-        with self._lock:
-            return self._spare.pop() if self._spare else bytearray(_FULL_BUFFER)
-
-    def give(self, buffer: bytearray) -> None:
-        with self._lock:
-            if len(buffer) == _FULL_BUFFER and len(self._spare) < _SPARE_BUFFERS:
-                self._spare.append(buffer)
-
-    def clear(self) -> None:
-        with self._lock:
-            self._spare.clear()
-
-
-_buffers = _Buffers()
-
-
-def drop_spare_buffers() -> None:
-    """Give the memory of idle buffers back."""
-    _buffers.clear()
 
 
 class SealedWriter:
-    """Seals what it is given into another writer. Small content never takes a whole frame's buffer.
+    """Seals into `raw` what it takes. The data key must be fresh: it seals this object and nothing else.
 
-    A frame is sealed only when more content comes, or the end: the last one has to be marked.
+    Frames are encrypted straight into the raw writer's buffer where that has the room, so a byte is copied once on its way.
     """
 
-    def __init__(self, raw: BlobWriter, data_key: bytes, key: StorageKey) -> None:
+    def __init__(self, raw: BlobWriter, data_key: bytes, key: StorageKey, frame_log2: int = frames.DEFAULT_FRAME_LOG2) -> None:
+        header = frames.make_header(frame_log2)
         self._raw = raw
-        self._aead = AESGCM(data_key)
-        header = _header(FRAME_BITS)
-        self._bound = header + key.encode()
-        self._plain = bytearray(_SMALL_BYTES)
-        self._room = _SMALL_BYTES
-        self._sealed: bytearray | None = None
+        self._cipher = _cipher(data_key)
+        self._bound = frames.associated_data(header, key)
+        self._frame_size = 1 << frame_log2
+        self._frame = _FrameBuffer(self._frame_size)
         self._filled = 0
-        self._frame = 0
-        self._done = False
+        self._frames_sealed = 0
+        self._ended = False
+        self._broken = False
         raw.write(header)
 
     @property
     def size(self) -> int:
         """Bytes of content taken so far."""
-        return (self._frame << FRAME_BITS) + self._filled
+        return self._frames_sealed * self._frame_size + self._filled
 
     def buffer(self) -> memoryview:
-        """Room in the current frame."""
-        if self._filled == self._room:
-            if self._room < 1 << FRAME_BITS:
-                grown = _buffers.take()
-                grown[: self._filled] = self._plain
-                self._plain, self._room = grown, 1 << FRAME_BITS
-            else:
-                self._seal(last=False)
-        return memoryview(self._plain)[self._filled : self._room]
+        """The rest of the current frame."""
+        self._must_be_open()
+        return self._frame.view[self._filled :]
 
     def advance(self, count: int) -> None:
-        """`count` bytes of `buffer` are content now."""
+        """Take `count` bytes of the last `buffer`; a frame that is full now is sealed at once, while it is in the cache."""
+        self._must_be_open()
+        if not 0 <= count <= self._frame_size - self._filled:
+            raise ValueError("more than the buffer's room")
         self._filled += count
+        if self._filled == self._frame_size:
+            self._seal(self._frame.view, last=False)
+            self._frames_sealed += 1
+            self._filled = 0
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
-        """Take `data`."""
-        rest = memoryview(data)
+        """Take `data`. Whole frames of it are sealed from where they lie, without a copy."""
+        self._must_be_open()
+        rest = memoryview(data).cast("B")
         while rest:
-            room = self.buffer()
-            count = min(len(room), len(rest))
-            room[:count] = rest[:count]
+            if self._filled == 0 and len(rest) >= self._frame_size:
+                self._seal(rest[: self._frame_size], last=False)
+                self._frames_sealed += 1
+                rest = rest[self._frame_size :]
+                continue
+            count = min(len(rest), self._frame_size - self._filled)
+            self._frame.view[self._filled : self._filled + count] = rest[:count]
             self.advance(count)
             rest = rest[count:]
 
     def finish(self) -> int:
-        """Seal the last frame and make all of it durable; return the size of the content."""
-        if self._done:
-            raise ValueError("finish after finish or abort")
+        """Seal the last frame and finish the raw object; return the size of the content."""
+        self._must_be_open()
         size = self.size
-        self._seal(last=True)
+        self._seal(self._frame.view[: self._filled] if self._filled else memoryview(b""), last=True)
         self._raw.finish()
-        self._release()
+        self._end()
         return size
 
     def abort(self) -> None:
-        """Give up."""
-        if not self._done:
-            self._raw.abort()
-            self._release()
+        """Give up: the raw object is aborted."""
+        self._raw.abort()
+        self._end()
 
-    def _seal(self, *, last: bool) -> None:
-        nonce, plain = _nonce(self._frame, last=last), memoryview(self._plain)[: self._filled]
-        if self._filled <= _SMALL_BYTES:
-            self._raw.write(self._aead.encrypt(nonce, plain, self._bound))
+    def _seal(self, content: memoryview, last: bool) -> None:
+        self._broken = True  # until it has worked: other content must never be sealed under the nonce of a frame that failed
+        nonce = frames.nonce(self._frames_sealed, last)
+        needed = len(content) + frames.TAG_SIZE
+        room = self._raw.buffer()
+        if len(room) >= needed:
+            self._cipher.encrypt_into(nonce, content, self._bound, room[:needed])
+            self._raw.advance(needed)
         else:
-            if self._sealed is None:
-                self._sealed = _buffers.take()
-            out = memoryview(self._sealed)[: self._filled + TAG_BYTES]
-            self._aead.encrypt_into(nonce, plain, self._bound, out)
-            self._raw.write(out)
-        if not last:
-            self._frame += 1
-            self._filled = 0
+            self._raw.write(self._cipher.encrypt(nonce, content, self._bound))
+        self._broken = last
 
-    def _release(self) -> None:
-        self._done = True
-        for buffer in (self._plain, self._sealed):
-            if buffer is not None:
-                _buffers.give(buffer)
-        self._plain, self._sealed = bytearray(), None
+    def _must_be_open(self) -> None:
+        if self._ended or self._broken:
+            raise RuntimeError("the writer has been finished or aborted, or has failed")
+
+    def _end(self) -> None:
+        self._ended = True
+        self._frame.release()
 
 
 class SealedReader:
-    """Opens frames of another reader, one at a time."""
+    """Opens the frames of one object as they are asked for, and keeps the last one.
 
-    def __init__(self, raw: BlobReader, data_key: bytes, key: StorageKey) -> None:
+    `size` is what the caller knows about the content from a trusted place (the metadata); without it the last frame is opened
+    at once, since only that proves how long the object is. Raises StorageCorrupt when size or header are wrong; `raw` is closed
+    then.
+    """
+
+    def __init__(self, raw: BlobReader, data_key: bytes, key: StorageKey, size: int | None = None) -> None:
         self._raw = raw
-        self._aead = AESGCM(data_key)
-        header = bytearray(_HEADER_BYTES)
-        complete = raw.read_into(0, memoryview(header)) == _HEADER_BYTES
-        self._bits = header[len(_MAGIC) + 1]
-        if not complete or not _FRAME_BITS_MIN <= self._bits <= _FRAME_BITS_MAX or header != _header(self._bits):
-            raise StorageCorrupt(f"object {key} has no valid header")
-        self._bound = bytes(header) + key.encode()
-        self._size = plain_size(raw.size, self._bits)
-        self._last = max(0, (self._size - 1) >> self._bits)
-        self._frame = -1
-        self._sealed: bytearray | None = None
-        self._plain: bytearray | None = None
-        if self._size == 0:
-            self._open(0)  # an empty object is authenticated as well
+        self._cipher = _cipher(data_key)
+        self._frame: _FrameBuffer | None = None
+        self._scratch: _FrameBuffer | None = None
+        self._loaded = -1
+        self._length = 0
+        try:
+            header = bytes(self._raw_bytes(0, frames.HEADER_SIZE))
+            self._frame_log2 = frames.parse_header(header)
+            self._bound = frames.associated_data(header, key)
+            self._size = frames.plain_size(raw.size, self._frame_log2)
+            self._last_frame = self._size >> self._frame_log2
+            if size is None:
+                self._load(self._last_frame)
+            elif size != self._size:
+                raise StorageCorrupt(f"an object of {size} bytes has {self._size} bytes now")
+        except BaseException:
+            self.close()
+            raise
 
     @property
     def size(self) -> int:
-        """The content's length in bytes."""
+        """The length of the content."""
         return self._size
 
     def view(self, offset: int) -> memoryview:
-        """Content from `offset` to the end of its frame. Raises StorageCorrupt."""
+        """Content from `offset` to the end of its frame; empty at the end."""
+        if offset < 0:
+            raise ValueError("a negative offset")
         if offset >= self._size:
             return memoryview(b"")
-        frame = offset >> self._bits
-        if frame != self._frame:
-            self._open(frame)
-        assert self._plain is not None
-        return memoryview(self._plain)[offset - (frame << self._bits) : self._length(frame)]
+        index = offset >> self._frame_log2
+        if index != self._loaded:
+            self._load(index)
+        assert self._frame is not None
+        return self._frame.view[offset - (index << self._frame_log2) : self._length]
 
-    def read_into(self, offset: int, buffer: memoryview) -> int:
-        """Fill `buffer` with content from `offset` on; return how much there was. Raises StorageCorrupt."""
-        done = 0
-        while done < len(buffer) and (part := self.view(offset + done)[: len(buffer) - done]):
-            buffer[done : done + len(part)] = part
-            done += len(part)
-        return done
-
-    def descriptor(self) -> int | None:
-        """Sealed bytes have none."""
-        return None
+    def descriptor(self) -> None:
+        """None: the file holds no plaintext."""
 
     def close(self) -> None:
-        """Let go of buffers and of the object."""
-        self._raw.close()
-        for buffer in (self._plain, self._sealed):
+        """Close the raw reader and give the buffers back."""
+        self._loaded = -1
+        for buffer in (self._frame, self._scratch):
             if buffer is not None:
-                _buffers.give(buffer)
-        self._plain = self._sealed = None
-        self._frame = -1
+                buffer.release()
+        self._frame = self._scratch = None
+        self._raw.close()
 
-    def _length(self, frame: int) -> int:
-        return self._size - (frame << self._bits) if frame == self._last else 1 << self._bits
-
-    def _open(self, frame: int) -> None:
-        length, full = self._length(frame), 1 << self._bits
-        if self._plain is None or self._sealed is None:
-            is_full = self._size > _SMALL_BYTES and self._bits == FRAME_BITS
-            self._plain = _buffers.take() if is_full else bytearray(min(full, self._size) + TAG_BYTES)
-            self._sealed = _buffers.take() if is_full else bytearray(min(full, self._size) + TAG_BYTES)
-        self._frame = -1
-        sealed = memoryview(self._sealed)[: length + TAG_BYTES]
-        start = _HEADER_BYTES + frame * (full + TAG_BYTES)
-        if self._raw.read_into(start, sealed) != len(sealed):
-            raise StorageCorrupt("an object is cut off")
+    def _load(self, index: int) -> None:
+        last = index == self._last_frame
+        length = self._size - (index << self._frame_log2) if last else 1 << self._frame_log2
+        if self._frame is None:
+            self._frame = _FrameBuffer(1 << self._frame_log2)
+        self._loaded = -1
+        sealed = self._raw_bytes(frames.frame_offset(index, self._frame_log2), length + frames.TAG_SIZE)
         try:
-            self._aead.decrypt_into(
-                _nonce(frame, last=frame == self._last), sealed, self._bound, memoryview(self._plain)[:length]
-            )
+            self._cipher.decrypt_into(frames.nonce(index, last), sealed, self._bound, self._frame.view[:length])
         except InvalidTag:
-            raise StorageCorrupt(f"frame {frame} of an object fails authentication") from None
-        self._frame = frame
+            raise StorageCorrupt(f"frame {index} of a sealed object fails authentication") from None
+        self._loaded, self._length = index, length
+
+    def _raw_bytes(self, offset: int, length: int) -> memoryview:
+        """Exactly `length` raw bytes in one piece: read from the file, or a piece that the raw reader has, or pieces put
+        together.
+        """
+        descriptor = self._raw.descriptor()
+        if descriptor is None:
+            piece = self._raw.view(offset)
+            if len(piece) >= length:
+                return piece[:length]
+        if self._scratch is None:
+            self._scratch = _FrameBuffer(max(length, frames.HEADER_SIZE), pool=buffers.PIECES)
+        elif len(self._scratch.view) < length:
+            self._scratch.release()
+            self._scratch = _FrameBuffer(length, pool=buffers.PIECES)
+        target = self._scratch.view[:length]
+        filled = 0
+        while filled < length:
+            if descriptor is not None:
+                count = os.preadv(descriptor, [target[filled:]], offset + filled)
+            else:
+                piece = self._raw.view(offset + filled)[: length - filled]
+                count = len(piece)
+                target[filled : filled + count] = piece
+            if count == 0:
+                raise StorageCorrupt("a sealed object ends too early")
+            filled += count
+        return target
+
+
+class _FrameBuffer:
+    """A buffer from `pool` if the pool's size will do, else one of its own."""
+
+    def __init__(self, size: int, pool: buffers.BufferPool = buffers.FRAMES) -> None:
+        self._pool = pool if size <= pool.size else None
+        self._whole = self._pool.acquire() if self._pool else memoryview(bytearray(size))
+        self.view = self._whole[:size] if pool is buffers.FRAMES else self._whole
+
+    def release(self) -> None:
+        """Give the memory back. Idempotent."""
+        if self._pool is not None:
+            self._pool.release(self._whole)
+            self._pool = None
+        self.view = memoryview(b"")
+
+
+def _cipher(data_key: bytes) -> AESGCM:
+    if len(data_key) != frames.KEY_SIZE:
+        raise ValueError("a data key has 32 bytes")
+    return AESGCM(data_key)

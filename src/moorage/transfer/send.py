@@ -9,8 +9,8 @@ from moorage.keys.registry_keys import LocalKeyring
 from moorage.metadata.records import Blob
 from moorage.storage.blob_store import BlobStore
 from moorage.transfer.handover import send_source
+from moorage.transfer.hot_blobs import HotBlobs
 from moorage.transfer.pieces import PiecesReader
-from moorage.transfer.pools import Pools
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +24,8 @@ class ByteRange:
 class Sender:
     """Sends blobs. Belongs to the event loop; reading and opening happens in the byte pool."""
 
-    def __init__(self, store: BlobStore, keyring: LocalKeyring, pools: Pools) -> None:
-        self._store, self._keyring, self._pools = store, keyring, pools
+    def __init__(self, store: BlobStore, keyring: LocalKeyring, hot: HotBlobs) -> None:
+        self._store, self._keyring, self._hot = store, keyring, hot
 
     async def send(
         self, scope: Any, send: Any, status: int, headers: list[tuple[bytes, bytes]], blob: Blob, wanted: ByteRange
@@ -35,10 +35,14 @@ class Sender:
         Nothing is read before the first byte is due. Content that fails authentication ends the connection instead of
         the response, so that no client takes it for whole.
         """
-        headers.append((b"content-length", b"%d" % (wanted.stop - wanted.start)))
-        reader = PiecesReader(self._store, self._keyring, blob.seal, blob.pieces)
+        length = wanted.stop - wanted.start
+        headers.append((b"content-length", b"%d" % length))
+        source = self._hot.open(blob.pieces[0].storage_key, lambda: self._reader(blob), length)
         try:
             await send({"type": "http.response.start", "status": status, "headers": headers})
-            await send_source(scope, send, reader, wanted.start, wanted.stop, self._pools.bytes)
+            await send_source(scope, send, source, wanted.start, wanted.stop)
         finally:
-            reader.close()
+            source.close()
+
+    def _reader(self, blob: Blob) -> PiecesReader:
+        return PiecesReader(self._store, self._keyring, blob.seal, blob.pieces)

@@ -31,8 +31,10 @@ registries = table(
     Column("partition", String, nullable=False),
     Column("region", String, nullable=False),
     Column("registry_id", String, ForeignKey("accounts.id"), nullable=False),
+    Column("address", String, nullable=False),  # of loopback: how docker reaches it where there is no domain
     Column("created_at", Number, nullable=False),
     UniqueConstraint("partition", "region", "registry_id"),
+    UniqueConstraint("address"),
     sqlite_autoincrement=True,
 )
 

@@ -10,10 +10,10 @@ from moorage.model.names import RepositoryName, parse_repository_name
 from moorage.model.principal import Caller
 from moorage.model.scope import Scope
 from moorage.transfer.payload_cache import PayloadCache
-from moorage.transfer.pools import Pools
 from moorage.transfer.pull_buffer import PullBuffer
 from moorage.transfer.receive import Receiver
 from moorage.transfer.send import Sender
+from moorage.transfer.work import Pools
 from moorage.wire.http import Header, Request, Send
 from moorage.wire.oci.access import Access
 from moorage.wire.oci.quirks import Quirks

@@ -8,9 +8,8 @@ import time
 import msgspec
 
 from moorage.metadata.database import Database
-from moorage.metadata.transaction import ReadTransaction
 from moorage.storage.blob_store import BlobStore
-from moorage.transfer.pools import Pools
+from moorage.transfer.work import Pools
 from moorage.wire.http import Request, Response, Send
 
 _LIFE_SECONDS = 1.0
@@ -43,7 +42,7 @@ class Health:
     async def _check(self) -> dict[str, str]:
         faults = {}
         try:
-            await asyncio.wait_for(self._db.read(_ask), _PATIENCE_SECONDS)
+            await asyncio.wait_for(self._db.read(lambda tx: tx.now), _PATIENCE_SECONDS)
         except Exception as error:  # whatever it is, it is the answer
             faults["database"] = _word(error)
         try:
@@ -57,10 +56,6 @@ class Health:
         free = self._store.free_bytes()
         if free is not None and free < self._low_water:
             raise OSError(f"only {free // 2**20} MiB are free: pushes will be refused")
-
-
-def _ask(tx: ReadTransaction) -> int:
-    return tx.now
 
 
 def _word(error: Exception) -> str:

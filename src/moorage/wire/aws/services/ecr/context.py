@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from moorage.auth.cursors import Cursors
 from moorage.auth.registry_token import RegistryTokens
 from moorage.metadata.database import Database
-from moorage.metadata.pagination import Cursors
 from moorage.metadata.records import Repository
 from moorage.model.clock import Clock
 from moorage.model.errors import NameInvalid, ParameterInvalid
@@ -15,9 +15,9 @@ from moorage.model.names import RepositoryName, parse_repository_name
 from moorage.model.principal import Caller
 from moorage.model.scope import Scope
 from moorage.transfer.payload_cache import PayloadCache
-from moorage.transfer.pools import Pools
 from moorage.transfer.pull_buffer import PullBuffer
 from moorage.transfer.receive import Receiver
+from moorage.transfer.work import Pools
 from moorage.wire.aws.service import Call
 
 
@@ -38,7 +38,7 @@ class EcrContext:
     tokens: RegistryTokens
     cursors: Cursors
     clock: Clock
-    registry_host: Callable[[Scope, Call], str]
+    registry_host: Callable[[Scope, Call], Awaitable[str]]
     link_key: bytes
 
 
@@ -73,13 +73,20 @@ def seconds(micros: int) -> float:
     return round(micros / 1_000_000, 3)
 
 
-def described(context: EcrContext, call: Call, repository: Repository) -> dict[str, object]:
-    """The `Repository` shape."""
+async def described(context: EcrContext, call: Call, *repositories: Repository) -> list[dict[str, object]]:
+    """Repositories of one registry in the `Repository` shape."""
+    if not repositories:
+        return []
+    host = await context.registry_host(repositories[0].scope, call)
+    return [_described(host, repository) for repository in repositories]
+
+
+def _described(host: str, repository: Repository) -> dict[str, object]:
     shown: dict[str, object] = {
         "repositoryArn": repository.arn,
         "registryId": repository.scope.registry_id,
         "repositoryName": repository.name,
-        "repositoryUri": f"{context.registry_host(repository.scope, call)}/{repository.name}",
+        "repositoryUri": f"{host}/{repository.name}",
         "createdAt": seconds(repository.created_at),
         "imageTagMutability": repository.tag_mutability,
         "imageScanningConfiguration": {"scanOnPush": repository.scan_on_push},

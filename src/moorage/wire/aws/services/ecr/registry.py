@@ -27,11 +27,12 @@ def register(service: Service, context: EcrContext) -> None:
         data = []
         for registry_id in call.get("registryIds") or [own.registry_id]:
             password = context.tokens.issue(claims)
+            host = await context.registry_host(Scope.of(call.region, registry_id), call)
             data.append(
                 {
                     "authorizationToken": base64.b64encode(f"{USER}:{password}".encode()).decode("ascii"),
                     "expiresAt": claims.expires_at,
-                    "proxyEndpoint": f"{call.scheme}://{context.registry_host(Scope.of(call.region, registry_id), call)}",
+                    "proxyEndpoint": f"{call.scheme}://{host}",
                 }
             )
         return {"authorizationData": data}

@@ -39,7 +39,7 @@ def register(service: Service, context: EcrContext) -> None:
         created = await context.db.write(
             repositories.create_repository, context.receiver.keyring, caller_of(call), scope_of(call), request
         )
-        return {"repository": described(context, call, created)}
+        return {"repository": (await described(context, call, created))[0]}
 
     @service.operation("DescribeRepositories")
     async def describe_repositories(call: Call) -> Output:
@@ -48,13 +48,13 @@ def register(service: Service, context: EcrContext) -> None:
         if names is not None:
             refuse_paging_with(call, "repositoryNames")
             found = await context.db.read(repositories.describe_named, caller, scope, [_name(name) for name in names])
-            return {"repositories": [described(context, call, repository) for repository in found]}
+            return {"repositories": await described(context, call, *found)}
         binding = f"DescribeRepositories|{scope}"
         token = call.get("nextToken")
         after = str(context.cursors.open(binding, token)[0]) if token else ""
         page, last = await context.db.read(repositories.describe_page, caller, scope, after, page_size(call))
         return {
-            "repositories": [described(context, call, repository) for repository in page],
+            "repositories": await described(context, call, *page),
             "nextToken": context.cursors.seal(binding, [last]) if last is not None else None,
         }
 
@@ -63,7 +63,7 @@ def register(service: Service, context: EcrContext) -> None:
         deleted = await context.db.write(
             repositories.delete_repository, caller_of(call), scope_of(call), name_of(call), force=bool(call.get("force"))
         )
-        return {"repository": described(context, call, deleted)}
+        return {"repository": (await described(context, call, deleted))[0]}
 
     @service.operation("PutImageTagMutability")
     async def put_image_tag_mutability(call: Call) -> Output:

@@ -1,0 +1,188 @@
+"""Both engines behind the one door: transactions, migrations, and plans that stay cheap among many rows."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import create_engine, inspect
+
+from moorage.metadata import migrate, registries
+from moorage.metadata import tables as tables_package
+from moorage.metadata.database import Database, DatabaseUnavailable
+from moorage.metadata.opening import open_database
+from moorage.metadata.tables.schema import metadata
+from moorage.metadata.transaction import ReadTransaction, Transaction
+from moorage.model.scope import Scope
+from moorage.testing import servers
+
+assert tables_package.images is not None
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'm.db'}"
+    return str(request.getfixturevalue("pool").get("postgres", servers.postgres).new_database())
+
+
+@pytest.fixture
+def db(url: str) -> Iterator[Database]:
+    opened = open_database(url)
+    yield opened
+    opened.close()
+
+
+def add(tx: Transaction, account: str) -> bool:
+    return registries.insert_account(tx, account, "x")
+
+
+def count(tx: ReadTransaction) -> int:
+    return len(registries.list_accounts(tx))
+
+
+class Refused(Exception):
+    pass
+
+
+def add_and_fail(tx: Transaction, account: str) -> None:
+    add(tx, account)
+    raise Refused(account)
+
+
+def test_what_is_written_is_read(db: Database) -> None:
+    assert db.run_write(add, "000000000001")
+    assert not db.run_write(add, "000000000001")
+    assert db.run_read(count) == 1
+
+
+def test_an_error_takes_back_its_own_changes_and_nobody_elses(db: Database) -> None:
+    async def together() -> list[Any]:
+        work = [db.write(add_and_fail if n % 3 == 0 else add, f"{n:012d}") for n in range(60)]
+        return await asyncio.gather(*work, return_exceptions=True)
+
+    outcomes = asyncio.run(together())
+    assert [type(outcome) is Refused for outcome in outcomes] == [n % 3 == 0 for n in range(60)]
+    assert db.run_read(count) == 40
+
+
+def test_lookup_and_read_see_what_was_acknowledged(db: Database) -> None:
+    async def steps() -> tuple[int, int]:
+        await db.write(add, "000000000001")
+        return await db.lookup(count), await db.read(count)
+
+    assert asyncio.run(steps()) == (1, 1)
+
+
+def test_readers_cannot_write(db: Database) -> None:
+    if db.dialect != "sqlite":
+        return  # PostgreSQL's readers share the pool; mypy holds them to their type
+    with pytest.raises(sqlite3.OperationalError):
+        db.run_read(add, "000000000001")  # type: ignore[arg-type]  # the mistake under test
+
+
+def test_after_closing_nothing_is_accepted(tmp_path: Path) -> None:
+    database = open_database(f"sqlite:///{tmp_path / 'm.db'}")
+    database.close()
+    with pytest.raises(DatabaseUnavailable):
+        database.run_write(add, "000000000001")
+
+
+def test_registries_get_addresses_of_their_own(db: Database) -> None:
+    def ensure(tx: Transaction) -> list[str]:
+        add(tx, "000000000001")
+        ids = [registries.ensure_registry(tx, Scope.of(f"eu-west-{n}", "000000000001")) for n in (1, 2, 1)]
+        assert ids[0] == ids[2]
+        return [registries.address_of(tx, registry) for registry in ids[:2]]
+
+    first, second = db.run_write(ensure)
+    assert first != second
+    assert db.run_read(registries.find_by_address, first) == Scope.of("eu-west-1", "000000000001")
+
+
+def sync_engine(url: str) -> Any:
+    return create_engine(url.replace("postgresql://", "postgresql+psycopg://", 1))
+
+
+def test_migrations_make_the_schema_and_take_it_away_again(url: str) -> None:
+    migrate.upgrade(url)
+    assert migrate.current(url) == migrate.HEAD
+    engine = sync_engine(url)
+    found = set(inspect(engine).get_table_names()) - {"alembic_version", "sqlite_sequence"}
+    assert found == set(metadata.tables)
+    migrate.downgrade(url, "base")
+    assert set(inspect(engine).get_table_names()) <= {"alembic_version", "sqlite_sequence"}
+    migrate.upgrade(url)
+    assert migrate.current(url) == migrate.HEAD
+    engine.dispose()
+
+
+def test_migrations_and_tables_agree(url: str) -> None:
+    from alembic.autogenerate import compare_metadata
+    from alembic.migration import MigrationContext
+
+    migrate.upgrade(url)
+    engine = sync_engine(url)
+    with engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+    engine.dispose()
+
+
+def test_head_is_the_newest_revision() -> None:
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrate.__file__).parent / "migrations"))
+    assert ScriptDirectory.from_config(config).get_current_head() == migrate.HEAD
+
+
+def test_a_newer_schema_is_not_touched(tmp_path: Path) -> None:
+    path = tmp_path / "m.db"
+    migrate.upgrade(f"sqlite:///{path}")
+    connection = sqlite3.connect(path)
+    connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    connection.commit()
+    connection.close()
+    with pytest.raises(migrate.SchemaTooNew):
+        open_database(f"sqlite:///{path}")
+
+
+def statements() -> list[tuple[str, Any]]:
+    from moorage.metadata import blobs, manifests, repositories, tags, uploads
+    from moorage.metadata.statements import Statement
+
+    found: list[tuple[str, Any]] = []
+    for module in (blobs, manifests, registries, repositories, tags, uploads):
+        for name, value in vars(module).items():
+            values = value if isinstance(value, tuple) else tuple(value.values()) if isinstance(value, dict) else (value,)
+            found += [(f"{module.__name__.rpartition('.')[2]}.{name}", item) for item in values if isinstance(item, Statement)]
+    return found
+
+
+SCANS_ON_PURPOSE = {"registries._ACCOUNTS", "registries._REGISTRIES"}
+"""The whole table is asked for: accounts and registries, of which there are few."""
+
+
+@pytest.mark.parametrize(("name", "statement"), statements(), ids=lambda value: value if isinstance(value, str) else "")
+def test_no_query_reads_a_whole_table(name: str, statement: Any, tmp_path: Path) -> None:
+    path = tmp_path / "m.db"
+    migrate.upgrade(f"sqlite:///{path}")
+    sql, literals = statement.for_dialect("sqlite")
+    connection = sqlite3.connect(path)
+    parameters = dict.fromkeys(_parameters(sql), 1) | literals
+    plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", parameters)]
+    connection.close()
+    scans = [step for step in plan if step.startswith("SCAN") and "json_each" not in step and "CONSTANT" not in step]
+    assert not scans or name in SCANS_ON_PURPOSE, plan
+    assert not any("TEMP B-TREE FOR ORDER BY" in step for step in plan) or "json_each" in sql or "DISTINCT" in sql, plan
+
+
+def _parameters(sql: str) -> list[str]:
+    import re
+
+    return re.findall(r"(?<!:):([a-zA-Z_][a-zA-Z0-9_]*)", sql)

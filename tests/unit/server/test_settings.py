@@ -1,0 +1,63 @@
+"""Settings: three places, one meaning."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from moorage.server.settings import FIELDS, SettingsError, load, shown
+
+
+def test_the_last_place_wins_and_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "m.toml"
+    file.write_text('region = "eu-west-1"\nlisten = "127.0.0.1:1"\nworkers = 2\n')
+    loaded = load(file, {"MOORAGE_LISTEN": "127.0.0.1:2", "MOORAGE_ECR_QUIRKS": "yes"}, {"listen": "127.0.0.1:3", "region": None})
+    settings = loaded.settings
+    assert (settings.region, settings.listen, settings.workers, settings.ecr_quirks) == ("eu-west-1", "127.0.0.1:3", 2, True)
+    assert loaded.origins["region"].startswith("file")
+    assert loaded.origins["listen"] == "command line"
+    assert loaded.origins["ecr_quirks"] == "environment"
+    assert loaded.origins["data"] == "default"
+
+
+def test_a_mistake_is_named_with_what_was_meant() -> None:
+    with pytest.raises(SettingsError, match="did you mean 'listen'"):
+        load(None, {"MOORAGE_LISTNE": "x"}, {})
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {"MOORAGE_ACCOUNT_ID": "12"},
+        {"MOORAGE_REGION": "Europe"},
+        {"MOORAGE_WORKERS": "many"},
+        {"MOORAGE_WORKERS": "0"},
+        {"MOORAGE_ECR_QUIRKS": "perhaps"},
+        {"MOORAGE_LISTEN": "5050"},
+        {"MOORAGE_LISTEN": "127.0.0.1:99999"},
+        {"MOORAGE_ROOT_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE"},
+        {"MOORAGE_ROOT_ACCESS_KEY_ID": "a b", "MOORAGE_ROOT_SECRET_ACCESS_KEY": "secretsecret"},
+        {"MOORAGE_TLS_KEY": "x"},
+        {"MOORAGE_LOG_FORMAT": "xml"},
+        {"MOORAGE_HOSTS": "nonsense"},
+        {"MOORAGE_HOSTS": "a.example=12/eu-west-1"},
+        {"MOORAGE_DATABASE_URL": "file:/nowhere/at/all"},
+    ],
+)
+def test_what_cannot_be_is_refused(environment: dict[str, str]) -> None:
+    with pytest.raises(SettingsError):
+        load(None, environment, {})
+
+
+def test_secrets_may_lie_in_files_and_are_never_shown(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("canary-canary-canary\n")
+    environment = {"MOORAGE_ROOT_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE", "MOORAGE_ROOT_SECRET_ACCESS_KEY": f"file:{secret}"}
+    loaded = load(None, environment, {})
+    assert loaded.settings.root_secret_access_key == "canary-canary-canary"
+    assert "canary" not in str(shown(loaded))
+
+
+def test_every_setting_says_what_it_means() -> None:
+    assert all(entry.metadata["meaning"] for entry in FIELDS.values())
