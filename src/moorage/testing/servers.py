@@ -122,7 +122,7 @@ def s3() -> Iterator[S3Server]:
         f"-master.port={ports['master']}", f"-master.port.grpc={free_port()}", f"-volume.port={ports['volume']}",
         f"-volume.port.grpc={free_port()}", "-volume.max=50", f"-filer.port={ports['filer']}", f"-filer.port.grpc={free_port()}",
         "-s3", f"-s3.port={ports['s3']}", f"-s3.port.grpc={free_port()}", f"-s3.config={folder / 's3.json'}",
-        "-master.volumeSizeLimitMB=256", "-master.telemetry=false",
+        "-s3.port.iceberg=0", "-s3.port.lance=0", "-master.volumeSizeLimitMB=256", "-master.telemetry=false",
     ]  # fmt: skip
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=os.environ | {"HOME": str(folder)})
