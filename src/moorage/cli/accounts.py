@@ -67,15 +67,15 @@ def key() -> None:
 
 
 @key.command("create")
-@click.argument("account_id")
+@click.argument("owner", metavar="ACCOUNT_ID")
 @with_settings
-def create_key(loaded: Loaded, account_id: str) -> None:
+def create_key(loaded: Loaded, owner: str) -> None:
     """Make a further key for an account's root and print it: it is shown this once."""
     with opened(loaded) as installation:
         try:
-            show_key(installation.db.run_write(accounts.create_root_key, installation.root_key, account_id))
+            show_key(installation.db.run_write(accounts.create_root_key, installation.root_key, owner))
         except AccountNotFound:
-            fail(f"there is no account {account_id}: see moorage account list")
+            fail(f"there is no account {owner}: see moorage account list")
 
 
 @key.command("disable")

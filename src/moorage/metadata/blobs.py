@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, delete, exists, select, update
 from moorage.metadata.records import Blob, Piece, Seal
 from moorage.metadata.statements import Statement
 from moorage.metadata.tables.blobs import blob_pieces, blobs, repository_blobs, storage_objects
-from moorage.metadata.tables.images import manifest_blobs
+from moorage.metadata.tables.images import manifest_blobs, repositories
 from moorage.metadata.tables.registries import seals
 from moorage.metadata.transaction import ReadTransaction, Transaction
 from moorage.metadata.types import among, word
@@ -34,7 +34,7 @@ _FIND = Statement(
         .select_from(repository_blobs)
         .join(blobs, _b.id == _l.blob_id)
         .join(seals, seals.c.id == _b.seal_id)
-        .join(blob_pieces, _p.blob_id == _b.id)
+        .join(blob_pieces, _p.blob_id == _b.id, isouter=True)  # an empty blob may have none
         .where(*_LINK)
         .order_by(_p.position)
     )
@@ -159,9 +159,11 @@ _DUE_OBJECTS = Statement(
 _FORGET = Statement(lambda _: delete(storage_objects).where(_o.key == bindparam("object"), _o.state == word("doomed")))
 _HOLDERS = Statement(
     lambda _: (
-        select(_l.repository_id)
+        select(repositories.c.name)
+        .select_from(repository_blobs)
         .join(blobs, _b.id == _l.blob_id)
-        .where(_b.registry == bindparam("registry"), _b.digest == bindparam("digest"))
+        .join(repositories, repositories.c.id == _l.repository_id)
+        .where(_b.registry == bindparam("registry"), _b.digest == bindparam("digest"), repositories.c.state == "live")
         .limit(bindparam("count"))
     )
 )
@@ -173,7 +175,7 @@ def find(tx: ReadTransaction, repository_id: int, digest: str) -> Blob | None:
     if not rows:
         return None
     first = rows[0]
-    pieces = tuple(Piece(row[6], row[7], bytes(row[8])) for row in rows)
+    pieces = tuple(Piece(row[6], row[7], bytes(row[8])) for row in rows if row[7] is not None)
     return Blob(first[0], Digest(digest), first[1], Seal(first[3], first[4], bytes(first[5])), first[2], pieces)
 
 

@@ -141,7 +141,10 @@ class _S3Writer:
     def buffer(self) -> memoryview:
         if self._filled == len(self._part):
             if len(self._part) < PART_BYTES:
-                self._part += bytes(PART_BYTES - len(self._part))
+                # Not grown in place: whoever got a view of it before may not have let go of it yet.
+                grown = bytearray(PART_BYTES)
+                grown[: self._filled] = self._part
+                self._part = grown
             else:
                 self._flush()
         return memoryview(self._part)[self._filled :]

@@ -18,6 +18,7 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 from moorage.testing.registry_client import RegistryClient
+from moorage.testing.servers import free_port
 
 PATIENCE_SECONDS = 60.0
 """How long a server may take to start or to end; a machine under load is slow, a broken server ends sooner."""
@@ -64,7 +65,7 @@ class MoorageServer:
     ) -> None:
         self.data = data
         self.root = root or KeyPair("", "", "")
-        self.port = 0
+        self.port = free_port()
         self.scheme = "http"
         self._options = list(options)
         self._process: subprocess.Popen[bytes] | None = None
@@ -86,7 +87,7 @@ class MoorageServer:
     # The process.
 
     def start(self) -> Self:
-        """Start it, on the port it had before if there was one, and wait until it is ready. Raises ServerFailed."""
+        """Start it, on the same port each time, and wait until it is ready. Raises ServerFailed."""
         data_command = [sys.executable, "-m", "moorage", "serve", "--listen", f"127.0.0.1:{self.port}", *self._options]
         self.data.parent.mkdir(parents=True, exist_ok=True)
         self._output.write_bytes(b"")

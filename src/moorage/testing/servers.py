@@ -7,6 +7,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import random
 import shutil
 import socket
 import subprocess
@@ -24,11 +25,18 @@ from urllib.request import urlopen
 _PATIENCE_SECONDS = 60.0
 
 
+_PORTS = range(12_000, 30_000)
+"""Below the range from which systems take ports for outgoing connections: one of those could sit on a port that was free a
+moment ago."""
+
+
 def free_port() -> int:
     """A port of loopback that nobody listens on right now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    for port in random.SystemRandom().choices(_PORTS, k=200):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise RuntimeError("no free port found on 127.0.0.1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +122,7 @@ def s3() -> Iterator[S3Server]:
         f"-master.port={ports['master']}", f"-master.port.grpc={free_port()}", f"-volume.port={ports['volume']}",
         f"-volume.port.grpc={free_port()}", "-volume.max=50", f"-filer.port={ports['filer']}", f"-filer.port.grpc={free_port()}",
         "-s3", f"-s3.port={ports['s3']}", f"-s3.port.grpc={free_port()}", f"-s3.config={folder / 's3.json'}",
-        "-master.volumeSizeLimitMB=256", "-master.telemetry=false",
+        "-s3.port.iceberg=0", "-s3.port.lance=0", "-master.volumeSizeLimitMB=256", "-master.telemetry=false",
     ]  # fmt: skip
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=os.environ | {"HOME": str(folder)})

@@ -37,6 +37,10 @@ class Sender:
         """
         length = wanted.stop - wanted.start
         headers.append((b"content-length", b"%d" % length))
+        if not length:  # an empty blob, which may have no pieces at all
+            await send({"type": "http.response.start", "status": status, "headers": headers})
+            await send({"type": "http.response.body", "body": b""})
+            return
         source = self._hot.open(blob.pieces[0].storage_key, lambda: self._reader(blob), length)
         try:
             await send({"type": "http.response.start", "status": status, "headers": headers})

@@ -202,3 +202,14 @@ def test_knowing_a_digest_is_not_enough(registry: RegistryClient, blob: str, sec
     assert registry.get(path).code == "BLOB_UNKNOWN"
     assert registry.delete(path).code == "BLOB_UNKNOWN"
     assert registry.get(blob).body == CONTENT
+
+
+def test_mount_from_a_deleted_repository(registry: RegistryClient, ecr: Any, second_repository: str) -> None:
+    gone = fresh_name("gone")
+    ecr.create_repository(repositoryName=gone)
+    content = gone.encode()
+    digest = registry.push_blob(gone, content)
+    ecr.delete_repository(repositoryName=gone)
+    for source in (gone, None):
+        require_upload(registry, mount(registry, second_repository, source, digest))
+    assert registry.head(f"/v2/{second_repository}/blobs/{digest}").status == 404
