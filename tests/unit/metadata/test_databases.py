@@ -19,7 +19,6 @@ from moorage.metadata.opening import open_database
 from moorage.metadata.tables.schema import metadata
 from moorage.metadata.transaction import ReadTransaction, Transaction
 from moorage.model.scope import Scope
-from moorage.testing import servers
 
 assert tables_package.images is not None
 
@@ -28,7 +27,7 @@ assert tables_package.images is not None
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'm.db'}"
-    return str(request.getfixturevalue("pool").get("postgres", servers.postgres).new_database())
+    return str(request.getfixturevalue("postgres_url"))
 
 
 @pytest.fixture
