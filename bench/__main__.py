@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 import shutil
+import signal
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from pathlib import Path
 
 from bench import report
@@ -30,7 +31,6 @@ ROWS: dict[str, Callable[[Bench], None]] = {
     "many": many_images,
     "memory": memory,
 }
-_RESULTS = Path(__file__).with_name("RESULTS.md")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -40,24 +40,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--rounds", type=int, default=None, help="rounds of each comparison (default: 5, with --quick 2)")
     parser.add_argument("--quick", action="store_true", help="small amounts: for a look while developing")
     parser.add_argument("--peers", default=",".join(KINDS), help=f"servers, separated by commas (default: {','.join(KINDS)})")
-    parser.add_argument("--output", type=Path, default=None, help="the report (default: bench/RESULTS.md; partial and quick runs print it)")
+    parser.add_argument(
+        "--output", type=Path, default=None, help="the report (default: bench/RESULTS.md; partial and quick runs print it)"
+    )
     options = parser.parse_args(arguments)
     rows = _chosen(parser, options.rows, ROWS)
     names = _chosen(parser, options.peers, KINDS)
     folder = Path(tempfile.mkdtemp(prefix="moorage-bench-"))
     bench = Bench({}, folder, options.rounds or (2 if options.quick else 5), options.quick)
     absent: dict[str, str] = {}
+    for number in (signal.SIGTERM, signal.SIGHUP):  # leave by the front door, so that no server outlives the run
+        signal.signal(number, lambda received, _: sys.exit(128 + received))
     try:
         for name in names:
             _start(name, bench, absent, folder)
         for row in rows:
             ROWS[row](bench)
         is_whole = not options.quick and len(rows) == len(ROWS) and set(names) >= {MOORAGE, *REGISTRIES[:2], MOTO}
-        output = options.output or (_RESULTS if is_whole else None)
+        output = options.output or (report.RESULTS if is_whole else None)
         if output is None:
-            print(report.markdown(bench, absent))
+            print(report.markdown(report.results_of(bench, absent)))
         else:
-            report.write(bench, absent, output)
+            report.write(report.results_of(bench, absent), output)
     finally:
         for peer in bench.peers.values():
             peer.stop()
@@ -65,10 +69,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _chosen(parser: argparse.ArgumentParser, text: str, known: dict[str, object] | object) -> list[str]:
+def _chosen(parser: argparse.ArgumentParser, text: str, known: Container[str]) -> list[str]:
     names = [part.strip() for part in text.split(",") if part.strip()]
     for name in names:
-        if name not in known:  # type: ignore[operator]  # both are dictionaries
+        if name not in known:
             parser.error(f"unknown: {name}")
     return names
 

@@ -77,7 +77,9 @@ def small_image(layers: int = 3, layer_bytes: int = 4096) -> SmallImage:
     """An image with random layers: no two are alike."""
     blobs = [os.urandom(layer_bytes) for _ in range(layers)]
     named = [(digest_of(data), data) for data in blobs]
-    config = json.dumps({"architecture": "amd64", "os": "linux", "rootfs": {"type": "layers", "diff_ids": [d for d, _ in named]}}).encode()
+    config = json.dumps(
+        {"architecture": "amd64", "os": "linux", "rootfs": {"type": "layers", "diff_ids": [d for d, _ in named]}}
+    ).encode()
     manifest = manifest_of(named, config)
     return SmallImage((*named, (digest_of(config), config)), manifest, digest_of(manifest))
 

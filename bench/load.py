@@ -198,4 +198,6 @@ def check(request: bytes, reply: Reply, status: int, length: int | None = None) 
     """Raise WrongAnswer unless the answer is what it should be."""
     if reply.status != status or (length is not None and reply.length != length):
         first = request.partition(b"\r\n")[0].decode()
-        raise WrongAnswer(f"{first}: status {reply.status}, {reply.length} bytes, instead of {status}, {length}: {reply.body[:300]!r}")
+        raise WrongAnswer(
+            f"{first}: status {reply.status}, {reply.length} bytes, instead of {status}, {length}: {reply.body[:300]!r}"
+        )

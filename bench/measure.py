@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
@@ -91,13 +92,28 @@ class Fact:
     value: float
     unit: str
     bound: float | None
-    others: Mapping[str, float] = field(default_factory=dict)
+    others: dict[str, float] = field(default_factory=dict)
     remark: str = ""
 
     @property
     def is_met(self) -> bool | None:
         """None without a bound."""
         return None if self.bound is None else self.value <= self.bound
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """A finished run, as it is kept in RESULTS.json. `versions` and `absent` are by server."""
+
+    date: str
+    machine: str
+    rounds: int
+    is_quick: bool
+    seconds: float
+    versions: dict[str, str]
+    absent: dict[str, str]
+    comparisons: list[Comparison]
+    facts: list[Fact]
 
 
 @dataclass(slots=True)
@@ -111,6 +127,7 @@ class Bench:
     comparisons: list[Comparison] = field(default_factory=list)
     facts: list[Fact] = field(default_factory=list)
     started: float = field(default_factory=time.monotonic)
+    load_average: float = field(default_factory=lambda: os.getloadavg()[0])
 
     def pick(self, full: float, quick: float) -> float:
         """The amount for this kind of run."""
@@ -180,7 +197,7 @@ class Bench:
         value: float,
         unit: str,
         bound: float | None,
-        others: Mapping[str, float] | None = None,
+        others: dict[str, float] | None = None,
         remark: str = "",
     ) -> None:
         """Note a figure."""

@@ -98,7 +98,7 @@ class Distribution(Peer):
 
     def command(self) -> list[str]:
         if not self.binary.exists():
-            raise Absent(f"{self.binary.name} is not installed (see bench/README.md)")
+            raise Absent(f"{self.binary} is not installed (see bench/README.md)")
         configuration = {
             "version": "0.1",
             "log": {"level": "error", "accesslog": {"disabled": True}},
@@ -149,7 +149,7 @@ class Zot(Peer):
 
     def command(self) -> list[str]:
         if not self.binary.exists():
-            raise Absent("zot is not installed (see bench/README.md)")
+            raise Absent("not installed; zotregistry.dev/zot/v2 has to come from a Go proxy that serves it (see bench/README.md)")
         configuration = {
             "distSpecVersion": "1.1.1",
             "storage": {"rootDirectory": str(self.folder), "gc": False},
@@ -182,7 +182,9 @@ class Moto(Peer):
 
     def version(self) -> str:
         python = ROOT / ".venv-bench" / "bin" / "python"
-        done = subprocess.run([str(python), "-c", "import moto; print(moto.__version__)"], capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            [str(python), "-c", "import moto; print(moto.__version__)"], capture_output=True, text=True, check=False
+        )
         return f"{done.stdout.strip()}: signatures not checked, everything in memory"
 
 

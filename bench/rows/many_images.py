@@ -33,12 +33,15 @@ def many_images(bench: Bench) -> None:
     peer = Moorage(bench.folder / "many")
     environment = {**peer.environment(), "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}"}
     subprocess.run([sys.executable, "-m", "bench.seeding", str(peer.folder), str(count)], env=environment, check=True)
-    ready = []
+    empty = Moorage(bench.folder / "empty")
+    ready: dict[str, list[float]] = {peer.folder.name: [], empty.folder.name: []}
     for _ in range(3):
-        peer.start()
-        ready.append(peer.ready_seconds)
-        peer.stop()
-    bench.fact("ready", f"ready with {count:,} images", median(ready), "s", 1.5)
+        for server in (peer, empty):
+            server.start()
+            ready[server.folder.name].append(server.ready_seconds)
+            server.stop()
+    remark = f"an empty one: {median(ready[empty.folder.name]):.2f} s"
+    bench.fact("ready", f"ready with {count:,} images", median(ready[peer.folder.name]), "s", 1.5, remark=remark)
     peer.start()
     try:
         bench.fact("rss-idle-many", f"idle memory with {count:,} images", peer.process.rss_mib(), "MiB", 110.0)
@@ -91,7 +94,9 @@ def _ratio(bench: Bench, key: str, title: str, load: Load, count: int) -> None:
     load(FEW, FEW_IMAGES)
     for number in range(max(3, bench.rounds)):
         order = [(FEW, FEW_IMAGES), (MANY, count)]
-        found = {name: percentile(load(name, size).latencies, 0.5) * 1000 for name, size in (order if number % 2 else order[::-1])}
+        found = {
+            name: percentile(load(name, size).latencies, 0.5) * 1000 for name, size in (order if number % 2 else order[::-1])
+        }
         few.append(found[FEW])
         many.append(found[MANY])
         ratios.append(found[MANY] / found[FEW])
@@ -114,7 +119,9 @@ def _tag_pages(bench: Bench, peer: Moorage, count: int) -> None:
             shown[page] = percentile(outcome.latencies, 0.5) * 1000
         ratios.append(shown["last"] / shown["first"])
     remark = f"p50 {shown['last']:.3f} ms against {shown['first']:.3f} ms"
-    bench.fact("tag-pages", f"last page of {_PAGE} tags among {count:,} against the first", median(ratios), "x", _BOUND, remark=remark)
+    bench.fact(
+        "tag-pages", f"last page of {_PAGE} tags among {count:,} against the first", median(ratios), "x", _BOUND, remark=remark
+    )
 
 
 def _digests(peer: Moorage, name: str, count: int) -> list[str]:

@@ -87,7 +87,8 @@ def _prepare(peer: Peer, blobs: list[Blob]) -> None:
         answer = client.request("GET", f"/v2/{_REPOSITORY}/blobs/{blob.digest}", (206,), headers=headers)
     if answer.body != b"".join(blob.parts(first, first + _RANGE_BYTES)):
         raise WrongAnswer(f"{peer.name}: a range has other bytes")
-    list(run(peer.port, (once(get_blob(peer, _REPOSITORY, blob.digest), 200, blob.size) for blob in blobs), 8, drop_bodies=True).latencies)
+    warming = (once(get_blob(peer, _REPOSITORY, other.digest), 200, other.size) for other in blobs)
+    run(peer.port, warming, 8, drop_bodies=True)
 
 
 def _moved(outcome: Outcome) -> tuple[float, Outcome]:
