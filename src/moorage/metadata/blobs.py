@@ -132,7 +132,9 @@ _DROP_PIECES = Statement(lambda _: delete(blob_pieces).where(_p.blob_id == bindp
 _DROP = Statement(lambda _: delete(blobs).where(_b.id == bindparam("blob")))
 _ANNOUNCE = Statement(lambda insert: insert(storage_objects).values(key=bindparam("key"), state="writing", due=bindparam("due")))
 _GO_LIVE = Statement(
-    lambda _: update(storage_objects).where(_o.key == bindparam("object"), _o.state == word("writing")).values(state="live", due=0)
+    lambda _: (
+        update(storage_objects).where(_o.key == bindparam("object"), _o.state == word("writing")).values(state="live", due=0)
+    )
 )
 _DOOM = Statement(
     lambda _: (
@@ -149,11 +151,16 @@ _DOOM_UNUSED = Statement(
     )
 )
 _EXTEND = Statement(
-    lambda _: update(storage_objects).where(_o.key == bindparam("object"), _o.state == word("writing")).values(due=bindparam("until"))
+    lambda _: (
+        update(storage_objects).where(_o.key == bindparam("object"), _o.state == word("writing")).values(due=bindparam("until"))
+    )
 )
 _DUE_OBJECTS = Statement(
     lambda _: (
-        select(_o.key, _o.state).where(_o.state != word("live"), _o.due <= bindparam("now")).order_by(_o.due).limit(bindparam("count"))
+        select(_o.key, _o.state)
+        .where(_o.state != word("live"), _o.due <= bindparam("now"))
+        .order_by(_o.due)
+        .limit(bindparam("count"))
     )
 )
 _FORGET = Statement(lambda _: delete(storage_objects).where(_o.key == bindparam("object"), _o.state == word("doomed")))

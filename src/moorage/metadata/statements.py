@@ -15,6 +15,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Dialect
 from sqlalchemy.sql.expression import Executable
 
+
 def _sqlite_dialect() -> Dialect:
     dialect = sqlite.dialect(paramstyle="named")
     dialect.supports_native_boolean = True  # or it writes "condition = 1", for which no index is used

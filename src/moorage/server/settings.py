@@ -40,7 +40,9 @@ class Settings:
     root_secret_access_key: str = _setting("", "its secret", secret=True)
     database_url: str = _setting("", "postgresql://... ; empty: SQLite in the data folder", secret=True)
     blob_store_url: str = _setting("", "s3://bucket/prefix?endpoint=... ; empty: the data folder", secret=True)
-    blob_store_access_key_id: str = _setting("", "access key of the S3 store; empty: AWS_ACCESS_KEY_ID, a web identity or the instance")
+    blob_store_access_key_id: str = _setting(
+        "", "access key of the S3 store; empty: AWS_ACCESS_KEY_ID, a web identity or the instance"
+    )
     blob_store_secret_access_key: str = _setting("", "its secret", secret=True)
     tls_certificate: str = _setting("", "PEM file of the server's certificate (with its chain); read again when it changes")
     tls_key: str = _setting("", "PEM file of the certificate's key")

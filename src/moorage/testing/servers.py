@@ -170,7 +170,7 @@ def run_s3() -> Iterator[S3Server]:
 
 @contextmanager
 def _seaweedfs() -> Iterator[S3Server]:
-    ports = _free_ports(8)
+    ports = free_ports(8)
     names = ("master.port", "master.port.grpc", "volume.port", "volume.port.grpc", "filer.port", "filer.port.grpc", "s3.port")
     server = S3Server(f"http://127.0.0.1:{ports[6]}", "moorage-test", "moorage-test", secrets.token_hex(16))
     with _folder("moorage-s3-") as folder:
@@ -258,7 +258,7 @@ def _folder(prefix: str) -> Iterator[Path]:
         shutil.rmtree(path, ignore_errors=True)
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
     """Ports of 127.0.0.1 that are free at this moment, all different."""
     with contextlib.ExitStack() as stack:
         sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
