@@ -43,9 +43,10 @@ class Pool:
         data = self.folder / f"server-{next(self._count)}"
         if stack == "sqlite+local":
             return MoorageServer(data, **settings)
-        database = self.get("postgres", servers.postgres).new_database()
-        bucket = self.get("s3", servers.s3).new_bucket()
-        return MoorageServer(data, database_url=database, blob_store_url=bucket, **settings)
+        postgres, s3 = self.get("postgres", servers.run_postgres), self.get("s3", servers.run_s3)
+        database = self._stack.enter_context(postgres.database())
+        settings["environment"] = {**s3.environment, **settings.get("environment", {})}
+        return MoorageServer(data, database_url=database, blob_store_url=s3.url(f"blobs-{next(self._count)}"), **settings)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -153,4 +154,18 @@ def account(server: MoorageServer) -> KeyPair:
 def stranger(pool: Pool, stack: str, server: MoorageServer) -> KeyPair:
     """Another account of the server, the same for all tests: for what it may not do."""
     found: KeyPair = pool.get(f"stranger {stack}", lambda: contextlib.nullcontext(server.create_account("stranger")))
+    return found
+
+
+@pytest.fixture
+def postgres_url(pool: Pool) -> Iterator[str]:
+    """A fresh database on the session's PostgreSQL."""
+    with pool.get("postgres", servers.run_postgres).database() as url:
+        yield url
+
+
+@pytest.fixture
+def s3_server(pool: Pool) -> servers.S3Server:
+    """The session's S3 server."""
+    found: servers.S3Server = pool.get("s3", servers.run_s3)
     return found

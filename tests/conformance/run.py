@@ -85,9 +85,7 @@ def _run(program: str, server: MoorageServer, folder: Path) -> None:
         "OCI_DATA_SPARSE": "false",
         **{f"OCI_{feature}": "true" for feature in FEATURES},
     }
-    done = subprocess.run(
-        [program], env=environment, cwd=folder, capture_output=True, text=True, timeout=_SECONDS, check=False
-    )
+    done = subprocess.run([program], env=environment, cwd=folder, capture_output=True, text=True, timeout=_SECONDS, check=False)
     if not (folder / "results.yaml").exists():
         raise SystemExit(f"the program wrote no results: {done.stdout[-2000:]}{done.stderr[-2000:]}")
 

@@ -12,7 +12,7 @@ from moorage.metadata.tables.blobs import blob_pieces, blobs, repository_blobs, 
 from moorage.metadata.tables.images import manifest_blobs, repositories
 from moorage.metadata.tables.registries import seals
 from moorage.metadata.transaction import ReadTransaction, Transaction
-from moorage.metadata.types import among
+from moorage.metadata.types import among, word
 from moorage.model.digest import Digest
 
 _b, _l, _p, _o = blobs.c, repository_blobs.c, blob_pieces.c, storage_objects.c
@@ -132,31 +132,38 @@ _DROP_PIECES = Statement(lambda _: delete(blob_pieces).where(_p.blob_id == bindp
 _DROP = Statement(lambda _: delete(blobs).where(_b.id == bindparam("blob")))
 _ANNOUNCE = Statement(lambda insert: insert(storage_objects).values(key=bindparam("key"), state="writing", due=bindparam("due")))
 _GO_LIVE = Statement(
-    lambda _: update(storage_objects).where(_o.key == bindparam("object"), _o.state == "writing").values(state="live", due=0)
+    lambda _: (
+        update(storage_objects).where(_o.key == bindparam("object"), _o.state == word("writing")).values(state="live", due=0)
+    )
 )
 _DOOM = Statement(
     lambda _: (
         update(storage_objects)
-        .where(_o.key == bindparam("object"), _o.state != "doomed")
+        .where(_o.key == bindparam("object"), _o.state != word("doomed"))
         .values(state="doomed", due=bindparam("until"))
     )
 )
 _DOOM_UNUSED = Statement(
     lambda _: (
         update(storage_objects)
-        .where(_o.key == bindparam("object"), _o.state == "writing")
+        .where(_o.key == bindparam("object"), _o.state == word("writing"))
         .values(state="doomed", due=bindparam("until"))
     )
 )
 _EXTEND = Statement(
-    lambda _: update(storage_objects).where(_o.key == bindparam("object"), _o.state == "writing").values(due=bindparam("until"))
+    lambda _: (
+        update(storage_objects).where(_o.key == bindparam("object"), _o.state == word("writing")).values(due=bindparam("until"))
+    )
 )
 _DUE_OBJECTS = Statement(
     lambda _: (
-        select(_o.key, _o.state).where(_o.state != "live", _o.due <= bindparam("now")).order_by(_o.due).limit(bindparam("count"))
+        select(_o.key, _o.state)
+        .where(_o.state != word("live"), _o.due <= bindparam("now"))
+        .order_by(_o.due)
+        .limit(bindparam("count"))
     )
 )
-_FORGET = Statement(lambda _: delete(storage_objects).where(_o.key == bindparam("object"), _o.state == "doomed"))
+_FORGET = Statement(lambda _: delete(storage_objects).where(_o.key == bindparam("object"), _o.state == word("doomed")))
 _HOLDERS = Statement(
     lambda _: (
         select(repositories.c.name)

@@ -10,6 +10,7 @@ from moorage.metadata.records import AccessKey, Seal
 from moorage.metadata.statements import Statement
 from moorage.metadata.tables.registries import access_keys, accounts, installation, registries, seals
 from moorage.metadata.transaction import ReadTransaction, Transaction
+from moorage.metadata.types import word
 from moorage.model.scope import Scope
 
 _ACCOUNT = Statement(lambda _: select(accounts.c.id, accounts.c.name).where(accounts.c.id == bindparam("id")))
@@ -90,7 +91,7 @@ _BY_ADDRESS = Statement(
 _ADDRESS = Statement(lambda _: select(registries.c.address).where(registries.c.id == bindparam("registry")))
 _SEAL = Statement(
     lambda _: select(seals.c.id, seals.c.kind, seals.c.wrapped_key).where(
-        seals.c.registry == bindparam("registry"), seals.c.kind == bindparam("kind"), seals.c.key_reference == ""
+        seals.c.registry == bindparam("registry"), seals.c.kind == bindparam("kind"), seals.c.key_reference == word("")
     )
 )
 _INSERT_SEAL = Statement(

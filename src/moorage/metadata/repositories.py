@@ -12,7 +12,7 @@ from moorage.metadata.statements import Statement
 from moorage.metadata.tables.images import manifests, repositories, repository_counts, resource_tags
 from moorage.metadata.tables.registries import registries, seals
 from moorage.metadata.transaction import ReadTransaction, Row, Transaction
-from moorage.metadata.types import among
+from moorage.metadata.types import among, word
 from moorage.model.names import RepositoryName
 from moorage.model.scope import Scope
 
@@ -32,7 +32,7 @@ def _in_scope() -> Any:
             _g.partition == bindparam("partition"),
             _g.region == bindparam("region"),
             _g.registry_id == bindparam("registry_id"),
-            _r.state == "live",
+            _r.state == word("live"),
         )
     )
 
@@ -43,7 +43,7 @@ _SHARE = Statement(lambda _: _in_scope().where(_r.name == bindparam("name")).wit
 _NAMED = Statement(lambda _: _in_scope().where(among(_r.name, "names")))
 _PAGE = Statement(lambda _: _in_scope().where(_r.name > bindparam("after")).order_by(_r.name).limit(bindparam("count")))
 _COUNT = Statement(
-    lambda _: select(func.count()).select_from(repositories).where(_r.registry == bindparam("registry"), _r.state == "live")
+    lambda _: select(func.count()).select_from(repositories).where(_r.registry == bindparam("registry"), _r.state == word("live"))
 )
 _INSERT = Statement(
     lambda insert: (
@@ -72,8 +72,8 @@ _SET_MUTABILITY = Statement(
     )
 )
 _HAS_IMAGES = Statement(lambda _: select(exists().where(manifests.c.repository_id == bindparam("repository"))))
-_DELETED = Statement(lambda _: select(_r.id).where(_r.state != "live").order_by(_r.id).limit(bindparam("count")))
-_PURGE = Statement(lambda _: delete(repositories).where(_r.id == bindparam("repository"), _r.state != "live"))
+_DELETED = Statement(lambda _: select(_r.id).where(_r.state != word("live")).order_by(_r.state, _r.id).limit(bindparam("count")))
+_PURGE = Statement(lambda _: delete(repositories).where(_r.id == bindparam("repository"), _r.state != word("live")))
 _TAGS = Statement(
     lambda _: (
         select(resource_tags.c.key, resource_tags.c.value)

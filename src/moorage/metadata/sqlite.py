@@ -87,7 +87,7 @@ class SqliteDatabase(Database):
         except sqlite3.Error as error:
             raise translate(error) from error
         finally:
-            connection.execute("COMMIT")
+            connection.execute("ROLLBACK")
 
     def close(self) -> None:
         self._writer.close()

@@ -15,8 +15,15 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Dialect
 from sqlalchemy.sql.expression import Executable
 
+
+def _sqlite_dialect() -> Dialect:
+    dialect = sqlite.dialect(paramstyle="named")
+    dialect.supports_native_boolean = True  # or it writes "condition = 1", for which no index is used
+    return dialect
+
+
 _DIALECTS: dict[str, Callable[[], Dialect]] = {
-    "sqlite": lambda: sqlite.dialect(paramstyle="named"),
+    "sqlite": _sqlite_dialect,
     "postgresql": postgresql.psycopg.dialect,
 }
 

@@ -74,7 +74,7 @@ _HISTORY = Statement(
     lambda _: (
         select(_h.name, _h.digest, _h.previous_digest, _h.valid_from, _h.valid_to, _h.moved_by, _h.ended_by, _h.reason)
         .where(_h.repository_id == bindparam("repository"), _h.name == bindparam("tag"))
-        .order_by(_h.id.desc())
+        .order_by(_h.valid_from.desc(), _h.id.desc())
         .limit(bindparam("count"))
     )
 )

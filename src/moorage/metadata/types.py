@@ -12,7 +12,7 @@ from sqlalchemy import BigInteger, Integer, LargeBinary, Text
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.elements import BindParameter, ColumnElement
-from sqlalchemy.sql.expression import bindparam
+from sqlalchemy.sql.expression import bindparam, literal_column
 from sqlalchemy.types import Boolean
 
 Number = BigInteger().with_variant(Integer(), "sqlite")
@@ -24,10 +24,15 @@ String = Text().with_variant(postgresql.TEXT(collation="C"), "postgresql")
 Bytes = LargeBinary()
 
 
+def word(text: str) -> ColumnElement[str]:
+    """A constant of ours, written into the SQL: as a parameter it would keep SQLite from planning once for all values."""
+    return literal_column(f"'{text}'", Text())
+
+
 class among(ColumnElement[bool]):  # reads as an operator in a query: where(among(table.c.digest, "digests"))
     """``column IN (...)`` over a list parameter of any length, with one SQL text whatever the length.
 
-    The parameter is a list; the engine's `Statement` encodes it (JSON on SQLite, an array on PostgreSQL).
+    The parameter is a list: an array on PostgreSQL, on SQLite JSON (`statements.encode_lists`).
     """
 
     inherit_cache = False
@@ -41,8 +46,10 @@ class among(ColumnElement[bool]):  # reads as an operator in a query: where(amon
 
 @compiles(among, "sqlite")
 def _among_sqlite(element: among, compiler: Any, **options: Any) -> str:
-    parameter = compiler.process(element.parameter, **options)
-    return f"{compiler.process(element.column, **options)} IN (SELECT value FROM json_each({parameter}))"  # noqa: S608  # column and parameter are Core's
+    column, parameter = compiler.process(element.column, **options), compiler.process(element.parameter, **options)
+    # The cast gives the values the column's affinity: without it SQLite does not use the column's index.
+    cast = "INTEGER" if element.item_type == "bigint" else "TEXT"
+    return f"{column} IN (SELECT CAST(value AS {cast}) FROM json_each({parameter}))"  # noqa: S608  # all of it is Core's or ours
 
 
 @compiles(among, "postgresql")

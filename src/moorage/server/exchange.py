@@ -162,8 +162,8 @@ class Exchange(RequestResponseCycle):
         if step is Step.DONE:
             self._complete()
         else:
-            self.disconnected = True
             self.protocol.abort()
+            self.lost()
         return self._bytes_out
 
     async def receive_into(self, sink: Sink) -> bool:
@@ -186,8 +186,8 @@ class Exchange(RequestResponseCycle):
         if step is Step.BROKEN:
             self.protocol.refuse(400)
         else:
-            self.disconnected = True
             self.protocol.abort()
+            self.lost()
         return False
 
     # Inside

@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 _READ_AHEAD_BYTES = 256 * 1024
 """Reading pauses when more of a body than this waits for the application."""
+_REFUSED_LINGER_SECONDS = 2.0
+"""How long a client may take to read that its request was refused."""
 _ASGI = {"version": "3.0", "spec_version": "2.4"}
 
 
@@ -478,7 +480,12 @@ class RegistryHttpProtocol(HttpToolsProtocol):
         head = b"content-type: text/plain\r\nconnection: close\r\ncontent-length: %d\r\n\r\n" % len(text)
         self.transport.write(line + head + text)
         self.on_access(Access("", b"", self._fault, 0, len(text), 0.0, self.client, True))
-        self.end_connection()
+        if self._fault == 408:
+            self.transport.close()  # it has had its time
+            self.expect_progress()
+        else:
+            self.end_connection()
+            self.deadline = self.loop.time() + min(_REFUSED_LINGER_SECONDS, self.limits.linger_seconds)
 
     def _discard(self, count: int) -> None:
         self._discard_left -= count

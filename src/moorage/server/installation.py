@@ -59,7 +59,9 @@ def open_installation(settings: Settings, environment: Mapping[str, str]) -> Ins
         raise InstallationError(
             f"the database was sealed with root key {known}, but {root_key.origin} holds root key {root_key.id}"
         )
-    return Installation(settings, root_key, db, open_store(settings.effective_blob_store_url))
+    return Installation(
+        settings, root_key, db, open_store(settings.effective_blob_store_url, settings.blob_store_environment(environment))
+    )
 
 
 def _seal_of(tx: Transaction, root_key_id: str) -> str:

@@ -40,6 +40,10 @@ class Settings:
     root_secret_access_key: str = _setting("", "its secret", secret=True)
     database_url: str = _setting("", "postgresql://... ; empty: SQLite in the data folder", secret=True)
     blob_store_url: str = _setting("", "s3://bucket/prefix?endpoint=... ; empty: the data folder", secret=True)
+    blob_store_access_key_id: str = _setting(
+        "", "access key of the S3 store; empty: AWS_ACCESS_KEY_ID, a web identity or the instance"
+    )
+    blob_store_secret_access_key: str = _setting("", "its secret", secret=True)
     tls_certificate: str = _setting("", "PEM file of the server's certificate (with its chain); read again when it changes")
     tls_key: str = _setting("", "PEM file of the certificate's key")
     log_format: str = _setting("text", "text or json")
@@ -65,6 +69,16 @@ class Settings:
     def effective_blob_store_url(self) -> str:
         """The blob store's URL, a folder in the data folder where none is set."""
         return self.blob_store_url or f"file://{self.data_folder / 'blobs'}"
+
+    def blob_store_environment(self, environment: Mapping[str, str]) -> dict[str, str]:
+        """What the S3 client finds in its environment: its own key, if the settings name one, in place of the process's."""
+        if not self.blob_store_access_key_id:
+            return dict(environment)
+        kept = {name: value for name, value in environment.items() if name != "AWS_SESSION_TOKEN"}
+        return kept | {
+            "AWS_ACCESS_KEY_ID": self.blob_store_access_key_id,
+            "AWS_SECRET_ACCESS_KEY": self.blob_store_secret_access_key,
+        }
 
     @property
     def host_and_port(self) -> tuple[str, int]:

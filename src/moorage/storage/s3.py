@@ -1,318 +1,356 @@
-"""Objects of an S3-compatible store, through obstore.
+"""Objects in a bucket of an S3 service: ``<prefix>/<key>``.
 
-Small objects are one PUT. Larger ones go up in parts while they are written, by a thread of their own that the writer
-feeds; an abort makes that thread's source fail, and the multipart upload is then aborted, so no state of it outlives
-the request. Parts of 8 MiB hold the largest layer in 6,500 of the 10,000 parts that S3 allows.
+An object of up to about 1 MiB is one conditional PUT. A larger one goes through obstore's writer, which makes a multipart upload
+when 6 MiB are exceeded. Two parts of an upload are in memory at a time, one being filled and one on its way; 10,000 of them hold
+the largest layer (52,000 MiB). A failure aborts the upload; what a killed process leaves behind is for the bucket's rule
+`AbortIncompleteMultipartUpload`.
+
+Source: Amazon S3 user guide, "Multipart upload limits" (5 MiB to 5 GiB a part, at most 10,000 of them).
 """
 
 from __future__ import annotations
 
-import datetime as dt
-import queue
-import threading
-from collections.abc import Iterator
-from urllib.parse import parse_qs, urlsplit
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import timedelta
+from types import TracebackType
+from typing import TYPE_CHECKING, Protocol, cast
 
 import obstore
-from obstore.exceptions import BaseError
-from obstore.store import S3Store as Client
+from obstore.exceptions import AlreadyExistsError, BaseError
+from obstore.store import S3Store as Bucket
 
-from moorage.storage.blob_store import BlobReader, BlobWriter, ObjectMissing, StorageKey, StoreUnavailable
+from moorage.model.errors import StorageCorrupt, StorageFull
+from moorage.storage import buffers
+from moorage.storage.blob_store import KeyTaken, ObjectMissing, StorageKey, StoreUnavailable, validate_key
 
-PART_BYTES = 8 * 1024 * 1024
-_READ_AHEAD_BYTES = 4 * 1024 * 1024
-_SMALL_BYTES = 64 * 1024
-_PARTS_AT_ONCE = 2
-_TIMEOUT = dt.timedelta(seconds=60)
-_CONNECT_TIMEOUT = dt.timedelta(seconds=10)
-_RETRIES = 4
+if TYPE_CHECKING:
+    from obstore.store import ClientConfig, RetryConfig, S3Config
+
+PART_SIZE = 6 * buffers.MIB
+"""10,000 of these are 60,000 MiB: enough for ECR's largest layer and its tags."""
+_PARTS_IN_FLIGHT = 1
+_SEND_BELOW = 4096
+_FIRST_READ = 256 * 1024
+_RANDOM_READ = buffers.PIECES.size
+_SEQUENTIAL_READ = 4 * buffers.MIB
+_PROBE_KEY = "moorage-probe"
+_PROBE_SECONDS = 10.0
+_RETRIES: RetryConfig = {
+    "max_retries": 4,
+    "retry_timeout": timedelta(seconds=30),
+    "backoff": {"init_backoff": timedelta(milliseconds=100), "max_backoff": timedelta(seconds=2), "base": 2},
+}
+_NO_ROOM = ("507 ", "InsufficientStorage", "QuotaExceeded", "StorageFull", "NoSpaceLeft")
+
+
+@dataclass(frozen=True, slots=True)
+class S3Location:
+    """Which bucket, and how to reach it. Credentials that are None come from the environment, a web identity or the instance."""
+
+    bucket: str
+    prefix: str = ""
+    endpoint: str | None = None
+    region: str | None = None
+    path_style: bool = False
+    access_key_id: str | None = None
+    secret_access_key: str | None = field(default=None, repr=False)
+    session_token: str | None = field(default=None, repr=False)
+    root_certificate: str | None = field(default=None, repr=False)
+    """Certificates in PEM to trust beside the system's."""
 
 
 class S3Store:
-    """A bucket, or a prefix in one.
+    """A `BlobStore` in a bucket. Plain HTTP is spoken only to an endpoint that says ``http://``."""
 
-    Args:
-        url: ``s3://bucket/prefix?endpoint=http://127.0.0.1:9000&region=us-east-1&path_style=true``; credentials come from
-            ``access_key_id`` and ``secret_access_key`` in the query, else from the AWS_* environment.
-    """
+    def __init__(self, location: S3Location) -> None:
+        self._bucket = _bucket(location)
+        self._probed_at = float("-inf")
 
-    def __init__(self, url: str) -> None:
-        parts = urlsplit(url)
-        given = {key: values[-1] for key, values in parse_qs(parts.query).items()}
-        unknown = set(given) - {"endpoint", "region", "path_style", "access_key_id", "secret_access_key"}
-        if unknown or not parts.netloc:
-            raise ValueError(f"blob store URL: {'unknown ' + ', '.join(sorted(unknown)) if unknown else 'the bucket is missing'}")
-        endpoint = given.get("endpoint")
-        self._prefix = parts.path.strip("/") + "/" if parts.path.strip("/") else ""
-        options: dict[str, str | bool] = {
-            "region": given.get("region", "us-east-1"),
-            "virtual_hosted_style_request": given.get("path_style", "true" if endpoint else "false") != "true",
-        }
-        if endpoint:
-            options["endpoint"] = endpoint
-        for name in ("access_key_id", "secret_access_key"):
-            if name in given:
-                options[name] = given[name]
-        self._client = Client(
-            parts.netloc,
-            config=options,  # type: ignore[arg-type]  # a TypedDict of these very names
-            client_options={
-                "timeout": _TIMEOUT,
-                "connect_timeout": _CONNECT_TIMEOUT,
-                "allow_http": bool(endpoint and endpoint.startswith("http://")),
-            },
-            retry_config={"max_retries": _RETRIES, "retry_timeout": _TIMEOUT},
-        )
+    def create(self, key: StorageKey) -> S3Writer:
+        """Start an object. Nothing is sent before about 1 MiB has come together; KeyTaken comes with the first bytes that are."""
+        return S3Writer(self._bucket, validate_key(key))
 
-    def _path(self, key: StorageKey) -> str:
-        if not (32 <= len(key) <= 64 and key.isalnum() and key.isascii()):
-            raise ValueError("not a storage key")
-        return f"{self._prefix}{key[:2]}/{key}"
-
-    def create(self, key: StorageKey) -> BlobWriter:
-        """Start an object; nothing is sent before a part is full."""
-        return _S3Writer(self._client, self._path(key))
-
-    def open(self, key: StorageKey) -> BlobReader:
-        """Open a finished object: its first bytes and its size come with one request."""
-        path = self._path(key)
-        try:
-            found = obstore.get(self._client, path, options={"range": (0, _SMALL_BYTES)})
-            head = bytes(found.bytes())
-            return _S3Reader(self._client, path, found.meta["size"], head)
-        except FileNotFoundError:
-            raise ObjectMissing(key) from None
-        except BaseError as error:
-            if "416" in str(error) or "InvalidRange" in str(error):  # an object without a byte has no first range
-                return _S3Reader(self._client, path, 0, b"")
-            raise StoreUnavailable(_short(error)) from None
+    def open(self, key: StorageKey) -> S3Reader:
+        """Open a finished object with one GET that also brings its first bytes. Raises ObjectMissing."""
+        return S3Reader(self._bucket, validate_key(key))
 
     def delete(self, key: StorageKey) -> None:
-        """Remove an object; absent is success."""
+        """Remove an object. Absent is success."""
         try:
-            obstore.delete(self._client, self._path(key))
-        except FileNotFoundError:
-            return
-        except BaseError as error:
-            raise StoreUnavailable(_short(error)) from None
+            obstore.delete(self._bucket, validate_key(key))
+        except FileNotFoundError as error:
+            _refuse_missing_bucket(error)
+        except (BaseError, OSError) as error:
+            raise _translated(error) from error
 
     def keys(self) -> Iterator[StorageKey]:
-        """Every key below the prefix."""
-        for page in obstore.list(self._client, prefix=self._prefix or None):
-            for entry in page:
-                yield StorageKey(entry["path"].rpartition("/")[2])
+        """Every key with a finished object; multipart uploads under way are not listed."""
+        try:
+            for page in obstore.list(self._bucket, chunk_size=1000):
+                for found in page:
+                    try:
+                        yield validate_key(found["path"])
+                    except ValueError:
+                        continue
+        except (BaseError, OSError) as error:
+            raise _translated(error) from error
 
     def check(self) -> None:
-        """Ask for an object that cannot exist: a clean 404 proves that the store answers and knows us."""
-        try:
-            obstore.head(self._client, f"{self._prefix}health")
-        except FileNotFoundError:
+        """Write a small object, at most once in 10 seconds. Raises StorageFull, StoreUnavailable."""
+        now = time.monotonic()
+        if now - self._probed_at < _PROBE_SECONDS:
             return
-        except BaseError as error:
-            raise StoreUnavailable(_short(error)) from None
+        try:
+            obstore.put(self._bucket, _PROBE_KEY, b"probe", use_multipart=False)
+        except (BaseError, OSError) as error:
+            raise _translated(error) from error
+        self._probed_at = now
 
-    def free_bytes(self) -> int | None:
-        """A bucket does not tell."""
-        return None
+    def free_bytes(self) -> None:
+        """None: a bucket does not tell."""
 
-    def presign(self, key: StorageKey, seconds: int) -> str | None:
-        """A URL of the raw object."""
-        return str(obstore.sign(self._client, "GET", self._path(key), dt.timedelta(seconds=seconds)))
+    def presign(self, key: StorageKey, seconds: int) -> str:
+        """A URL that fetches the raw object for `seconds` (at most 7 days)."""
+        try:
+            return obstore.sign(self._bucket, "GET", validate_key(key), timedelta(seconds=seconds))
+        except (BaseError, OSError) as error:
+            raise _translated(error) from error
 
     def close(self) -> None:
-        """The client closes its connections when it is collected."""
+        """Connections end with the object."""
 
 
-class _S3Writer:
-    """Gathers a part at a time."""
+class _PartWriter(Protocol):
+    """What is used of obstore's `WritableFile`: `close` completes the upload, `__exit__` with an error aborts it."""
 
-    def __init__(self, client: Client, path: str) -> None:
-        self._client, self._path = client, path
-        self._part = bytearray(_SMALL_BYTES)
+    def write(self, buffer: bytes, /) -> int: ...
+    def close(self) -> None: ...
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /) -> None: ...
+
+
+class S3Writer:
+    """One object on its way to the bucket: one PUT if it stays small, else a multipart upload."""
+
+    def __init__(self, bucket: Bucket, key: StorageKey) -> None:
+        self._bucket = bucket
+        self._key = key
+        self._buffer: memoryview | None = None
         self._filled = 0
-        self._size = 0
-        self._upload: _Upload | None = None
-        self._done = False
+        self._sent = 0
+        self._parts: _PartWriter | None = None
+        self._open = True
 
     @property
     def size(self) -> int:
-        return self._size
+        """Bytes taken so far."""
+        return self._sent + self._filled
 
     def buffer(self) -> memoryview:
-        if self._filled == len(self._part):
-            if len(self._part) < PART_BYTES:
-                # Not grown in place: whoever got a view of it before may not have let go of it yet.
-                grown = bytearray(PART_BYTES)
-                grown[: self._filled] = self._part
-                self._part = grown
-            else:
-                self._flush()
-        return memoryview(self._part)[self._filled :]
+        """Room for the next bytes."""
+        self._must_be_open()
+        if self._buffer is None:
+            self._buffer = buffers.PIECES.acquire()
+        return self._buffer[self._filled :]
 
     def advance(self, count: int) -> None:
+        """Take `count` bytes of the buffer; send it when little room is left."""
+        self._must_be_open()
+        if self._buffer is None or not 0 <= count <= len(self._buffer) - self._filled:
+            raise ValueError("more than the buffer's room")
         self._filled += count
-        self._size += count
+        if len(self._buffer) - self._filled < _SEND_BELOW:
+            self._send()
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
-        rest = memoryview(data)
+        """Take `data`, through the buffer."""
+        rest = memoryview(data).cast("B")
         while rest:
             room = self.buffer()
             count = min(len(room), len(rest))
             room[:count] = rest[:count]
-            room.release()
             self.advance(count)
             rest = rest[count:]
 
-    def _flush(self) -> None:
-        if self._upload is None:
-            self._upload = _Upload(self._client, self._path)
-        self._upload.feed(bytes(memoryview(self._part)[: self._filled]))
+    def finish(self) -> int:
+        """Send what is left and complete the object."""
+        self._must_be_open()
+        if self._parts is None:
+            self._put_whole()
+        else:
+            if self._filled:
+                self._send()
+            try:
+                self._parts.close()
+            except (BaseError, OSError) as error:
+                raise self._given_up(error) from error
+            self._parts = None
+        self._end()
+        return self._sent
+
+    def abort(self) -> None:
+        """Abort the upload if one was begun."""
+        if not self._open:
+            return
+        parts, self._parts = self._parts, None
+        self._end()
+        if parts is not None:
+            try:
+                parts.__exit__(_Aborted, _Aborted(), None)
+            except (BaseError, OSError) as error:
+                raise _translated(error) from error
+
+    def _put_whole(self) -> None:
+        content = self._buffer[: self._filled] if self._buffer is not None else b""
+        try:
+            obstore.put(self._bucket, self._key, content, mode="create", use_multipart=False)
+        except AlreadyExistsError:
+            self._end()
+            raise KeyTaken(self._key) from None
+        except (BaseError, OSError) as error:
+            raise self._given_up(error) from error
+        self._sent, self._filled = self._filled, 0
+
+    def _send(self) -> None:
+        assert self._buffer is not None
+        try:
+            if self._parts is None:
+                self._refuse_taken_key()
+                writer = obstore.open_writer(self._bucket, self._key, buffer_size=PART_SIZE, max_concurrency=_PARTS_IN_FLIGHT)
+                self._parts = cast("_PartWriter", writer)
+            # A copy, since the upload refers to what it was given until the part is sent. Handing the buffer over and mapping a new
+            # one costs half as much again in page faults.
+            self._parts.write(bytes(self._buffer[: self._filled]))
+        except (BaseError, OSError) as error:
+            raise self._given_up(error) from error
+        self._sent += self._filled
         self._filled = 0
 
-    def finish(self) -> int:
-        if self._done:
-            raise ValueError("finish after finish or abort")
-        self._done = True
-        if self._upload is not None:
-            if self._filled:
-                self._flush()
-            self._upload.end()
-        else:
-            try:
-                obstore.put(self._client, self._path, bytes(memoryview(self._part)[: self._filled]), use_multipart=False)
-            except BaseError as error:
-                raise StoreUnavailable(_short(error)) from None
-        return self._size
-
-    def abort(self) -> None:
-        if not self._done:
-            self._done = True
-            if self._upload is not None:
-                self._upload.abort()
-        self._part = bytearray()
-
-
-class _Aborted(Exception):
-    """Ends the source of a multipart upload that is given up."""
-
-
-class _Upload:
-    """A multipart upload: a thread that sends what it is fed."""
-
-    def __init__(self, client: Client, path: str) -> None:
-        self._client, self._path = client, path
-        self._parts: queue.Queue[bytes | _Aborted | None] = queue.Queue(maxsize=1)
-        self._error: Exception | None = None
-        self._thread = threading.Thread(target=self._run, name="s3-upload", daemon=True)
-        self._thread.start()
-
-    def feed(self, part: bytes) -> None:
-        """Hand on a part; waits while two are on their way."""
-        while True:
-            if self._error is not None:
-                raise StoreUnavailable(_short(self._error))
-            try:
-                self._parts.put(part, timeout=0.5)
-            except queue.Full:
-                continue
-            return
-
-    def end(self) -> None:
-        """Wait until the object is whole."""
-        self._tell(None)
-        self._thread.join()
-        if self._error is not None:
-            raise StoreUnavailable(_short(self._error))
-
-    def abort(self) -> None:
-        """Give up; what was sent is removed."""
-        self._tell(_Aborted())
-        self._thread.join()
-
-    def _tell(self, word: _Aborted | None) -> None:
-        while self._thread.is_alive():
-            try:
-                self._parts.put(word, timeout=0.5)
-            except queue.Full:
-                continue
-            return
-
-    def _source(self) -> Iterator[bytes]:
-        while True:
-            part = self._parts.get()
-            if part is None:
-                return
-            if isinstance(part, _Aborted):
-                raise part
-            yield part
-
-    def _run(self) -> None:
+    def _refuse_taken_key(self) -> None:
+        """Ask, since this kind of upload knows no condition. Keys are random: it finds mistakes and need not win races."""
         try:
-            obstore.put(
-                self._client,
-                self._path,
-                self._source(),
-                use_multipart=True,
-                chunk_size=PART_BYTES,
-                max_concurrency=_PARTS_AT_ONCE,
-            )
-        except Exception as error:  # kept for whoever waits for this thread
-            self._error = error
+            obstore.head(self._bucket, self._key)
+        except FileNotFoundError:
+            return
+        self._end()
+        raise KeyTaken(self._key)
+
+    def _given_up(self, error: Exception) -> StorageFull | StoreUnavailable:
+        self._buffer = None  # a request that was given up may still be reading it
+        with suppress(StoreUnavailable, StorageFull):  # the first error says more
+            self.abort()
+        return _translated(error)
+
+    def _must_be_open(self) -> None:
+        if not self._open:
+            raise RuntimeError("the writer has been finished or aborted")
+
+    def _end(self) -> None:
+        self._open = False
+        if self._buffer is not None:
+            buffers.PIECES.release(self._buffer)
+            self._buffer = None
 
 
-class _S3Reader:
-    """Reads ranges; one that follows the last brings more than was asked for."""
+class S3Reader:
+    """One object read by ranges: 256 KiB with the opening, about 1 MiB at a random place, 4 MiB when reading goes on."""
 
-    def __init__(self, client: Client, path: str, size: int, head: bytes) -> None:
-        self._client, self._path, self._size = client, path, size
-        self._start, self._data = 0, memoryview(head)
-        self._next = -1
+    def __init__(self, bucket: Bucket, key: StorageKey) -> None:
+        self._bucket = bucket
+        self._key = key
+        self._start = 0
+        self._window = memoryview(b"")
+        try:
+            result = obstore.get(bucket, key, options={"range": (0, _FIRST_READ)})
+            self._size = int(result.meta["size"])
+            self._window = memoryview(result.bytes())
+        except FileNotFoundError as error:
+            _refuse_missing_bucket(error)
+            raise ObjectMissing(key) from None
+        except (BaseError, OSError) as error:
+            if "InvalidRange" not in str(error) and " 416 " not in str(error):
+                raise _translated(error) from error
+            self._size = 0  # no range of an empty object can be satisfied
 
     @property
     def size(self) -> int:
+        """The object's length."""
         return self._size
 
-    def read_into(self, offset: int, buffer: memoryview) -> int:
-        wanted = min(len(buffer), self._size - offset)
-        done = 0
-        while done < wanted:
-            at = offset + done
-            inside = at - self._start
-            if not 0 <= inside < len(self._data):
-                self._fetch(at, wanted - done)
-                continue
-            part = self._data[inside : inside + wanted - done]
-            buffer[done : done + len(part)] = part
-            done += len(part)
-        self._next = offset + done
-        return done
-
-    def _fetch(self, offset: int, length: int) -> None:
-        is_sequential = offset == self._next or offset == self._start + len(self._data)
-        count = min(max(length, _READ_AHEAD_BYTES if is_sequential else 0), self._size - offset)
-        try:
-            self._data = memoryview(bytes(obstore.get_range(self._client, self._path, start=offset, length=count)))
-        except FileNotFoundError:
-            raise ObjectMissing(self._path) from None
-        except BaseError as error:
-            raise StoreUnavailable(_short(error)) from None
-        self._start = offset
-        if not self._data:
-            raise StoreUnavailable("the blob store sent an empty range")
-
     def view(self, offset: int) -> memoryview:
+        """Content from `offset` to the end of what was fetched with it."""
+        if offset < 0:
+            raise ValueError("a negative offset")
         if offset >= self._size:
             return memoryview(b"")
-        if not self._start <= offset < self._start + len(self._data):
-            self._fetch(offset, min(_READ_AHEAD_BYTES, self._size - offset))
-        return self._data[offset - self._start :]
+        stop = self._start + len(self._window)
+        if not self._start <= offset < stop:
+            self._fetch(offset, _SEQUENTIAL_READ if offset == stop else _RANDOM_READ)
+        return self._window[offset - self._start :]
 
-    def descriptor(self) -> int | None:
-        return None
+    def descriptor(self) -> None:
+        """None: there is no file."""
 
     def close(self) -> None:
-        self._data = memoryview(b"")
+        """Drop what was fetched."""
+        self._window = memoryview(b"")
+        self._start = 0
+
+    def _fetch(self, offset: int, length: int) -> None:
+        self.close()
+        try:
+            fetched = obstore.get_range(self._bucket, self._key, start=offset, length=min(length, self._size - offset))
+        except FileNotFoundError as error:
+            _refuse_missing_bucket(error)
+            raise ObjectMissing(self._key) from None
+        except (BaseError, OSError) as error:
+            raise _translated(error) from error
+        if len(fetched) == 0:
+            raise StorageCorrupt("an object became shorter while it was read")
+        self._start, self._window = offset, memoryview(fetched)
 
 
-def _short(error: Exception) -> str:
-    return f"the blob store does not answer as it should: {str(error)[:200]}"
+class _Aborted(Exception):
+    """Tells obstore's writer why it is left."""
+
+
+def _bucket(location: S3Location) -> Bucket:
+    given: Mapping[str, str | None] = {
+        "endpoint": location.endpoint,
+        "region": location.region,
+        "access_key_id": location.access_key_id,
+        "secret_access_key": location.secret_access_key,
+        "session_token": location.session_token,
+    }
+    config = cast("S3Config", {name: value for name, value in given.items() if value})
+    config["virtual_hosted_style_request"] = not location.path_style
+    plain = bool(location.endpoint and location.endpoint.startswith("http://"))
+    config["unsigned_payload"] = not plain  # TLS protects the bytes on their way; hashing them once more trebles the cost
+    config["disable_bulk_delete"] = True  # not every S3 service has DeleteObjects, and we delete one at a time
+    if location.endpoint and not location.path_style:
+        scheme, _, host = location.endpoint.partition("://")
+        config["endpoint"] = f"{scheme}://{location.bucket}.{host}"
+    options: ClientConfig = {
+        "allow_http": plain,
+        "connect_timeout": timedelta(seconds=5),
+        "read_timeout": timedelta(seconds=20),
+        "timeout": timedelta(seconds=120),
+    }
+    if location.root_certificate is not None:
+        options["root_certificate"] = location.root_certificate
+    return Bucket(location.bucket, prefix=location.prefix or None, config=config, client_options=options, retry_config=_RETRIES)
+
+
+def _refuse_missing_bucket(error: Exception) -> None:
+    if "NoSuchBucket" in str(error):
+        raise StoreUnavailable("the bucket does not exist") from error
+
+
+def _translated(error: Exception) -> StorageFull | StoreUnavailable:
+    """obstore's error without its second, structured half, which may be long."""
+    text = str(error).partition("\n\nDebug source:")[0].strip()
+    if any(mark in text for mark in _NO_ROOM):
+        return StorageFull("the S3 service has no room left")
+    return StoreUnavailable(f"the S3 service: {text[:500]}")

@@ -18,7 +18,7 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 from moorage.testing.registry_client import RegistryClient
-from moorage.testing.servers import free_port
+from moorage.testing.servers import free_ports
 
 PATIENCE_SECONDS = 60.0
 """How long a server may take to start or to end; a machine under load is slow, a broken server ends sooner."""
@@ -65,7 +65,7 @@ class MoorageServer:
     ) -> None:
         self.data = data
         self.root = root or KeyPair("", "", "")
-        self.port = free_port()
+        (self.port,) = free_ports(1)
         self.scheme = "http"
         self._options = list(options)
         self._process: subprocess.Popen[bytes] | None = None
@@ -282,9 +282,7 @@ def make_client(endpoint: str, service: str, key: KeyPair, region: str = "us-eas
     import boto3
     from botocore.config import Config
 
-    settings = Config(
-        retries={"total_max_attempts": 1}, connect_timeout=10, read_timeout=60, max_pool_connections=50, **config
-    )
+    settings = Config(retries={"total_max_attempts": 1}, connect_timeout=10, read_timeout=60, max_pool_connections=50, **config)
     return boto3.client(
         service,
         endpoint_url=endpoint,

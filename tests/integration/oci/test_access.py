@@ -152,7 +152,9 @@ def test_disabled_key_is_refused_at_the_next_request(server: MoorageServer, acco
         owner.require_image("mine", built, "v1")
 
 
-def test_accounts_do_not_see_each_other(server: MoorageServer, account: KeyPair, registry: RegistryClient, repository: str) -> None:
+def test_accounts_do_not_see_each_other(
+    server: MoorageServer, account: KeyPair, registry: RegistryClient, repository: str
+) -> None:
     built = builders.image()
     registry.push_image(repository, built, "v1")
     upload = registry.start_upload(repository)
@@ -198,7 +200,9 @@ def test_accounts_do_not_see_each_other(server: MoorageServer, account: KeyPair,
     assert registry.get(upload).status == 204
 
 
-def test_the_same_name_in_two_accounts(server: MoorageServer, account: KeyPair, registry: RegistryClient, repository: str) -> None:
+def test_the_same_name_in_two_accounts(
+    server: MoorageServer, account: KeyPair, registry: RegistryClient, repository: str
+) -> None:
     server.client(key=account).create_repository(repositoryName=repository)
     ours, theirs = builders.image(1), builders.image(2)
     registry.push_image(repository, ours, "v1")
@@ -218,9 +222,7 @@ def test_regions_are_apart(server: MoorageServer, registry: RegistryClient, repo
         assert elsewhere.get(f"/v2/{repository}/manifests/v1").code == "NAME_UNKNOWN"
         server.client(region="eu-west-1").create_repository(repositoryName=repository)
         assert elsewhere.get(f"/v2/{repository}/manifests/v1").code == "MANIFEST_UNKNOWN"
-        assert elsewhere.request(
-            "POST", f"/v2/{repository}/blobs/uploads/?mount={built.config}&from={repository}"
-        ).status == 202
+        assert elsewhere.request("POST", f"/v2/{repository}/blobs/uploads/?mount={built.config}&from={repository}").status == 202
 
 
 def test_push_stops_when_the_key_is_disabled_between_chunks(server: MoorageServer, account: KeyPair) -> None:

@@ -88,7 +88,9 @@ def test_upload_missing(registry: RegistryClient, repository: str, upload: str) 
 def test_upload_of_another_repository(registry: RegistryClient, repository: str, second_repository: str) -> None:
     upload = registry.start_upload(repository).rpartition("/")[2]
     for method, query in (("GET", ""), ("PATCH", ""), ("PUT", f"?digest={ABSENT}"), ("DELETE", "")):
-        answer = registry.request(method, f"/v2/{second_repository}/blobs/uploads/{upload}{query}", b"x" if method == "PATCH" else b"")
+        answer = registry.request(
+            method, f"/v2/{second_repository}/blobs/uploads/{upload}{query}", b"x" if method == "PATCH" else b""
+        )
         assert (answer.status, answer.code) == (404, "BLOB_UPLOAD_UNKNOWN")
     assert registry.get(f"/v2/{repository}/blobs/uploads/{upload}").status == 204
 
@@ -193,11 +195,18 @@ def test_child_of_an_index_cannot_be_deleted(registry: RegistryClient, repositor
     assert registry.delete(f"/v2/{repository}/manifests/{child.digest}").status == 202
 
 
-@pytest.mark.parametrize("name", ["UPPER", "a--B", "-a", "a-", "a//b", "a/./b", "a/../b", "a___b", "a..b", "%C3%A4x", "a%20b", "a%2F%2Fb", "a" * 257, "a"])
+@pytest.mark.parametrize(
+    "name",
+    ["UPPER", "a--B", "-a", "a-", "a//b", "a/./b", "a/../b", "a___b", "a..b", "%C3%A4x", "a%20b", "a%2F%2Fb", "a" * 257, "a"],
+)
 @pytest.mark.parametrize("path", ["tags/list", "manifests/latest", f"blobs/{ABSENT}"])
 def test_bad_name(registry: RegistryClient, name: str, path: str) -> None:
     answer = registry.get(f"/v2/{name}/{path}")
-    reason = f"must satisfy regular expression '{NAME_PATTERN}'" if 2 <= len(name) <= 256 else "a repository name has 2 to 256 characters"
+    reason = (
+        f"must satisfy regular expression '{NAME_PATTERN}'"
+        if 2 <= len(name) <= 256
+        else "a repository name has 2 to 256 characters"
+    )
     require(answer, 400, "NAME_INVALID", f"Invalid parameter at 'repositoryName' failed to satisfy constraint: '{reason}'")
 
 
@@ -214,7 +223,8 @@ def test_bad_tag(registry: RegistryClient, repository: str, tag: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "digest", ["sha256:" + "a" * 63, "sha256:" + "A" * 64, "sha256:" + "g" * 64, "md5:" + "a" * 32, "sha512:" + "a" * 64, "sha256:"]
+    "digest",
+    ["sha256:" + "a" * 63, "sha256:" + "A" * 64, "sha256:" + "g" * 64, "md5:" + "a" * 32, "sha512:" + "a" * 64, "sha256:"],
 )
 def test_bad_digest(registry: RegistryClient, repository: str, digest: str) -> None:
     message = f"'{digest}' is not a digest of sha256 or sha512"
@@ -226,7 +236,12 @@ def test_bad_digest(registry: RegistryClient, repository: str, digest: str) -> N
         ("POST", f"blobs/uploads/?mount={digest}"),
         ("POST", f"blobs/uploads/?digest={digest}"),
     ):
-        require(registry.request(method, f"/v2/{repository}/{path}", b"" if method == "POST" else None), 400, "DIGEST_INVALID", message)
+        require(
+            registry.request(method, f"/v2/{repository}/{path}", b"" if method == "POST" else None),
+            400,
+            "DIGEST_INVALID",
+            message,
+        )
     location = registry.start_upload(repository)
     require(registry.request("PUT", f"{location}?digest={digest}", b"x"), 400, "DIGEST_INVALID", message)
     require(registry.request("PUT", location, b"x"), 400, "DIGEST_INVALID", "'' is not a digest of sha256 or sha512")
@@ -243,9 +258,7 @@ def test_digest_mismatch_of_a_blob(registry: RegistryClient, repository: str) ->
 
 
 def test_manifest_too_large(registry: RegistryClient, repository: str) -> None:
-    message = (
-        "Invalid parameter at 'ImageManifest' failed to satisfy constraint: 'Member must have length less than or equal to 4194304'"
-    )
+    message = "Invalid parameter at 'ImageManifest' failed to satisfy constraint: 'Member must have length less than or equal to 4194304'"
     require(registry.put_manifest(repository, "big", b" " * 4_194_305, OCI), 413, "MANIFEST_INVALID", message)
 
 
@@ -277,7 +290,9 @@ def test_method_not_offered(registry: RegistryClient, repository: str, method: s
     assert answer.header("Allow") == allowed
 
 
-@pytest.mark.parametrize("path", ["/v2/x", "/v2/_catalog/", "/v2/a/b", "/v2//tags/list", "/v2/a/blobs/", "/v2/a/manifests/", "/v2/a/tags"])
+@pytest.mark.parametrize(
+    "path", ["/v2/x", "/v2/_catalog/", "/v2/a/b", "/v2//tags/list", "/v2/a/blobs/", "/v2/a/manifests/", "/v2/a/tags"]
+)
 def test_path_that_addresses_nothing(registry: RegistryClient, path: str) -> None:
     answer = registry.get(path)
     assert (answer.status, answer.body) == (404, b"404 page not found\n")

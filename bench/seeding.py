@@ -1,0 +1,92 @@
+"""Fills a data folder of Moorage with many images by the product's own use cases, while no server runs.
+
+``python -m bench.seeding DATA COUNT``: the repository ``bench/many`` gets COUNT images, ``bench/few`` gets 100. Run with the
+environment of the server.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator
+
+from bench.content import MANIFEST_TYPE, SmallImage, manifests_of, small_image
+from moorage.auth.credentials import root_credential
+from moorage.keys.registry_keys import LocalKeyring
+from moorage.metadata.transaction import Transaction
+from moorage.model.digest import parse_digest
+from moorage.model.names import RepositoryName, parse_repository_name
+from moorage.model.principal import Caller
+from moorage.model.scope import Scope
+from moorage.operations import accounts, images, repositories, uploads
+from moorage.server.installation import Installation, open_installation
+from moorage.server.settings import load
+from moorage.transfer.key_reserve import KeyReserve
+from moorage.transfer.pools import Pools
+from moorage.transfer.receive import Body, Receiver
+
+MANY, FEW = "bench/many", "bench/few"
+FEW_IMAGES = 100
+_BATCH = 500
+
+
+def seed(data: str, count: int) -> None:
+    """Make an installation in the folder `data` and fill it."""
+    settings = load(None, os.environ, {"data": data}).settings
+    installation = open_installation(settings, os.environ)
+    try:
+        pair = settings.root_key_pair
+        assert pair is not None, "the environment names no root access key"
+        installation.db.run_write(accounts.ensure_bootstrap, installation.root_key, settings.account_id, "default", pair)
+        credential = root_credential(*pair, settings.account_id)
+        caller = Caller(credential.access_key_id, credential.account_id, credential.principal_id, credential.principal_arn)
+        for name, size in ((FEW, FEW_IMAGES), (MANY, count)):
+            _fill(installation, caller, settings.default_scope, parse_repository_name(name), size)
+    finally:
+        installation.close()
+
+
+def _fill(installation: Installation, caller: Caller, scope: Scope, name: RepositoryName, count: int) -> None:
+    keyring = LocalKeyring(installation.root_key)
+    db = installation.db
+    db.run_write(repositories.create_repository, keyring, caller, scope, repositories.RepositoryRequest(name))
+    image = small_image()
+    asyncio.run(_put_blobs(installation, keyring, caller, scope, name, image))
+    pending: list[tuple[str, images.Pushed]] = []
+
+    def put(tx: Transaction) -> None:
+        for tag, pushed in pending:
+            images.put_image(tx, keyring, caller, scope, name, pushed, None, [tag])
+
+    for tag, manifest in manifests_of(image, count):
+        pending.append((tag, images.read_push(manifest, MANIFEST_TYPE, None)))
+        if len(pending) == _BATCH:
+            db.run_write(put)
+            pending.clear()
+    db.run_write(put)
+
+
+async def _put_blobs(
+    installation: Installation, keyring: LocalKeyring, caller: Caller, scope: Scope, name: RepositoryName, image: SmallImage
+) -> None:
+    pools, db = Pools(), installation.db
+    receiver = Receiver(db, installation.store, keyring, pools, KeyReserve(db))
+    for digest, data in image.blobs:
+        upload_id = await db.write(uploads.initiate_layer_upload, caller, scope, name, "sha256")
+        messages = _messages(data)
+
+        async def receive(messages: AsyncIterator[dict[str, object]] = messages) -> dict[str, object]:
+            return await anext(messages)
+
+        body = Body({"type": "http"}, receive, len(data))
+        await receiver.complete(caller, scope, name, upload_id, parse_digest(digest), body, None)
+    pools.close()
+
+
+async def _messages(data: bytes) -> AsyncIterator[dict[str, object]]:
+    yield {"type": "http.request", "body": data, "more_body": False}
+
+
+if __name__ == "__main__":
+    seed(sys.argv[1], int(sys.argv[2]))
