@@ -57,12 +57,20 @@ class Image:
 
 
 @dataclass(frozen=True, slots=True)
-class StoredManifest:
-    """An image and its sealed bytes."""
+class Payload:
+    """The sealed bytes of a manifest, and the key they open with, wrapped."""
 
-    image: Image
     sealed: bytes
     wrapped_key: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Pull:
+    """What one statement finds out about a pull: how the key stands, and what there is."""
+
+    standing: tuple[str, str, str] | None
+    repository: Repository | None
+    image: Image | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,7 +61,7 @@ class Application:
         keyring = LocalKeyring(root_key)
         tokens = RegistryTokens(root_key.derive("registry tokens"))
         link_key = root_key.derive("layer links")
-        pulls, payloads = PullBuffer(db, clock), PayloadCache(keyring)
+        pulls, payloads = PullBuffer(db, clock), PayloadCache(db, keyring)
         receiver = Receiver(db, store, keyring, self.pools, KeyReserve(db))
         sender = Sender(store, keyring, self._hot)
         self._oci = OciApp(
