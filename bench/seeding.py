@@ -1,7 +1,6 @@
 """Fills a data folder of Moorage with many images by the product's own use cases, while no server runs.
 
-``python -m bench.seeding DATA COUNT``: the repository ``bench/many`` gets COUNT images, ``bench/few`` gets 100. Run with the
-environment of the server.
+``python -m bench.seeding DATA COUNT``: the repository ``bench/seeded`` gets COUNT images. Run with the environment of the server.
 """
 
 from __future__ import annotations
@@ -26,8 +25,7 @@ from moorage.transfer.key_reserve import KeyReserve
 from moorage.transfer.pools import Pools
 from moorage.transfer.receive import Body, Receiver
 
-MANY, FEW = "bench/many", "bench/few"
-FEW_IMAGES = 100
+SEEDED = "bench/seeded"
 _BATCH = 500
 
 
@@ -41,8 +39,7 @@ def seed(data: str, count: int) -> None:
         installation.db.run_write(accounts.ensure_bootstrap, installation.root_key, settings.account_id, "default", pair)
         credential = root_credential(*pair, settings.account_id)
         caller = Caller(credential.access_key_id, credential.account_id, credential.principal_id, credential.principal_arn)
-        for name, size in ((FEW, FEW_IMAGES), (MANY, count)):
-            _fill(installation, caller, settings.default_scope, parse_repository_name(name), size)
+        _fill(installation, caller, settings.default_scope, parse_repository_name(SEEDED), count)
     finally:
         installation.close()
 
