@@ -22,8 +22,8 @@ from moorage.operations import accounts, images, repositories, uploads
 from moorage.server.installation import Installation, open_installation
 from moorage.server.settings import load
 from moorage.transfer.key_reserve import KeyReserve
-from moorage.transfer.pools import Pools
 from moorage.transfer.receive import Body, Receiver
+from moorage.transfer.work import Pools
 
 SEEDED = "bench/seeded"
 _BATCH = 500
@@ -67,7 +67,7 @@ def _fill(installation: Installation, caller: Caller, scope: Scope, name: Reposi
 async def _put_blobs(
     installation: Installation, keyring: LocalKeyring, caller: Caller, scope: Scope, name: RepositoryName, image: SmallImage
 ) -> None:
-    pools, db = Pools(), installation.db
+    pools, db = Pools(remote=False), installation.db
     receiver = Receiver(db, installation.store, keyring, pools, KeyReserve(db))
     for digest, data in image.blobs:
         upload_id = await db.write(uploads.initiate_layer_upload, caller, scope, name, "sha256")
