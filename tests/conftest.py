@@ -169,3 +169,10 @@ def s3_server(pool: Pool) -> servers.S3Server:
     """The session's S3 server."""
     found: servers.S3Server = pool.get("s3", servers.run_s3)
     return found
+
+
+@pytest.fixture
+def postgres_server(pool: Pool) -> servers.PostgresServer:
+    """The session's PostgreSQL."""
+    found: servers.PostgresServer = pool.get("postgres", servers.run_postgres)
+    return found

@@ -30,7 +30,7 @@ PATIENCE_MILLISECONDS = 20
 """How long a turn waits for a peer that blocks, before it gives its thread back. A hop through the loop costs some 0.1 ms."""
 CROWDED_PATIENCE_MILLISECONDS = 4
 """The same, while other calls wait for a thread."""
-SLOW_BYTES = 4 * 1024 * 1024
+SLOW_BYTES = 256 * 1024
 """A peer whose turn moved less than this before it blocked is slow: its next turn does not wait at all."""
 CHUNK_BYTES = 256 * 1024
 """How much of a chunked body is received at once."""

@@ -220,8 +220,8 @@ class S3Writer:
                 self._refuse_taken_key()
                 writer = obstore.open_writer(self._bucket, self._key, buffer_size=PART_SIZE, max_concurrency=_PARTS_IN_FLIGHT)
                 self._parts = cast("_PartWriter", writer)
-            # A copy, since the upload refers to what it was given until the part is sent. Handing the buffer over and mapping a new
-            # one costs half as much again in page faults.
+            # A copy, since the upload refers to what it was given until the part is sent. Giving the buffer away instead, and
+            # mapping a new one, costs half as much again in page faults.
             self._parts.write(bytes(self._buffer[: self._filled]))
         except (BaseError, OSError) as error:
             raise self._given_up(error) from error

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from moorage.model.errors import StorageCorrupt
 from moorage.storage import buffers, frames
-from moorage.storage.blob_store import BlobReader, BlobWriter, StorageKey
+from moorage.storage.blob_store import BlobReader, BlobWriter, StorageKey, StoreUnavailable
 
 
 class SealedWriter:
@@ -191,7 +191,10 @@ class SealedReader:
         filled = 0
         while filled < length:
             if descriptor is not None:
-                count = os.preadv(descriptor, [target[filled:]], offset + filled)
+                try:
+                    count = os.preadv(descriptor, [target[filled:]], offset + filled)
+                except OSError as error:
+                    raise StoreUnavailable(f"a sealed object cannot be read: {error.strerror}") from error
             else:
                 piece = self._raw.view(offset + filled)[: length - filled]
                 count = len(piece)

@@ -41,11 +41,14 @@ class _Call:
         self.waiter: asyncio.Future[None] = loop.create_future()
 
     def run(self) -> None:
-        """In the thread: call, keep what came of it, tell the loop."""
+        """In the thread: call, and keep what came of it."""
         try:
             self.value = self.function(*self.arguments)
         except BaseException as error:  # it belongs to the task that waits, whatever it is
             self.error = error
+
+    def tell(self) -> None:
+        """In the thread: have the loop see that it has let go."""
         try:
             self.loop.call_soon_threadsafe(self.finish)
         except RuntimeError:
@@ -156,4 +159,5 @@ class Pool:
             call.run()
             with self._lock:
                 self._running -= 1
+            call.tell()
             del call  # or the last call's arguments live until the next one
