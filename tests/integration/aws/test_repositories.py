@@ -309,12 +309,25 @@ def test_regions_and_registries(server: MoorageServer, account: KeyPair, ecr: An
     west = server.client(region="eu-west-1")
     made = west.create_repository(repositoryName=name)["repository"]
     assert made["repositoryArn"] == f"arn:aws:ecr:eu-west-1:{REGISTRY}:repository/{name}"
-    assert made["repositoryUri"] == f"{server.registry_host(REGISTRY, 'eu-west-1')}/{name}"
-    west.delete_repository(repositoryName=name)
+    require_reachable(server, made["repositoryUri"], name, server.password(region="eu-west-1"))
+    west.delete_repository(repositoryName=name, force=True)
     assert ecr.describe_repositories(repositoryNames=[name])["repositories"]
     own = server.client(key=account)
     uri = own.create_repository(repositoryName=name)["repository"]["repositoryUri"]
-    assert uri == f"{server.registry_host(account.account_id)}/{name}"
+    require_reachable(server, uri, name, server.password(key=account))
+
+
+def require_reachable(server: MoorageServer, uri: str, name: str, password: str) -> None:
+    """What a repository is called is what docker can push to: an address and a port of this machine, without DNS."""
+    host, _, path = uri.partition("/")
+    address, _, port = host.partition(":")
+    assert (path, int(port)) == (name, server.port)
+    built = builders.image(3)
+    with RegistryClient(address, int(port), password) as registry:
+        registry.push_image(name, built, "v1")
+        registry.require_image(name, built, "v1")
+    with RegistryClient("127.0.0.1", int(port), password) as elsewhere:
+        assert elsewhere.get(f"/v2/{name}/manifests/v1").status in {401, 403, 404}
 
 
 def test_another_accounts_registry(server: MoorageServer, account: KeyPair, repository: str) -> None:
