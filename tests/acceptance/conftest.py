@@ -71,7 +71,15 @@ def login(shell: Shell) -> Callable[..., None]:
     def run(*command: str, options: tuple[str, ...] = (), **environment: Any) -> None:
         password = shell.server.password()
         shell.run(
-            *command, "login", "--username", "AWS", "--password-stdin", *options, shell.server.host, given=password, environment=environment
+            *command,
+            "login",
+            "--username",
+            "AWS",
+            "--password-stdin",
+            *options,
+            shell.server.host,
+            given=password,
+            environment=environment,
         )
 
     return run

@@ -39,9 +39,13 @@ def test_getting_started(shell: Shell, version: str) -> None:
     assert aws("ecr", "describe-repositories", "--max-items", "1")["repositories"] == [made]
     (image,) = aws("ecr", "batch-get-image", "--repository-name", "hello", "--image-ids", "imageTag=v1")["images"]
     assert image["imageManifest"].encode() == built.manifest
-    retagged = aws("ecr", "put-image", "--repository-name", "hello", "--image-tag", "v3", "--image-manifest", image["imageManifest"])
+    retagged = aws(
+        "ecr", "put-image", "--repository-name", "hello", "--image-tag", "v3", "--image-manifest", image["imageManifest"]
+    )
     assert retagged["image"]["imageId"] == {"imageDigest": built.digest, "imageTag": "v3"}
-    assert aws("ecr", "list-tags-for-resource", "--resource-arn", made["repositoryArn"])["tags"] == [{"Key": "team", "Value": "red"}]
+    assert aws("ecr", "list-tags-for-resource", "--resource-arn", made["repositoryArn"])["tags"] == [
+        {"Key": "team", "Value": "red"}
+    ]
     assert aws("sts", "get-caller-identity")["Account"] == server.root.account_id
     deleted = aws("ecr", "batch-delete-image", "--repository-name", "hello", "--image-ids", f"imageDigest={built.digest}")
     assert [entry["imageTag"] for entry in deleted["imageIds"]] == ["v1", "v2", "v3"]

@@ -22,10 +22,16 @@ PUSHERS = 4
 MIB = 1024 * 1024
 
 
+def image_of(number: int) -> BuiltImage:
+    """The image of a number: some small, some of several frames and segments."""
+    size = random.Random(number).choice([100, 5_000, 300_000, 1_500_000])
+    return builders.image(number, layers=2, layer_bytes=size)
+
+
 class Pusher(threading.Thread):
     """Pushes image after image until it is told to stop; notes what was acknowledged and what was only tried."""
 
-    def __init__(self, client: RegistryClient, numbers: "itertools.count[int]", stop: threading.Event) -> None:
+    def __init__(self, client: RegistryClient, numbers: itertools.count[int], stop: threading.Event) -> None:
         super().__init__(daemon=True)
         self.images: list[BuiltImage] = []
         self.blobs: dict[str, bytes] = {}
@@ -45,8 +51,7 @@ class Pusher(threading.Thread):
             self._client.close()
 
     def _push(self, number: int) -> None:
-        size = random.Random(number).choice([100, 5_000, 300_000, 1_500_000])
-        built = builders.image(number, layers=2, layer_bytes=size)
+        built = image_of(number)
         for digest, data in built.blobs.items():
             if number % 3:
                 self._client.push_blob("app", data, digest)
@@ -112,13 +117,8 @@ def test_acknowledged_pushes_survive(own_server: MoorageServer) -> None:
         assert set(tags) <= set(listed)
         # A tag that was not acknowledged may be there, but then all of its image is.
         for tag in set(listed) - set(tags):
-            client.require_image("app", builders_image(int(tag[1:])), tag)
+            client.require_image("app", image_of(int(tag[1:])), tag)
     assert server.run("fsck").returncode == 0
-
-
-def builders_image(number: int) -> BuiltImage:
-    size = random.Random(number).choice([100, 5_000, 300_000, 1_500_000])
-    return builders.image(number, layers=2, layer_bytes=size)
 
 
 @pytest.mark.parametrize("finish_by", ["PATCH", "PUT"])
@@ -156,8 +156,8 @@ def test_kill_in_the_middle_of_a_chunk(own_server: MoorageServer) -> None:
         assert client.request("PATCH", location, content[:MIB]).status == 202
         sending = threading.Event()
 
-        def pieces() -> "itertools.chain[bytes]":
-            def slow() -> "itertools.repeat[bytes]":
+        def pieces() -> itertools.chain[bytes]:
+            def slow() -> itertools.repeat[bytes]:
                 sending.set()
                 return itertools.repeat(content[MIB : MIB + 65_536], 10_000)
 
@@ -218,8 +218,8 @@ def test_sigterm_lets_requests_finish(own_server: MoorageServer) -> None:
         location = client.start_upload("app")
         half, go_on = threading.Event(), threading.Event()
 
-        def pieces() -> "itertools.chain[bytes]":
-            def second() -> "itertools.chain[bytes]":
+        def pieces() -> itertools.chain[bytes]:
+            def second() -> itertools.chain[bytes]:
                 half.set()
                 go_on.wait(30)
                 return itertools.chain([content[2 * MIB :]])

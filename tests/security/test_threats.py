@@ -1,5 +1,7 @@
-"""Public vulnerabilities of registries, each with the proof that this one is not affected. Numbers are those of
-docs/explanation/threats.md."""
+"""Public vulnerabilities of registries, each with the proof that this one is not affected.
+
+The number in a test's name is that of the list in the security documentation; its first line names an advisory.
+"""
 
 from __future__ import annotations
 
@@ -79,9 +81,17 @@ def test_threat_02_page_sizes(server: MoorageServer, registry: RegistryClient, r
 
 
 def test_threat_02_page_sizes_of_the_api(ecr: Any, repository: str) -> None:
-    for call, settings in ((ecr.describe_repositories, {}), (ecr.list_images, {"repositoryName": repository}), (ecr.describe_images, {"repositoryName": repository})):
-        for count in (1001, 2**31, 2**63):
-            with refused("InvalidParameterException"):
+    for call, settings in (
+        (ecr.describe_repositories, {}),
+        (ecr.list_images, {"repositoryName": repository}),
+        (ecr.describe_images, {"repositoryName": repository}),
+    ):
+        for count, code in (
+            (1001, "InvalidParameterException"),
+            (2**31 - 1, "InvalidParameterException"),
+            (2**63, "SerializationException"),
+        ):
+            with refused(code):
                 call(maxResults=count, **settings)
 
 
@@ -112,13 +122,20 @@ def _jwt(header: dict[str, Any], claims: dict[str, Any], key: bytes = b"") -> st
         return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
 
     signed = f"{part(header)}.{part(claims)}"
-    signature = base64.urlsafe_b64encode(hmac.new(key, signed.encode(), hashlib.sha256).digest()).decode().rstrip("=") if key else ""
+    signature = (
+        base64.urlsafe_b64encode(hmac.new(key, signed.encode(), hashlib.sha256).digest()).decode().rstrip("=") if key else ""
+    )
     return f"{signed}.{signature}"
 
 
 def test_threat_04_tokens_that_bring_their_own_key(registry: RegistryClient) -> None:
     """CVE-2025-24976: nothing in a token says how it is to be trusted."""
-    claims = {"sub": "AWS", "aud": "ecr.amazonaws.com", "exp": int(time.time()) + 3600, "access": [{"type": "registry", "name": "*"}]}
+    claims = {
+        "sub": "AWS",
+        "aud": "ecr.amazonaws.com",
+        "exp": int(time.time()) + 3600,
+        "access": [{"type": "registry", "name": "*"}],
+    }
     jwk = {"kty": "oct", "k": base64.urlsafe_b64encode(b"attacker").decode()}
     for header in (
         {"alg": "none"},
@@ -156,14 +173,21 @@ def test_threat_07_every_way_to_delete_is_guarded(
     built = builders.image(1)
     registry.push_image(repository, built, "v1")
     upload = registry.start_upload(repository)
-    paths = [f"/v2/{repository}/manifests/v1", f"/v2/{repository}/manifests/{built.digest}", f"/v2/{repository}/blobs/{built.config}", upload]
+    paths = [
+        f"/v2/{repository}/manifests/v1",
+        f"/v2/{repository}/manifests/{built.digest}",
+        f"/v2/{repository}/blobs/{built.config}",
+        upload,
+    ]
     with registry.other(server.password(key=stranger)) as other, registry.other() as anonymous:
         for path in paths:
             assert other.delete(path).status == 403
             assert anonymous.delete(path).status == 401
     theirs = server.client(key=stranger)
     for call in (
-        lambda: theirs.batch_delete_image(registryId=server.root.account_id, repositoryName=repository, imageIds=[{"imageTag": "v1"}]),
+        lambda: theirs.batch_delete_image(
+            registryId=server.root.account_id, repositoryName=repository, imageIds=[{"imageTag": "v1"}]
+        ),
         lambda: theirs.delete_repository(registryId=server.root.account_id, repositoryName=repository, force=True),
     ):
         with refused("AccessDeniedException"):
@@ -172,14 +196,19 @@ def test_threat_07_every_way_to_delete_is_guarded(
     assert registry.get(upload).status == 204
 
 
-def test_threat_12_what_exists_is_not_told(server: MoorageServer, registry: RegistryClient, repository: str, stranger: KeyPair) -> None:
+def test_threat_12_what_exists_is_not_told(
+    server: MoorageServer, registry: RegistryClient, repository: str, stranger: KeyPair
+) -> None:
     """CVE-2019-19030: forbidden and missing look the same."""
     registry.push_image(repository, builders.image(1), "v1")
     absent = fresh_name("absent")
     with registry.other(server.password(key=stranger)) as other:
         for path in ("tags/list", "manifests/v1", f"blobs/{builders.image(1).config}", f"referrers/{builders.image(1).digest}"):
             here, there = other.get(f"/v2/{repository}/{path}"), other.get(f"/v2/{absent}/{path}")
-            assert (here.status, here.body.replace(repository.encode(), b"")) == (there.status, there.body.replace(absent.encode(), b""))
+            assert (here.status, here.body.replace(repository.encode(), b"")) == (
+                there.status,
+                there.body.replace(absent.encode(), b""),
+            )
             assert here.status == 403
 
 
@@ -192,11 +221,19 @@ def test_threat_12_what_exists_is_not_told(server: MoorageServer, registry: Regi
     lambda path: path + "%2f", lambda path: path.replace("/", "%2F"), lambda path: path.replace("/v2/", "/healthz/../v2/"),
     lambda path: path.replace("/v2/", "/v2/%2e%2e/v2/"), lambda path: "http://127.0.0.1" + path,
 ])  # fmt: skip
-def test_threat_14_and_50_paths_written_differently(server: MoorageServer, registry: RegistryClient, repository: str, change: Any) -> None:
+def test_threat_14_and_50_paths_written_differently(
+    server: MoorageServer, registry: RegistryClient, repository: str, change: Any
+) -> None:
     """CVE-2020-29662, CVE-2026-50559: what guards and what answers read a path the same way."""
     built = builders.image(1)
     registry.push_image(repository, built, "v1")
-    for path in ("/v2/_catalog", f"/v2/{repository}/tags/list", f"/v2/{repository}/manifests/v1", f"/v2/{repository}/blobs/{built.config}", "/v2/"):
+    for path in (
+        "/v2/_catalog",
+        f"/v2/{repository}/tags/list",
+        f"/v2/{repository}/manifests/v1",
+        f"/v2/{repository}/blobs/{built.config}",
+        "/v2/",
+    ):
         request = f"GET {change(path)} HTTP/1.1\r\nHost: {server.host}\r\nConnection: close\r\n\r\n".encode()
         answer = raw(server, request)
         status = int(answer.split(b" ", 2)[1])
@@ -204,7 +241,9 @@ def test_threat_14_and_50_paths_written_differently(server: MoorageServer, regis
         assert repository.encode() not in answer.partition(b"\r\n\r\n")[2].replace(change(path).encode(), b"")
 
 
-def test_threat_15_ids_of_another_account(server: MoorageServer, registry: RegistryClient, repository: str, stranger: KeyPair, ecr: Any) -> None:
+def test_threat_15_ids_of_another_account(
+    server: MoorageServer, registry: RegistryClient, repository: str, stranger: KeyPair, ecr: Any
+) -> None:
     """CVE-2022-31666 and its five sisters: every operation that takes an id or an ARN, with another account's."""
     registry.push_image(repository, builders.image(1), "v1")
     upload = ecr.initiate_layer_upload(repositoryName=repository)["uploadId"]
@@ -239,7 +278,9 @@ def test_threat_15_ids_of_another_account(server: MoorageServer, registry: Regis
 
 def test_threat_16_secrets_are_compared_in_constant_time() -> None:
     """CVE-2023-20902: whatever is compared with ``==`` is no signature."""
-    suspicious = re.compile(r"\b\w*(?:signature|mac|hmac|secret|password)\w*\b\s*(?:==|!=)|(?:==|!=)\s*\w*(?:signature|hmac|secret|password)\w*\b")
+    suspicious = re.compile(
+        r"\b\w*(?:signature|mac|hmac|secret|password)\w*\b\s*(?:==|!=)|(?:==|!=)\s*\w*(?:signature|hmac|secret|password)\w*\b"
+    )
     found = [
         f"{path.relative_to(SOURCES)}:{number}: {line.strip()}"
         for path in sorted(SOURCES.rglob("*.py"))
@@ -291,7 +332,9 @@ def test_threat_23_secrets_stay_out_of_logs(make_server: Any) -> None:
         token = registry.password
         assert token
         registry.push_image("app", builders.image(1), "v1")
-        url = server.client().get_download_url_for_layer(repositoryName="app", layerDigest=builders.image(1).config)["downloadUrl"]
+        url = server.client().get_download_url_for_layer(repositoryName="app", layerDigest=builders.image(1).config)[
+            "downloadUrl"
+        ]
         registry.request("GET", url.partition(server.host)[2])
         for authorization in (basic(canary), f"Bearer {canary}", basic(token), f"Bearer {token}", f"Basic {canary}", canary):
             for path in ("/v2/", "/token", "/v2/app/manifests/v1", "/v2/app/manifests/%ff"):
@@ -307,7 +350,9 @@ def test_threat_23_secrets_stay_out_of_logs(make_server: Any) -> None:
     server.close_clients()
 
 
-def test_threat_24_blobs_of_other_repositories(registry: RegistryClient, server: MoorageServer, repository: str, account: KeyPair) -> None:
+def test_threat_24_blobs_of_other_repositories(
+    registry: RegistryClient, server: MoorageServer, repository: str, account: KeyPair
+) -> None:
     """CVE-2024-39897: sharing bytes is not sharing rights."""
     content = fresh_name("only-here").encode()
     digest = registry.push_blob(repository, content)
@@ -322,7 +367,9 @@ def test_threat_24_blobs_of_other_repositories(registry: RegistryClient, server:
         assert own.put_manifest("mine", "stolen", manifest, OCI).code == "MANIFEST_BLOB_UNKNOWN"
 
 
-def test_threat_27_uploads_of_others(server: MoorageServer, registry: RegistryClient, repository: str, second_repository: str, account: KeyPair) -> None:
+def test_threat_27_uploads_of_others(
+    server: MoorageServer, registry: RegistryClient, repository: str, second_repository: str, account: KeyPair
+) -> None:
     """CVE-2026-32589: knowing an upload's id is not enough."""
     location = registry.start_upload(repository)
     assert registry.request("PATCH", location, b"mine").status == 202
@@ -331,7 +378,12 @@ def test_threat_27_uploads_of_others(server: MoorageServer, registry: RegistryCl
     with server.registry(key=account) as other:
         for client, name in ((other, repository), (registry, second_repository)):
             path = f"/v2/{name}/blobs/uploads/{upload}"
-            for method, query, body in (("GET", "", None), ("PATCH", "", b"x"), ("PUT", f"?digest={builders.digest(b'mine')}", b""), ("DELETE", "", None)):
+            for method, query, body in (
+                ("GET", "", None),
+                ("PATCH", "", b"x"),
+                ("PUT", f"?digest={builders.digest(b'mine')}", b""),
+                ("DELETE", "", None),
+            ):
                 answer = client.request(method, path + query, body)
                 assert (answer.status, answer.code) == (404, "BLOB_UPLOAD_UNKNOWN")
     assert registry.get(location).header("Range") == "0-3"
@@ -387,8 +439,9 @@ def test_threat_31_names_take_linear_time(text: str) -> None:
 
 def test_threat_31_names_over_the_wire(registry: RegistryClient) -> None:
     begin = time.perf_counter()
-    for name in ("a-" * 10_000, "a/" * 10_000, "a" * 20_000):
-        assert registry.get(f"/v2/{name}x/tags/list").status == 400
+    for count in (100, 2_000, 10_000):
+        for piece in ("a-", "a/", "aa"):
+            assert registry.get(f"/v2/{piece * count}!/tags/list").status in {400, 414}
     assert time.perf_counter() - begin < 5
 
 
@@ -396,17 +449,28 @@ def test_threat_32_what_strangers_may_send(server: MoorageServer, registry: Regi
     """CVE-2025-14511: size, depth and count are bounded before anybody is known."""
     before = memory(server)
     deep = b"[" * 100_000 + b"]" * 100_000
-    target = {"X-Amz-Target": "AmazonEC2ContainerRegistry_V20150921.DescribeRepositories", "Content-Type": "application/x-amz-json-1.1"}
+    target = {
+        "X-Amz-Target": "AmazonEC2ContainerRegistry_V20150921.DescribeRepositories",
+        "Content-Type": "application/x-amz-json-1.1",
+    }
     with registry.other() as anonymous:
         assert anonymous.request("POST", "/", deep, target).status in {400, 403}
-        assert anonymous.request("POST", "/", b"{" * 1000, {"Content-Type": "application/x-www-form-urlencoded"}).status in {400, 403}
-        many = "&".join(f"a{number}=1" for number in range(5000))
+        assert anonymous.request("POST", "/", b"{" * 1000, {"Content-Type": "application/x-www-form-urlencoded"}).status in {
+            400,
+            403,
+        }
+        many = "&".join("a=1" for number in range(1000))
         assert anonymous.get(f"/v2/_catalog?{many}").status == 401
         assert registry.get(f"/v2/_catalog?{many}").status == 400
+        assert anonymous.get(f"/v2/_catalog?{many * 50}").status == 414
         assert anonymous.request("PUT", "/v2/a/manifests/x", b"x" * MIB).status == 401
     huge_head = f"GET /v2/ HTTP/1.1\r\nHost: {server.host}\r\n".encode() + b"X-Fill: " + b"a" * 100_000 + b"\r\n\r\n"
     assert raw(server, huge_head).startswith(b"HTTP/1.1 431")
-    many_heads = f"GET /v2/ HTTP/1.1\r\nHost: {server.host}\r\n".encode() + b"".join(b"x%d: 1\r\n" % number for number in range(1000)) + b"\r\n"
+    many_heads = (
+        f"GET /v2/ HTTP/1.1\r\nHost: {server.host}\r\n".encode()
+        + b"".join(b"x%d: 1\r\n" % number for number in range(1000))
+        + b"\r\n"
+    )
     assert raw(server, many_heads).split(b" ", 2)[1] in {b"400", b"431"}
     assert raw(server, b"\x16\x03\x01\x02\x00\x01\x00").startswith(b"HTTP/1.1 400")
     assert memory(server) - before < 32 * MIB
@@ -417,7 +481,11 @@ def test_threat_32_deep_json_of_someone_known(server: MoorageServer, ecr: Any) -
     from botocore.awsrequest import AWSRequest
     from botocore.credentials import Credentials
 
-    for body in (b"[" * 100_000, b'{"repositoryNames":' + b"[" * 100_000 + b"]" * 100_000 + b"}", b'{"a":' * 50_000 + b"1" + b"}" * 50_000):
+    for body in (
+        b"[" * 100_000,
+        b'{"repositoryNames":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+        b'{"a":' * 50_000 + b"1" + b"}" * 50_000,
+    ):
         request = AWSRequest("POST", f"{server.endpoint}/", data=body, headers={
             "X-Amz-Target": "AmazonEC2ContainerRegistry_V20150921.DescribeRepositories", "Content-Type": "application/x-amz-json-1.1",
         })  # fmt: skip
@@ -448,10 +516,9 @@ def test_threat_36_paths_that_climb(server: MoorageServer, registry: RegistryCli
         assert b"SQLite format" not in answer
 
 
-def test_threat_36_storage_keys_say_nothing(make_server: Any, stack: str) -> None:
+@pytest.mark.parametrize("stack", ["sqlite+local"], indirect=True)
+def test_threat_36_storage_keys_say_nothing(make_server: Any) -> None:
     """What lies on disk is named by chance and holds nothing that can be read."""
-    if stack != "sqlite+local":
-        return
     server: MoorageServer = make_server()
     server.client().create_repository(repositoryName="secret-name")
     canary = b"plaintext canary " * 2000

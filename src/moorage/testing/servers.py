@@ -12,8 +12,8 @@ import ctypes
 import importlib.util
 import json
 import os
-import random
 import pwd
+import random
 import secrets
 import shutil
 import signal

@@ -86,7 +86,9 @@ def test_put_image_refused(ecr: Any, registry: RegistryClient, repository: str) 
         put(ecr, repository, built, imageDigest=ABSENT)
     with refused("InvalidParameterException", parameter("imageTag", "must satisfy regular expression '[a-zA-Z0-9-_.]+'")):
         put(ecr, repository, built, imageTag="not a tag")
-    needed = f"required for pushing image into repository with name '{repository}' in the registry with id '{REGISTRY}' do not exist"
+    needed = (
+        f"required for pushing image into repository with name '{repository}' in the registry with id '{REGISTRY}' do not exist"
+    )
     with refused("LayersNotFoundException", f"Layers with digests '[{', '.join(sorted(built.blobs))}]' {needed}"):
         put(ecr, repository, built, imageTag="v1")
     listed = builders.index([built])

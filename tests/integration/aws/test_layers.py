@@ -169,7 +169,9 @@ def fetch(url: str, method: str = "GET", **headers: str) -> tuple[int, dict[str,
     parts = urlsplit(url)
     connection = http.client.HTTPConnection("127.0.0.1", parts.port or 80, timeout=60)
     try:
-        connection.request(method, f"{parts.path}?{parts.query}", headers={name.replace("_", "-"): v for name, v in headers.items()})
+        connection.request(
+            method, f"{parts.path}?{parts.query}", headers={name.replace("_", "-"): v for name, v in headers.items()}
+        )
         response = connection.getresponse()
         return response.status, dict(response.headers), response.read()
     finally:

@@ -144,7 +144,13 @@ def test_resource_tags(ecr: Any, repository: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "resource", ["nonsense", "arn:aws:s3:::bucket", f"arn:aws:ecr:eu-west-1:{REGISTRY}:repository/a-name", f"arn:aws:ecr:us-east-1:{REGISTRY}:registry"]
+    "resource",
+    [
+        "nonsense",
+        "arn:aws:s3:::bucket",
+        f"arn:aws:ecr:eu-west-1:{REGISTRY}:repository/a-name",
+        f"arn:aws:ecr:us-east-1:{REGISTRY}:registry",
+    ],
 )
 def test_bad_arn(ecr: Any, resource: str) -> None:
     for call in (
@@ -176,7 +182,11 @@ def test_what_needs_a_repository(ecr: Any) -> None:
         lambda: ecr.get_download_url_for_layer(repositoryName=absent, layerDigest=digest),
         lambda: ecr.initiate_layer_upload(repositoryName=absent),
         lambda: ecr.upload_layer_part(
-            repositoryName=absent, uploadId="00000000-0000-4000-8000-000000000000", partFirstByte=0, partLastByte=0, layerPartBlob=b"x"
+            repositoryName=absent,
+            uploadId="00000000-0000-4000-8000-000000000000",
+            partFirstByte=0,
+            partLastByte=0,
+            layerPartBlob=b"x",
         ),
         lambda: ecr.complete_layer_upload(
             repositoryName=absent, uploadId="00000000-0000-4000-8000-000000000000", layerDigests=[digest]
@@ -342,7 +352,9 @@ def test_another_accounts_registry(server: MoorageServer, account: KeyPair, repo
         for call in (
             lambda name=name: own.delete_repository(registryId=REGISTRY, repositoryName=name, force=True),
             lambda name=name: own.list_images(registryId=REGISTRY, repositoryName=name),
-            lambda name=name: own.put_image_tag_mutability(registryId=REGISTRY, repositoryName=name, imageTagMutability="MUTABLE"),
+            lambda name=name: own.put_image_tag_mutability(
+                registryId=REGISTRY, repositoryName=name, imageTagMutability="MUTABLE"
+            ),
             lambda name=name: own.list_tags_for_resource(resourceArn=arn(name)),
             lambda name=name: own.initiate_layer_upload(registryId=REGISTRY, repositoryName=name),
         ):

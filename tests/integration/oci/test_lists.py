@@ -118,7 +118,10 @@ def test_catalog(server: MoorageServer, account: KeyPair) -> None:
         answer = registry.get("/v2/_catalog?n=0")
         assert (answer.json(), following(answer)) == ({"repositories": []}, None)
         assert registry.get("/v2/_catalog?last=a-b").json()["repositories"] == [name for name in names if name > "a-b"]
-        assert registry.get("/v2/_catalog?n=2").header("Link") == f'</v2/_catalog?n=2&last={names[1].replace("/", "%2F")}>; rel="next"'
+        assert (
+            registry.get("/v2/_catalog?n=2").header("Link")
+            == f'</v2/_catalog?n=2&last={names[1].replace("/", "%2F")}>; rel="next"'
+        )
         client.delete_repository(repositoryName=names[0])
         assert registry.get("/v2/_catalog").json()["repositories"] == names[1:]
 
@@ -217,7 +220,9 @@ def test_pages_of_referrers(registry: RegistryClient, repository: str, count: in
 def test_pages_by_size(registry: RegistryClient, repository: str) -> None:
     """A listing above 4 MiB is cut into pages, however few its entries are."""
     subject = builders.image(1)
-    expected = [attach(registry, repository, subject.manifest, "application/x", "x" * 1_500_000 + str(number))[0] for number in range(4)]
+    expected = [
+        attach(registry, repository, subject.manifest, "application/x", "x" * 1_500_000 + str(number))[0] for number in range(4)
+    ]
     found: list[dict[str, Any]] = []
     path: str | None = f"/v2/{repository}/referrers/{subject.digest}"
     pages = 0

@@ -119,7 +119,9 @@ def test_untyped_index(registry: RegistryClient, repository: str) -> None:
 
 
 def test_unknown_members_and_spaces_come_back(registry: RegistryClient, repository: str, empty: dict[str, Any]) -> None:
-    text = json.dumps({"schemaVersion": 2, "mediaType": OCI, "config": empty, "layers": [], "x-future": {"ä": [1, None]}}, indent=3)
+    text = json.dumps(
+        {"schemaVersion": 2, "mediaType": OCI, "config": empty, "layers": [], "x-future": {"ä": [1, None]}}, indent=3
+    )
     data = f"\n  {text}\r\n\n".encode()
     assert registry.put_manifest(repository, "v1", data, OCI).status == 201
     require_manifest(registry.get(f"/v2/{repository}/manifests/v1"), data, OCI)

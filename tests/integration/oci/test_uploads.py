@@ -30,7 +30,9 @@ def finish(registry: RegistryClient, location: str, digest: str = DIGEST, body: 
     return registry.request("PUT", f"{location}?digest={digest}", body, headers)
 
 
-def require_stored(registry: RegistryClient, repository: str, answer: Answer, digest: str = DIGEST, data: bytes = CONTENT) -> None:
+def require_stored(
+    registry: RegistryClient, repository: str, answer: Answer, digest: str = DIGEST, data: bytes = CONTENT
+) -> None:
     assert answer.status == 201, answer.body
     assert answer.header("Location") == f"/v2/{repository}/blobs/{digest}"
     assert answer.header("Docker-Content-Digest") == digest
