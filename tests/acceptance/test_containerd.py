@@ -25,7 +25,8 @@ def running_containerd(folder: Path) -> Iterator[str]:
     config = folder / "config.toml"
     config.write_text('version = 2\ndisabled_plugins = ["io.containerd.grpc.v1.cri"]\n')
     command = [
-        clients.program("containerd"), "--config", str(config), "--address", socket, "--root", str(folder / "root"), "--state", str(folder / "state"),
+        clients.program("containerd"), "--config", str(config), "--address", socket,
+        "--root", str(folder / "root"), "--state", str(folder / "state"),
     ]  # fmt: skip
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log)

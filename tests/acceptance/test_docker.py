@@ -58,10 +58,10 @@ def running_daemon(folder: Path) -> Iterator[str]:
 @pytest.fixture
 def docker(shell: Shell) -> Iterator[Callable[..., str]]:
     # The socket's path has to be short, so not below pytest's own folder.
-    with tempfile.TemporaryDirectory(prefix="moorage-docker-", ignore_cleanup_errors=True) as folder:
-        with running_daemon(Path(folder)) as address:
-            shell.environment["DOCKER_HOST"] = address
-            yield lambda *arguments, given=None: shell.run(clients.program("docker"), *arguments, given=given).strip()
+    temporary = tempfile.TemporaryDirectory(prefix="moorage-docker-", ignore_cleanup_errors=True)
+    with temporary as folder, running_daemon(Path(folder)) as address:
+        shell.environment["DOCKER_HOST"] = address
+        yield lambda *arguments, given=None: shell.run(clients.program("docker"), *arguments, given=given).strip()
 
 
 def write_archive(built: builders.BuiltImage, path: Path, name: str) -> None:

@@ -35,7 +35,7 @@ def skopeo(shell: Shell, login: Callable[..., None]) -> Callable[..., str]:
 def manifest_of(folder: Path) -> bytes:
     """The manifest of a layout with one image."""
     (entry,) = json.loads((folder / "index.json").read_text())["manifests"]
-    algorithm, _, name = entry["digest"].partition(":")
+    algorithm, _, name = str(entry["digest"]).partition(":")
     return (folder / "blobs" / algorithm / name).read_bytes()
 
 
@@ -89,11 +89,19 @@ def test_compressions(shell: Shell, skopeo: Callable[..., str], compression: str
     layout = builders.write_layout(builders.image(1, layer_bytes=300_000), shell.home / "layout")
     digest_file = shell.home / "digest"
     skopeo(
-        "copy", "--dest-compress-format", compression, "--dest-force-compress-format" if compression == "none" else "--format=oci",
-        "--digestfile", str(digest_file), *TO, f"dir:{_as_dir(shell, skopeo, layout)}", f"docker://{host}/app:v1",
+        "copy", "--dest-compress-format", compression, "--format=oci", "--digestfile", str(digest_file), *TO,
+        f"dir:{_as_dir(shell, skopeo, layout)}", f"docker://{host}/app:v1",
     )  # fmt: skip
     assert pushed_digest(shell.server, "app", "v1") == digest_file.read_text().strip()
+    kinds = {layer["mediaType"].partition("+")[2] for layer in json.loads(manifest_in(shell, "v1"))["layers"]}
+    assert kinds == {compression}
     skopeo("copy", *FROM, f"docker://{host}/app:v1", f"oci:{shell.home / 'back'}:v1")
+
+
+def manifest_in(shell: Shell, tag: str) -> bytes:
+    """The manifest under a tag of `app`."""
+    with shell.server.registry() as registry:
+        return registry.get(f"/v2/app/manifests/{tag}").body
 
 
 def _as_dir(shell: Shell, skopeo: Callable[..., str], layout: Path) -> Path:

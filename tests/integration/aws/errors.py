@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -21,6 +21,11 @@ def refused(code: str, message: str | None = None, status: int = 400) -> Iterato
     assert (error["Code"], answer["ResponseMetadata"]["HTTPStatusCode"]) == (code, status), error
     if message is not None:
         assert error["Message"] == message
+
+
+def each(*calls: Callable[[], Any]) -> tuple[Callable[[], Any], ...]:
+    """Calls that are to be treated alike."""
+    return calls
 
 
 def parameter(member: str, constraint: str) -> str:

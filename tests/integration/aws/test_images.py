@@ -63,7 +63,10 @@ def test_put_image_under_an_immutable_tag(ecr: Any, registry: RegistryClient, re
     push_blobs(registry, repository, first)
     push_blobs(registry, repository, second)
     put(ecr, repository, first, imageTag="v1")
-    message = f"The image tag 'v1' already exists in the '{repository}' repository and cannot be overwritten because the tag is immutable."
+    message = (
+        f"The image tag 'v1' already exists in the '{repository}' repository and cannot be overwritten because the tag is "
+        "immutable."
+    )
     with refused("ImageTagAlreadyExistsException", message):
         put(ecr, repository, second, imageTag="v1")
     # The call is all or nothing: the image did not come without its tag.

@@ -11,7 +11,7 @@ from moorage.testing import builders
 from moorage.testing.registry_client import RegistryClient
 from moorage.testing.server import ROOT, KeyPair, MoorageServer
 from tests.conftest import fresh_name
-from tests.integration.aws.errors import no_repository, parameter, refused
+from tests.integration.aws.errors import each, no_repository, parameter, refused
 
 REGISTRY = ROOT.account_id
 PATTERN = r"[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(\/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*"
@@ -153,7 +153,7 @@ def test_resource_tags(ecr: Any, repository: str) -> None:
     ],
 )
 def test_bad_arn(ecr: Any, resource: str) -> None:
-    for call in (
+    for call in each(
         lambda: ecr.list_tags_for_resource(resourceArn=resource),
         lambda: ecr.tag_resource(resourceArn=resource, tags=[{"Key": "a", "Value": "b"}]),
         lambda: ecr.untag_resource(resourceArn=resource, tagKeys=["a"]),
@@ -166,7 +166,7 @@ def test_what_needs_a_repository(ecr: Any) -> None:
     absent = fresh_name("absent")
     digest = "sha256:" + "a" * 64
     image = [{"imageTag": "latest"}]
-    for call in (
+    for call in each(
         lambda: ecr.describe_repositories(repositoryNames=[absent]),
         lambda: ecr.delete_repository(repositoryName=absent),
         lambda: ecr.put_image_tag_mutability(repositoryName=absent, imageTagMutability="MUTABLE"),
@@ -349,7 +349,7 @@ def test_another_accounts_registry(server: MoorageServer, account: KeyPair, repo
         )
         with refused("AccessDeniedException", denied):
             own.describe_repositories(registryId=REGISTRY, repositoryNames=[name])
-        for call in (
+        for call in each(
             lambda name=name: own.delete_repository(registryId=REGISTRY, repositoryName=name, force=True),
             lambda name=name: own.list_images(registryId=REGISTRY, repositoryName=name),
             lambda name=name: own.put_image_tag_mutability(
