@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from functools import partial
 from typing import Any
 
 import pytest
@@ -350,13 +351,11 @@ def test_another_accounts_registry(server: MoorageServer, account: KeyPair, repo
         with refused("AccessDeniedException", denied):
             own.describe_repositories(registryId=REGISTRY, repositoryNames=[name])
         for call in each(
-            lambda name=name: own.delete_repository(registryId=REGISTRY, repositoryName=name, force=True),
-            lambda name=name: own.list_images(registryId=REGISTRY, repositoryName=name),
-            lambda name=name: own.put_image_tag_mutability(
-                registryId=REGISTRY, repositoryName=name, imageTagMutability="MUTABLE"
-            ),
-            lambda name=name: own.list_tags_for_resource(resourceArn=arn(name)),
-            lambda name=name: own.initiate_layer_upload(registryId=REGISTRY, repositoryName=name),
+            partial(own.delete_repository, registryId=REGISTRY, repositoryName=name, force=True),
+            partial(own.list_images, registryId=REGISTRY, repositoryName=name),
+            partial(own.put_image_tag_mutability, registryId=REGISTRY, repositoryName=name, imageTagMutability="MUTABLE"),
+            partial(own.list_tags_for_resource, resourceArn=arn(name)),
+            partial(own.initiate_layer_upload, registryId=REGISTRY, repositoryName=name),
         ):
             with refused("AccessDeniedException"):
                 call()
