@@ -173,7 +173,7 @@ class _Writer:
                 future.set_result(result)
 
     def _sync_commits(self, wanted: bool) -> None:
-        """Have commits wait for the disk, or not. After a power cut an unsynced commit of a WAL is whole or absent, never torn."""
+        """Have commits wait for the disk, or not. After a power cut an unsynced commit is whole or absent, never torn."""
         if wanted != self._syncs:
             self._connection.execute(f"PRAGMA synchronous={'FULL' if wanted else 'NORMAL'}")
             self._syncs = wanted
