@@ -34,7 +34,7 @@ class Peer(ABC):
         self.port = 0
         self.authorization = ""
         self.ready_seconds = 0.0
-        self.process: ServerProcess
+        self._process: ServerProcess | None = None
 
     @abstractmethod
     def command(self) -> list[str]:
@@ -52,12 +52,19 @@ class Peer(ABC):
         """Start it and wait until it answers. Raises Absent, StartFailed."""
         self.folder.mkdir(parents=True, exist_ok=True)
         self.port = free_port()
-        self.process = ServerProcess(self.command(), self.environment(), self.folder.parent / f"{self.folder.name}.log")
+        self._process = ServerProcess(self.command(), self.environment(), self.folder.parent / f"{self.folder.name}.log")
         self.ready_seconds = self.process.wait_until_ready(self.port, self.ready_path)
 
     def stop(self) -> None:
-        """End it."""
-        self.process.stop()
+        """End it, if it was started."""
+        if self._process is not None:
+            self._process.stop()
+
+    @property
+    def process(self) -> ServerProcess:
+        """The running server."""
+        assert self._process is not None, "not started"
+        return self._process
 
     @property
     def host(self) -> str:

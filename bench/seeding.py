@@ -1,7 +1,6 @@
 """Fills a data folder of Moorage with many images by the product's own use cases, while no server runs.
 
-``python -m bench.seeding DATA COUNT``: the repository ``bench/many`` gets COUNT images, ``bench/few`` gets 100. Run with the
-environment of the server.
+``python -m bench.seeding DATA COUNT``: the repository ``bench/seeded`` gets COUNT images. Run with the environment of the server.
 """
 
 from __future__ import annotations
@@ -23,11 +22,10 @@ from moorage.operations import accounts, images, repositories, uploads
 from moorage.server.installation import Installation, open_installation
 from moorage.server.settings import load
 from moorage.transfer.key_reserve import KeyReserve
-from moorage.transfer.pools import Pools
 from moorage.transfer.receive import Body, Receiver
+from moorage.transfer.work import Pools
 
-MANY, FEW = "bench/many", "bench/few"
-FEW_IMAGES = 100
+SEEDED = "bench/seeded"
 _BATCH = 500
 
 
@@ -41,8 +39,7 @@ def seed(data: str, count: int) -> None:
         installation.db.run_write(accounts.ensure_bootstrap, installation.root_key, settings.account_id, "default", pair)
         credential = root_credential(*pair, settings.account_id)
         caller = Caller(credential.access_key_id, credential.account_id, credential.principal_id, credential.principal_arn)
-        for name, size in ((FEW, FEW_IMAGES), (MANY, count)):
-            _fill(installation, caller, settings.default_scope, parse_repository_name(name), size)
+        _fill(installation, caller, settings.default_scope, parse_repository_name(SEEDED), count)
     finally:
         installation.close()
 
@@ -70,7 +67,7 @@ def _fill(installation: Installation, caller: Caller, scope: Scope, name: Reposi
 async def _put_blobs(
     installation: Installation, keyring: LocalKeyring, caller: Caller, scope: Scope, name: RepositoryName, image: SmallImage
 ) -> None:
-    pools, db = Pools(), installation.db
+    pools, db = Pools(remote=False), installation.db
     receiver = Receiver(db, installation.store, keyring, pools, KeyReserve(db))
     for digest, data in image.blobs:
         upload_id = await db.write(uploads.initiate_layer_upload, caller, scope, name, "sha256")

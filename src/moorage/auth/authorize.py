@@ -18,7 +18,10 @@ INVALID_CREDENTIALS = "The security token included in the request is invalid."
 
 def check_standing(tx: ReadTransaction, caller: Caller) -> None:
     """Make sure that the caller's key still counts. Raises NotAuthenticated."""
-    standing = registries.key_standing(tx, caller.access_key_id)
+    _check(registries.key_standing(tx, caller.access_key_id), caller)
+
+
+def _check(standing: tuple[str, str, str] | None, caller: Caller) -> None:
     if standing != (caller.account_id, caller.principal_id, "Active"):
         raise NotAuthenticated(INVALID_CREDENTIALS)
 
@@ -32,7 +35,12 @@ def authorize(tx: ReadTransaction, caller: Caller, action: str, scope: Scope, re
         NotAuthenticated: the caller's key was disabled or deleted.
         AccessDenied: it may not.
     """
-    check_standing(tx, caller)
+    judge(registries.key_standing(tx, caller.access_key_id), caller, action, scope, resource)
+
+
+def judge(standing: tuple[str, str, str] | None, caller: Caller, action: str, scope: Scope, resource: str) -> None:
+    """`authorize` for those who have looked up how the key stands (account, principal, status) themselves."""
+    _check(standing, caller)
     is_root = caller.principal_id == caller.account_id
     if is_root and caller.account_id == scope.registry_id:
         return

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import bindparam, delete, exists, func, select, tuple_
 
-from moorage.metadata.records import Image, StoredManifest
+from moorage.metadata.records import Image, Payload
 from moorage.metadata.statements import Statement
 from moorage.metadata.tables.images import (
     manifest_blobs,
@@ -22,7 +22,7 @@ from moorage.model.digest import Digest
 from moorage.model.manifest import Manifest
 
 _m = manifests.c
-_COLUMNS = (
+COLUMNS = (
     _m.id, _m.digest, _m.media_type, _m.artifact_type, _m.config_media_type, _m.subject_digest, _m.annotations, _m.size_bytes,
     _m.image_size_bytes, _m.pushed_at,
 )  # fmt: skip
@@ -30,32 +30,18 @@ _HERE = _m.repository_id == bindparam("repository")
 _PAYLOAD = (manifest_payloads.c.sealed, manifest_payloads.c.wrapped_key)
 _TAGGED = exists().where(tags.c.manifest_id == _m.id)
 
-_BY_DIGEST = Statement(lambda _: select(*_COLUMNS).where(_HERE, _m.digest == bindparam("digest")))
+_BY_DIGEST = Statement(lambda _: select(*COLUMNS).where(_HERE, _m.digest == bindparam("digest")))
 _BY_TAG = Statement(
     lambda _: (
-        select(*_COLUMNS)
+        select(*COLUMNS)
         .join(tags, tags.c.manifest_id == _m.id)
         .where(tags.c.repository_id == bindparam("repository"), tags.c.name == bindparam("tag"))
     )
 )
-_STORED_BY_DIGEST = Statement(
-    lambda _: (
-        select(*_COLUMNS, *_PAYLOAD)
-        .join(manifest_payloads, manifest_payloads.c.manifest_id == _m.id)
-        .where(_HERE, _m.digest == bindparam("digest"))
-    )
-)
-_STORED_BY_TAG = Statement(
-    lambda _: (
-        select(*_COLUMNS, *_PAYLOAD)
-        .join(tags, tags.c.manifest_id == _m.id)
-        .join(manifest_payloads, manifest_payloads.c.manifest_id == _m.id)
-        .where(tags.c.repository_id == bindparam("repository"), tags.c.name == bindparam("tag"))
-    )
-)
-_LOCK = Statement(lambda _: select(*_COLUMNS).where(_HERE, _m.digest == bindparam("digest")).with_for_update())
+_PAYLOAD_OF = Statement(lambda _: select(*_PAYLOAD).where(manifest_payloads.c.manifest_id == bindparam("manifest")))
+_LOCK = Statement(lambda _: select(*COLUMNS).where(_HERE, _m.digest == bindparam("digest")).with_for_update())
 _PRESENT = Statement(lambda _: select(_m.digest, _m.image_size_bytes).where(_HERE, among(_m.digest, "digests")))
-_MANY = Statement(lambda _: select(*_COLUMNS).where(_HERE, among(_m.digest, "digests")))
+_MANY = Statement(lambda _: select(*COLUMNS).where(_HERE, among(_m.digest, "digests")))
 _COUNT = Statement(lambda _: select(func.count()).select_from(manifests).where(_HERE))
 _INSERT = Statement(
     lambda insert: (
@@ -125,7 +111,7 @@ _CURSOR = tuple_(_m.pushed_at, _m.digest) < tuple_(bindparam("before"), bindpara
 
 def _page(*conditions: Any) -> Any:
     return (
-        select(*_COLUMNS)
+        select(*COLUMNS)
         .where(_HERE, _CURSOR, *conditions)
         .order_by(_m.pushed_at.desc(), _m.digest.desc())
         .limit(bindparam("count"))
@@ -139,7 +125,7 @@ _PAGES = {
 }
 _REFERRERS = Statement(
     lambda _: (
-        select(*_COLUMNS)
+        select(*COLUMNS)
         .where(_HERE, _m.subject_digest == bindparam("subject"), _m.id > bindparam("after"))
         .order_by(_m.id)
         .limit(bindparam("count"))
@@ -147,7 +133,7 @@ _REFERRERS = Statement(
 )
 _REFERRERS_OF_TYPE = Statement(
     lambda _: (
-        select(*_COLUMNS)
+        select(*COLUMNS)
         .where(
             _HERE,
             _m.subject_digest == bindparam("subject"),
@@ -192,35 +178,33 @@ _COUNT_PULL = Statement(
 )
 
 
-def _image(row: Row) -> Image:
+def image(row: Row) -> Image:
+    """An Image from a row of `COLUMNS`."""
     return Image(*row[:10])
 
 
 def find_by_digest(tx: ReadTransaction, repository_id: int, digest: str) -> Image | None:
     """An image by digest."""
     row = tx.first(_BY_DIGEST, repository=repository_id, digest=digest)
-    return _image(row) if row else None
+    return image(row) if row else None
 
 
 def find_by_tag(tx: ReadTransaction, repository_id: int, tag: str) -> Image | None:
     """The image that a tag points to now."""
     row = tx.first(_BY_TAG, repository=repository_id, tag=tag)
-    return _image(row) if row else None
+    return image(row) if row else None
 
 
-def find_stored(tx: ReadTransaction, repository_id: int, digest: str | None, tag: str | None) -> StoredManifest | None:
-    """An image with its sealed bytes, by tag if there is one, else by digest: one statement, the hottest of all."""
-    if tag is not None:
-        row = tx.first(_STORED_BY_TAG, repository=repository_id, tag=tag)
-    else:
-        row = tx.first(_STORED_BY_DIGEST, repository=repository_id, digest=digest)
-    return StoredManifest(Image(*row[:10]), bytes(row[10]), bytes(row[11])) if row else None
+def payload_of(tx: ReadTransaction, manifest_id: int) -> Payload | None:
+    """The sealed bytes of a manifest; None if it has gone meanwhile."""
+    row = tx.first(_PAYLOAD_OF, manifest=manifest_id)
+    return Payload(bytes(row[0]), bytes(row[1])) if row else None
 
 
 def lock(tx: Transaction, repository_id: int, digest: str) -> Image | None:
     """`find_by_digest`, holding the row."""
     row = tx.first(_LOCK, repository=repository_id, digest=digest)
-    return _image(row) if row else None
+    return image(row) if row else None
 
 
 def present(tx: ReadTransaction, repository_id: int, digests: list[str]) -> dict[str, int]:
@@ -230,7 +214,7 @@ def present(tx: ReadTransaction, repository_id: int, digests: list[str]) -> dict
 
 def find_many(tx: ReadTransaction, repository_id: int, digests: list[str]) -> dict[str, Image]:
     """Those of `digests` that are images of the repository."""
-    return {row[1]: _image(row) for row in tx.all(_MANY, repository=repository_id, digests=digests)} if digests else {}
+    return {row[1]: image(row) for row in tx.all(_MANY, repository=repository_id, digests=digests)} if digests else {}
 
 
 def count_in(tx: ReadTransaction, repository_id: int) -> int:
@@ -333,7 +317,7 @@ def list_page(tx: ReadTransaction, repository_id: int, tag_status: str, before: 
     """
     statement = _PAGES[tag_status]
     return [
-        _image(row) for row in tx.all(statement, repository=repository_id, before=before[0], before_digest=before[1], count=count)
+        image(row) for row in tx.all(statement, repository=repository_id, before=before[0], before_digest=before[1], count=count)
     ]
 
 
@@ -347,7 +331,7 @@ def referrers(
         rows = tx.all(
             _REFERRERS_OF_TYPE, repository=repository_id, subject=subject, artifact_type=artifact_type, after=after, count=count
         )
-    return [_image(row) for row in rows]
+    return [image(row) for row in rows]
 
 
 def last_pulls(tx: ReadTransaction, manifest_ids: list[int]) -> dict[int, int]:

@@ -57,6 +57,14 @@ class PostgresDatabase(Database):
     async def write(self, function: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, partial(self.run_write, function, *args, **kwargs))
 
+    async def write_lightly(self, function: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        def run(connection: psycopg.Connection[tuple[Any, ...]]) -> T:
+            with connection.transaction():
+                connection.execute("SET LOCAL synchronous_commit TO OFF")
+                return function(self._transaction(Transaction, connection), *args, **kwargs)
+
+        return await asyncio.get_running_loop().run_in_executor(self._threads, partial(self._attempt, run))
+
     def run_read(self, function: Callable[Concatenate[ReadTransaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         return self._attempt(lambda connection: function(self._transaction(ReadTransaction, connection), *args, **kwargs))
 

@@ -17,7 +17,7 @@ from moorage.model.names import RepositoryName
 from moorage.model.scope import Scope
 
 _r, _g, _s = repositories.c, registries.c, seals.c
-_COLUMNS = (
+COLUMNS = (
     _r.id, _r.registry, _r.name, _r.created_at, _r.tag_mutability, _r.mutability_filters, _r.scan_on_push, _r.encryption_type,
     _r.kms_key, _s.id, _s.kind, _s.wrapped_key,
 )  # fmt: skip
@@ -25,7 +25,7 @@ _COLUMNS = (
 
 def _in_scope() -> Any:
     return (
-        select(*_COLUMNS)
+        select(*COLUMNS)
         .join(registries, _g.id == _r.registry)
         .join(seals, _s.id == _r.seal_id)
         .where(
@@ -103,7 +103,8 @@ _ADD_IMAGES = Statement(
 _DROP_COUNT = Statement(lambda _: delete(repository_counts).where(repository_counts.c.repository_id == bindparam("repository")))
 
 
-def _record(row: Row, scope: Scope) -> Repository:
+def record(row: Row, scope: Scope) -> Repository:
+    """A Repository from a row of `COLUMNS`."""
     seal = Seal(row[9], row[10], bytes(row[11]))
     filters = tuple(json.loads(row[5])) if row[5] != "[]" else ()
     return Repository(row[0], row[1], scope, RepositoryName(row[2]), row[3], row[4], filters, bool(row[6]), row[7], row[8], seal)
@@ -116,13 +117,13 @@ def _place(scope: Scope) -> dict[str, str]:
 def find(tx: ReadTransaction, scope: Scope, name: RepositoryName) -> Repository | None:
     """A live repository by name."""
     row = tx.first(_FIND, name=name, **_place(scope))
-    return _record(row, scope) if row else None
+    return record(row, scope) if row else None
 
 
 def lock(tx: Transaction, scope: Scope, name: RepositoryName, *, share: bool = False) -> Repository | None:
     """`find`, holding the row: against everybody, or with `share` only against those who change or delete it."""
     row = tx.first(_SHARE if share else _LOCK, name=name, **_place(scope))
-    return _record(row, scope) if row else None
+    return record(row, scope) if row else None
 
 
 def is_live(tx: ReadTransaction, repository_id: int) -> bool:
@@ -132,12 +133,12 @@ def is_live(tx: ReadTransaction, repository_id: int) -> bool:
 
 def find_named(tx: ReadTransaction, scope: Scope, names: list[str]) -> dict[str, Repository]:
     """Those of `names` that exist."""
-    return {row[2]: _record(row, scope) for row in tx.all(_NAMED, names=names, **_place(scope))}
+    return {row[2]: record(row, scope) for row in tx.all(_NAMED, names=names, **_place(scope))}
 
 
 def list_page(tx: ReadTransaction, scope: Scope, after: str, count: int) -> list[Repository]:
     """At most `count` repositories whose names come after `after` in byte order."""
-    return [_record(row, scope) for row in tx.all(_PAGE, after=after, count=count, **_place(scope))]
+    return [record(row, scope) for row in tx.all(_PAGE, after=after, count=count, **_place(scope))]
 
 
 def count_in(tx: ReadTransaction, registry: int) -> int:

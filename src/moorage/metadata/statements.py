@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Table
@@ -17,7 +18,7 @@ from sqlalchemy.sql.expression import Executable
 
 
 def _sqlite_dialect() -> Dialect:
-    dialect = sqlite.dialect(paramstyle="named")
+    dialect = sqlite.dialect(paramstyle="qmark")
     dialect.supports_native_boolean = True  # or it writes "condition = 1", for which no index is used
     return dialect
 
@@ -28,6 +29,21 @@ _DIALECTS: dict[str, Callable[[], Dialect]] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """A statement as a driver takes it.
+
+    Args:
+        sql: the text.
+        names: the parameters in the order of their places (SQLite takes them by place: by name costs twice as much).
+        literals: values of parameters that the statement itself brings.
+    """
+
+    sql: str
+    names: tuple[str, ...]
+    literals: dict[str, Any]
+
+
 class Statement:
     """A statement with named parameters, made by `build`, which gets the dialect's `insert` (for ON CONFLICT)."""
 
@@ -35,22 +51,25 @@ class Statement:
 
     def __init__(self, build: Callable[[Callable[[Table], Any]], Executable]) -> None:
         self._build = build
-        self._compiled: dict[str, tuple[str, dict[str, Any]]] = {}
+        self._compiled: dict[str, Compiled] = {}
 
-    def for_dialect(self, name: str) -> tuple[str, dict[str, Any]]:
-        """The SQL text and the values of its literal parameters."""
+    def for_dialect(self, name: str) -> Compiled:
+        """The statement in a dialect, compiled on first use."""
         ready = self._compiled.get(name)
         if ready is None:
             insert = sqlite.insert if name == "sqlite" else postgresql.insert
-            compiled = self._build(insert).compile(dialect=_DIALECTS[name]())  # type: ignore[attr-defined]  # every Core statement has it
+            compiled: Any = self._build(insert).compile(dialect=_DIALECTS[name]())  # type: ignore[attr-defined]  # every Core statement has it
             literals = {key: value for key, value in compiled.params.items() if not compiled.binds[key].required}
-            ready = self._compiled[name] = (str(compiled), literals)
+            ready = self._compiled[name] = Compiled(str(compiled), tuple(compiled.positiontup or ()), literals)
         return ready
 
 
-def encode_lists(parameters: dict[str, Any]) -> dict[str, Any]:
-    """Parameters as SQLite takes them: a list (see `types.among`) becomes JSON."""
-    for value in parameters.values():
-        if isinstance(value, list):
-            return {key: json.dumps(item) if isinstance(item, list) else item for key, item in parameters.items()}
-    return parameters
+def places(compiled: Compiled, parameters: dict[str, Any]) -> list[Any]:
+    """Parameters in the order of their places, as SQLite takes them: a list (see `types.among`) becomes JSON."""
+    if compiled.literals:
+        parameters = compiled.literals | parameters
+    values = [parameters[name] for name in compiled.names]
+    for index, value in enumerate(values):
+        if value.__class__ is list:
+            values[index] = json.dumps(value)
+    return values

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Protocol
 
-from moorage.metadata.statements import Statement, encode_lists
+from moorage.metadata.statements import Statement, places
 
 Row = tuple[Any, ...]
 
@@ -36,12 +36,10 @@ class ReadTransaction:
         self.now = now
 
     def _execute(self, statement: Statement, parameters: dict[str, Any]) -> Cursor:
-        sql, literals = statement.for_dialect(self.dialect)
-        if literals:
-            parameters = literals | parameters
+        compiled = statement.for_dialect(self.dialect)
         if self.dialect == "sqlite":
-            parameters = encode_lists(parameters)
-        return self._connection.execute(sql, parameters)
+            return self._connection.execute(compiled.sql, places(compiled, parameters))
+        return self._connection.execute(compiled.sql, compiled.literals | parameters if compiled.literals else parameters)
 
     def first(self, statement: Statement, **parameters: Any) -> Row | None:
         """The first row, or None."""

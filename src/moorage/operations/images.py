@@ -12,9 +12,10 @@ from dataclasses import dataclass
 
 import msgspec
 
+from moorage.auth.authorize import judge
 from moorage.keys.registry_keys import LocalKeyring
-from moorage.metadata import blobs, manifests, repositories, tags
-from moorage.metadata.records import Image, Repository, StoredManifest
+from moorage.metadata import blobs, manifests, pulls, repositories, tags
+from moorage.metadata.records import Image, Payload, Repository
 from moorage.metadata.transaction import ReadTransaction, Transaction
 from moorage.model import limits, media_types
 from moorage.model.digest import Digest, algorithm_of, digest_of, is_digest
@@ -26,6 +27,7 @@ from moorage.model.errors import (
     LimitExceeded,
     ManifestInvalid,
     ReferencedImagesNotFound,
+    RepositoryNotFound,
     TagImmutable,
 )
 from moorage.model.manifest import Manifest, parse_manifest
@@ -179,13 +181,23 @@ def _move_tag(tx: Transaction, repository: Repository, tag: Tag, manifest_id: in
 
 def get_image(
     tx: ReadTransaction, caller: Caller, scope: Scope, name: RepositoryName, digest: str | None, tag: str | None
-) -> tuple[Repository, StoredManifest]:
-    """An image with its sealed bytes: the pull of a manifest. Raises ImageNotFound."""
-    repository = repository_for(tx, caller, "ecr:BatchGetImage", scope, name)
-    stored = manifests.find_stored(tx, repository.id, digest, tag)
-    if stored is None:
+) -> tuple[Repository, Image]:
+    """The image that is pulled. Raises RepositoryNotFound, ImageNotFound."""
+    pull = pulls.find(tx, caller.access_key_id, scope, name, digest, tag)
+    judge(pull.standing, caller, "ecr:BatchGetImage", scope, scope.repository_arn(name))
+    if pull.repository is None:
+        raise RepositoryNotFound(scope.registry_id, name)
+    if pull.image is None:
         raise ImageNotFound(scope.registry_id, name, digest, tag)
-    return repository, stored
+    return pull.repository, pull.image
+
+
+def sealed_payload(tx: ReadTransaction, repository: Repository, image: Image) -> Payload:
+    """The sealed bytes of an image that was found. Raises ImageNotFound if it has gone meanwhile."""
+    payload = manifests.payload_of(tx, image.id)
+    if payload is None:
+        raise ImageNotFound(repository.scope.registry_id, repository.name, image.digest, None)
+    return payload
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,25 +222,25 @@ NOT_FOUND = ("ImageNotFound", "Requested image not found")
 
 def batch_get_image(
     tx: ReadTransaction, caller: Caller, scope: Scope, name: RepositoryName, wanted: Sequence[WantedImage]
-) -> tuple[Repository, list[tuple[WantedImage, StoredManifest]], list[BatchFailure]]:
-    """Images with their sealed bytes, each entry standing or falling alone."""
+) -> tuple[Repository, list[tuple[WantedImage, Image]], list[BatchFailure]]:
+    """Images by digest or tag, each entry standing or falling alone."""
     repository = repository_for(tx, caller, "ecr:BatchGetImage", scope, name)
-    found: list[tuple[WantedImage, StoredManifest]] = []
+    found: list[tuple[WantedImage, Image]] = []
     failures: list[BatchFailure] = []
     for entry in dict.fromkeys(wanted):
         fault = _fault_of(entry)
         if fault is not None:
             failures.append(BatchFailure(entry, *fault))
             continue
-        stored = manifests.find_stored(tx, repository.id, entry.digest, entry.tag)
-        if stored is None:
+        image = _find(tx, repository, entry)
+        if image is None:
             failures.append(BatchFailure(entry, *NOT_FOUND))
-        elif entry.digest is not None and stored.image.digest != entry.digest:
+        elif entry.digest is not None and image.digest != entry.digest:
             failures.append(
                 BatchFailure(entry, "ImageTagDoesNotMatchDigest", "Requested image tag does not match the image digest")
             )
         else:
-            found.append((entry, stored))
+            found.append((entry, image))
     return repository, found, failures
 
 

@@ -8,7 +8,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from moorage.keys.registry_keys import LocalKeyring
-from moorage.metadata.records import Repository, StoredManifest
+from moorage.metadata.records import Payload, Repository
 from moorage.model.digest import Digest
 from moorage.model.errors import StorageCorrupt
 
@@ -26,9 +26,8 @@ def seal_payload(keyring: LocalKeyring, repository: Repository, digest: Digest, 
     return nonce + AESGCM(key.plaintext).encrypt(nonce, data, digest.encode()), key.wrapped
 
 
-def open_payload(keyring: LocalKeyring, repository: Repository, stored: StoredManifest) -> bytes:
+def open_payload(keyring: LocalKeyring, repository: Repository, digest: Digest, stored: Payload) -> bytes:
     """The exact bytes as they were pushed. Raises StorageCorrupt if they are not what was sealed."""
-    digest = stored.image.digest
     key = keyring.open_data_key(repository.seal.wrapped_key, stored.wrapped_key, _context(repository, digest))
     try:
         return AESGCM(key).decrypt(stored.sealed[:_NONCE_BYTES], stored.sealed[_NONCE_BYTES:], digest.encode())

@@ -6,7 +6,9 @@ from __future__ import annotations
 from collections import OrderedDict
 
 from moorage.keys.registry_keys import LocalKeyring
-from moorage.metadata.records import Repository, StoredManifest
+from moorage.metadata.database import Database
+from moorage.metadata.records import Image, Repository
+from moorage.operations.images import sealed_payload
 from moorage.operations.payloads import open_payload
 
 _BUDGET_BYTES = 16 * 1024 * 1024
@@ -15,20 +17,22 @@ _BUDGET_BYTES = 16 * 1024 * 1024
 class PayloadCache:
     """Bounded by bytes, least recently used first. Belongs to the event loop."""
 
-    def __init__(self, keyring: LocalKeyring) -> None:
-        self._keyring = keyring
+    def __init__(self, db: Database, keyring: LocalKeyring) -> None:
+        self._db, self._keyring = db, keyring
         self._open: OrderedDict[int, bytes] = OrderedDict()
         self._size = 0
 
-    def open(self, repository: Repository, stored: StoredManifest) -> bytes:
-        """The exact bytes of a manifest. Raises StorageCorrupt."""
-        data = self._open.get(stored.image.id)
+    async def open(self, repository: Repository, image: Image) -> bytes:
+        """The exact bytes of a manifest that was found for its caller. Raises StorageCorrupt, ImageNotFound."""
+        data = self._open.get(image.id)
         if data is not None:
-            self._open.move_to_end(stored.image.id)
+            self._open.move_to_end(image.id)
             return data
-        data = open_payload(self._keyring, repository, stored)
-        self._open[stored.image.id] = data
-        self._size += len(data)
+        payload = await self._db.lookup(sealed_payload, repository, image)
+        data = open_payload(self._keyring, repository, image.digest, payload)
+        if image.id not in self._open:
+            self._open[image.id] = data
+            self._size += len(data)
         while self._size > _BUDGET_BYTES:
             _, dropped = self._open.popitem(last=False)
             self._size -= len(dropped)

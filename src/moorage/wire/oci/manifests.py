@@ -28,10 +28,9 @@ async def get(exchange: Exchange) -> None:
     name = exchange.name
     wanted = _wanted(exchange, name)
     services = exchange.services
-    repository, stored = await services.db.lookup(
+    repository, image = await services.db.lookup(
         images.get_image, exchange.caller, exchange.scope, name, wanted.digest, wanted.tag
     )
-    image = stored.image
     digest = image.digest.encode()
     headers: list[Header] = [
         VERSION,
@@ -46,7 +45,7 @@ async def get(exchange: Exchange) -> None:
     if exchange.is_head:
         await Response(200, b"", headers).send(exchange.send, head=True, length=image.size_bytes)
         return
-    data = services.payloads.open(repository, stored)
+    data = await services.payloads.open(repository, image)
     services.pulls.add(image.id)
     await Response(200, data, headers).send(exchange.send)
 

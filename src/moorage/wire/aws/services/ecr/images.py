@@ -59,15 +59,15 @@ def register(service: Service, context: EcrContext) -> None:
         few = context.db.lookup if len(wanted) <= 10 else context.db.read
         repository, found, failures = await few(images.batch_get_image, caller_of(call), scope, name, wanted)
         shown = []
-        for entry, stored in found:
-            context.pulls.add(stored.image.id)
+        for entry, image in found:
+            context.pulls.add(image.id)
             shown.append(
                 {
                     "registryId": scope.registry_id,
                     "repositoryName": name,
-                    "imageId": {"imageDigest": stored.image.digest, "imageTag": entry.tag},
-                    "imageManifest": context.payloads.open(repository, stored).decode(),
-                    "imageManifestMediaType": stored.image.media_type,
+                    "imageId": {"imageDigest": image.digest, "imageTag": entry.tag},
+                    "imageManifest": (await context.payloads.open(repository, image)).decode(),
+                    "imageManifestMediaType": image.media_type,
                 }
             )
         return {"images": shown, "failures": [_failure(failure) for failure in failures]}
