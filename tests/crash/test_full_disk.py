@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 from collections.abc import Iterator
@@ -55,9 +56,6 @@ def test_a_full_disk_refuses_pushes_and_serves_pulls(small_disk: Path) -> None:
 
 def fill(path: Path) -> None:
     """Write until nothing more fits."""
-    with path.open("wb", buffering=0) as file:
-        try:
-            while True:
-                file.write(bytes(65536))
-        except OSError:
-            pass
+    with path.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+        while True:
+            file.write(bytes(65536))

@@ -51,6 +51,8 @@ class Health:
             faults["database"] = _word(error)
         try:
             await asyncio.wait_for(self._pools.on_bytes(self._check_store), _PATIENCE_SECONDS)
+        except StorageFull as error:
+            faults["room"] = _word(error)
         except Exception as error:  # as above
             faults["blobs"] = _word(error)
         return faults
