@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -45,7 +46,9 @@ def test_a_full_disk_refuses_pushes_and_serves_pulls(small_disk: Path) -> None:
                 ecr.create_repository(repositoryName=f"more-{number}")
         with server.registry() as registry:
             assert registry.request("GET", f"/v2/app/blobs/{digest(first)}").body == first
-            assert registry.request("GET", "/readyz").status == 503
+            deadline = time.monotonic() + 10  # readiness is looked at once a second
+            while registry.request("GET", "/readyz").status != 503:
+                assert time.monotonic() < deadline
             assert registry.request("GET", "/readyz?pulls").status == 200
             filler.unlink()
             assert registry.request("POST", uploads + digest(second), body=second).status == 201
