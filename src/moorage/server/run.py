@@ -181,7 +181,7 @@ class HttpServer(uvicorn.Server):
 
 
 def listen(host: str, port: int, *, share: bool = False) -> list[socket.socket]:
-    """Bind `host` (every address it stands for) and `port` (0: any free one). Raises OSError.
+    """Listen on `host` (every address it stands for) and `port` (0: any free one). Raises OSError.
 
     Args:
         share: several processes of ours may have the address.
@@ -199,6 +199,7 @@ def listen(host: str, port: int, *, share: bool = False) -> list[socket.socket]:
             if family == socket.AF_INET6:
                 listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             listener.bind(address)
+            listener.listen(BACKLOG)  # whoever comes before the server is ready waits instead of being refused
     except OSError:
         for listener in bound:
             listener.close()
