@@ -19,6 +19,9 @@ import uvicorn
 from moorage.server.http_protocol import RegistryHttpProtocol
 from moorage.server.http_terms import HttpTerms
 
+_HANDSHAKE_SECONDS = 20.0
+_FAREWELL_SECONDS = 2.0
+"""How long a TLS connection waits for the peer's own goodbye: many clients never send it."""
 BACKLOG = 2048
 """Connections that wait to be accepted, per listening socket."""
 
@@ -99,7 +102,14 @@ class HttpServer(uvicorn.Server):
     async def add_socket(self, listener: socket.socket, ssl_context: ssl.SSLContext | None = None) -> None:
         """Listen on one more bound socket, also while running."""
         loop = asyncio.get_running_loop()
-        server = await loop.create_server(self._connect, sock=listener, ssl=ssl_context, backlog=BACKLOG)
+        server = await loop.create_server(
+            self._connect,
+            sock=listener,
+            ssl=ssl_context,
+            backlog=BACKLOG,
+            ssl_handshake_timeout=_HANDSHAKE_SECONDS if ssl_context else None,
+            ssl_shutdown_timeout=_FAREWELL_SECONDS if ssl_context else None,
+        )
         self.servers.append(server)
 
     @property
