@@ -179,7 +179,7 @@ class Moto(Peer):
     ready_path = "/moto-api/"
 
     def command(self) -> list[str]:
-        python = ROOT / ".venv-bench" / "bin" / "python"
+        python = ROOT / ".venv" / "bench" / "bin" / "python"
         if not python.exists():
             raise Absent("moto is not installed (see bench/README.md)")
         return [str(python), "-m", "moto.server", "-H", "127.0.0.1", "-p", str(self.port)]
@@ -188,7 +188,7 @@ class Moto(Peer):
         return {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
 
     def version(self) -> str:
-        python = ROOT / ".venv-bench" / "bin" / "python"
+        python = ROOT / ".venv" / "bench" / "bin" / "python"
         done = subprocess.run(
             [str(python), "-c", "import moto; print(moto.__version__)"], capture_output=True, text=True, check=False
         )

@@ -1,6 +1,6 @@
 """Where Moorage's CPU goes under a load of small requests: ``python -m bench.profiling [manifest|small|batch|push|pull]``.
 
-py-spy (in ``.venv-bench``) watches the server; printed are the functions by their own share and by their share with all they
+py-spy (in ``.venv/bench``) watches the server; printed are the functions by their own share and by their share with all they
 call. Shares are of the samples in which a thread was running.
 """
 
@@ -109,7 +109,7 @@ def main(name: str) -> None:
         peer.start()
         create_repository(peer, _REPOSITORY)
         stacks = folder / "stacks.txt"
-        command = [str(ROOT / ".venv-bench/bin/py-spy"), "record", "-p", str(peer.process.pid), "-d", str(int(_SECONDS - 2))]
+        command = [str(ROOT / ".venv/bench/bin/py-spy"), "record", "-p", str(peer.process.pid), "-d", str(int(_SECONDS - 2))]
         load = threading.Thread(target=_LOADS[name], args=(peer,))
         load.start()
         time.sleep(1)
