@@ -1,4 +1,4 @@
-"""The reference pages that are made from the code. ``make reference`` writes them; a test compares them with what is committed."""
+"""Reference pages made from the code: ``make reference`` writes them, a test compares them with what is committed."""
 
 from __future__ import annotations
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any, cast
 
 from moorage.server.app import aws_services
-from moorage.wire.aws.coverage import Coverage, coverage
 from moorage.testing.reference.markdown import code, document, table
+from moorage.wire.aws.coverage import Coverage, coverage
 
 TESTS = Path("tests") / "integration" / "aws"
 _BORROWED = {
@@ -48,7 +48,11 @@ def page(root: Path) -> str:
             ]
             for entry in entries
         ]
-        blocks += [f"## {service}", f"{len(built)} of {len(entries)} are built.", table(["operation", "", "IAM action", "test"], rows)]
+        blocks += [
+            f"## {service}",
+            f"{len(built)} of {len(entries)} are built.",
+            table(["operation", "", "IAM action", "test"], rows),
+        ]
     return document(
         "Operations of the AWS API",
         "All operations that botocore's service models have. One that is not built yet is refused with "

@@ -81,5 +81,8 @@ def page() -> str:
         table(["method", "path", "IAM action", ""], rows),
         "A method that a path does not have is answered 405 with `Allow`.",
         "## Beside it",
-        table(["method", "path", "authenticated by", "answer"], [[method, code(path), by, what] for method, path, by, what in _BESIDE]),
+        table(
+            ["method", "path", "authenticated by", "answer"],
+            [[method, code(path), by, what] for method, path, by, what in _BESIDE],
+        ),
     )

@@ -9,7 +9,7 @@ VARIABLES = {
     "MOORAGE_CONFIG": "the TOML file of settings, where no `--config` names one; else `/etc/moorage/moorage.toml` if it is there",
     "MOORAGE_ROOT_KEY": "the root key itself, base64 of 32 bytes ([where to keep it](../how-to/root-key.md))",
     "MOORAGE_ROOT_KEY_FILE": "file with the root key, which only its owner can read",
-    "CREDENTIALS_DIRECTORY": "set by systemd; its credential `moorage-root-key` is the root key if neither of the above names one",
+    "CREDENTIALS_DIRECTORY": "set by systemd: its credential `moorage-root-key` is the root key if none of the above is set",
     "AWS_ACCESS_KEY_ID": "access key of the S3 store, where `blob_store_access_key_id` is empty; "
     "without either: a web identity, the container or the instance",
     "AWS_SECRET_ACCESS_KEY": "its secret",
