@@ -39,10 +39,11 @@ NEEDED = {
     "crane": ("crane",),
     "containerd": ("containerd", "ctr"),
     "awscli": ("aws-v1", "aws-v2"),
+    "root": ("mount",),
 }
 """By marker: the programs that its tests run."""
 
-_NEEDS_ROOT = {"docker", "podman", "buildah", "containerd"}
+_NEEDS_ROOT = {"docker", "podman", "buildah", "containerd", "root"}
 
 
 @functools.cache

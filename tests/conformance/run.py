@@ -18,8 +18,7 @@ import yaml
 
 from moorage.testing.server import MoorageServer
 
-ROOT = Path(__file__).resolve().parent.parent.parent
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
 
 from tests import clients
 from tests.conftest import STACKS, Pool

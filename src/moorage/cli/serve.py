@@ -9,7 +9,7 @@ import sys
 import click
 
 from moorage.cli.options import fail, with_settings
-from moorage.operations import accounts
+from moorage.operations import accounts, garbage
 from moorage.operations.accounts import NewKey
 from moorage.server import logs, tls
 from moorage.server.installation import InstallationError, exclusive, open_installation
@@ -47,6 +47,8 @@ def _prepare(settings: Settings) -> NewKey | None:
     """Make what the first start makes, before anybody is served."""
     installation = open_installation(settings, os.environ)
     try:
+        if not settings.database_url:  # the folder is held, so nobody else works on its database
+            installation.db.run_write(garbage.release_leases)
         return installation.db.run_write(
             accounts.ensure_bootstrap, installation.root_key, settings.account_id, "default", settings.root_key_pair
         )

@@ -43,6 +43,13 @@ class Database(ABC):
         """Run a function in a transaction of its own. When this returns, its changes survive a power cut."""
 
     @abstractmethod
+    async def write_lightly(self, function: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """`write` for what nobody has to rely on after a power cut: it is not synced to the disk before this returns.
+
+        It survives the death of this process, and others see it as they see any commit. The next `write` syncs it as well.
+        """
+
+    @abstractmethod
     def run_read(self, function: Callable[Concatenate[ReadTransaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """`read` for a thread without an event loop (command line, sweeps)."""
 

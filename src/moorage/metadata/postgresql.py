@@ -57,8 +57,18 @@ class PostgresDatabase(Database):
     async def write(self, function: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, partial(self.run_write, function, *args, **kwargs))
 
+    async def write_lightly(self, function: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        def run(connection: psycopg.Connection[tuple[Any, ...]]) -> T:
+            with connection.transaction():
+                connection.execute("SET LOCAL synchronous_commit TO OFF")
+                return function(self._transaction(Transaction, connection), *args, **kwargs)
+
+        return await asyncio.get_running_loop().run_in_executor(self._threads, partial(self._attempt, run))
+
     def run_read(self, function: Callable[Concatenate[ReadTransaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        return self._attempt(lambda connection: function(self._transaction(ReadTransaction, connection), *args, **kwargs))
+        return self._attempt(
+            lambda connection: function(self._transaction(ReadTransaction, connection), *args, **kwargs), is_read=True
+        )
 
     def run_write(self, function: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         def run(connection: psycopg.Connection[tuple[Any, ...]]) -> T:
@@ -70,20 +80,27 @@ class PostgresDatabase(Database):
     def _transaction(self, kind: type[Any], connection: psycopg.Connection[tuple[Any, ...]]) -> Any:
         return kind(cast(Connection, connection), "postgresql", to_micros(self._clock()))
 
-    def _attempt(self, run: Callable[[psycopg.Connection[tuple[Any, ...]]], T]) -> T:
+    def _attempt(self, run: Callable[[psycopg.Connection[tuple[Any, ...]]], T], *, is_read: bool = False) -> T:
         for attempt in range(1, _ATTEMPTS + 1):
             try:
                 with self._pool.connection() as connection:
                     return run(connection)
-            except (psycopg.errors.SerializationFailure, psycopg.errors.DeadlockDetected):
+            except (
+                psycopg.errors.SerializationFailure,
+                psycopg.errors.DeadlockDetected,
+                psycopg.errors.ForeignKeyViolation,  # what was found was deleted meanwhile: look again
+                psycopg.errors.UniqueViolation,  # what was missing was added meanwhile: look again
+            ):
                 if attempt == _ATTEMPTS:
                     raise DatabaseUnavailable("the database is too busy with conflicting changes") from None
                 time.sleep(random.uniform(0.002, 0.01) * attempt)  # noqa: S311  # jitter, no secret
             except psycopg.errors.DiskFull:
                 raise StorageFull("the disk that holds the database is full") from None
             except (psycopg.OperationalError, PoolTimeout) as error:
-                # A connection that died while idle (server restarted) is replaced by the pool: reads and unsent work may go
-                # again at once, but a COMMIT whose answer was lost may have happened, so a write is never repeated here.
+                # A connection may have died while it was idle (the server was restarted): a read goes again on another one.
+                # A write does not, since a COMMIT whose answer was lost may have happened.
+                if is_read and attempt == 1 and not isinstance(error, PoolTimeout):
+                    continue
                 raise DatabaseUnavailable(f"the database does not answer: {error}") from None
         raise AssertionError("unreachable")
 

@@ -1,16 +1,15 @@
-"""What queries return: small frozen records."""
+"""What queries return: small frozen records. Structs of msgspec: made in a tenth of the time that a frozen dataclass takes."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from moorage.model.digest import Digest
 from moorage.model.names import RepositoryName
 from moorage.model.scope import Scope
 
 
-@dataclass(frozen=True, slots=True)
-class Seal:
+class Seal(Struct, frozen=True, gc=False):
     """What wraps the data keys of a repository's objects. `wrapped_key` is the registry's key under the root key."""
 
     id: int
@@ -18,8 +17,7 @@ class Seal:
     wrapped_key: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Repository:
+class Repository(Struct, frozen=True, gc=False):
     """A live repository. Queries below a repository take its `id`, which only a look-up by scope and name can give."""
 
     id: int
@@ -40,8 +38,7 @@ class Repository:
         return self.scope.repository_arn(self.name)
 
 
-@dataclass(frozen=True, slots=True)
-class Image:
+class Image(Struct, frozen=True, gc=False):
     """A manifest's row, without its bytes. Times are microseconds, sizes bytes."""
 
     id: int
@@ -56,16 +53,14 @@ class Image:
     pushed_at: int
 
 
-@dataclass(frozen=True, slots=True)
-class Payload:
+class Payload(Struct, frozen=True, gc=False):
     """The sealed bytes of a manifest, and the key they open with, wrapped."""
 
     sealed: bytes
     wrapped_key: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Pull:
+class Pull(Struct, frozen=True, gc=False):
     """What one statement finds out about a pull: how the key stands, and what there is."""
 
     standing: tuple[str, str, str] | None
@@ -73,8 +68,7 @@ class Pull:
     image: Image | None
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(Struct, frozen=True, gc=False):
     """A run of a blob's bytes: one object of the store, under a data key of its own."""
 
     size_bytes: int
@@ -82,8 +76,7 @@ class Piece:
     wrapped_key: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Blob:
+class Blob(Struct, frozen=True, gc=False):
     """A blob as its repository sees it."""
 
     id: int
@@ -94,8 +87,7 @@ class Blob:
     pieces: tuple[Piece, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Upload:
+class Upload(Struct, frozen=True, gc=False):
     """An upload in progress."""
 
     id: str
@@ -112,8 +104,7 @@ class Upload:
     expires_at: int
 
 
-@dataclass(frozen=True, slots=True)
-class AccessKey:
+class AccessKey(Struct, frozen=True, gc=False):
     """A long-term key. `secret` is sealed under the root key."""
 
     id: str

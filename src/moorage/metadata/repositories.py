@@ -38,6 +38,7 @@ def _in_scope() -> Any:
 
 
 _FIND = Statement(lambda _: _in_scope().where(_r.name == bindparam("name")))
+_LIVE = Statement(lambda _: select(_r.id).where(_r.id == bindparam("repository"), _r.state == word("live")))
 _LOCK = Statement(lambda _: _in_scope().where(_r.name == bindparam("name")).with_for_update(of=repositories))
 _SHARE = Statement(lambda _: _in_scope().where(_r.name == bindparam("name")).with_for_update(of=repositories, read=True))
 _NAMED = Statement(lambda _: _in_scope().where(among(_r.name, "names")))
@@ -123,6 +124,11 @@ def lock(tx: Transaction, scope: Scope, name: RepositoryName, *, share: bool = F
     """`find`, holding the row: against everybody, or with `share` only against those who change or delete it."""
     row = tx.first(_SHARE if share else _LOCK, name=name, **_place(scope))
     return record(row, scope) if row else None
+
+
+def is_live(tx: ReadTransaction, repository_id: int) -> bool:
+    """Tell whether a repository is there and not deleted."""
+    return tx.first(_LIVE, repository=repository_id) is not None
 
 
 def find_named(tx: ReadTransaction, scope: Scope, names: list[str]) -> dict[str, Repository]:

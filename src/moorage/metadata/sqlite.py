@@ -14,6 +14,7 @@ import sqlite3
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -70,6 +71,9 @@ class SqliteDatabase(Database):
     async def write(self, function: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         return await asyncio.wrap_future(self._writer.submit(lambda tx: function(tx, *args, **kwargs)))
 
+    async def write_lightly(self, function: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        return await asyncio.wrap_future(self._writer.submit(lambda tx: function(tx, *args, **kwargs), lightly=True))
+
     def run_read(self, function: Callable[Concatenate[ReadTransaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if connection is None:
@@ -96,22 +100,32 @@ class SqliteDatabase(Database):
             connection.close()
 
 
+@dataclass(frozen=True, slots=True)
+class _Pending:
+    """A function that waits for the writer."""
+
+    function: Callable[[Transaction], Any]
+    future: Future[Any]
+    lightly: bool
+
+
 class _Writer:
     """The thread that owns the writing connection."""
 
     def __init__(self, connection: sqlite3.Connection, clock: Clock) -> None:
         self._connection = connection
         self._clock = clock
-        self._queue: queue.SimpleQueue[tuple[Callable[[Transaction], Any], Future[Any]] | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[_Pending | None] = queue.SimpleQueue()
+        self._syncs = True
         self._closing = False
         self._thread = threading.Thread(target=self._run, name="sql-writer", daemon=True)
         self._thread.start()
 
-    def submit(self, function: Callable[[Transaction], T]) -> Future[T]:
+    def submit(self, function: Callable[[Transaction], T], *, lightly: bool = False) -> Future[T]:
         if self._closing:
             raise DatabaseUnavailable("the server is shutting down")
         future: Future[T] = Future()
-        self._queue.put((function, future))
+        self._queue.put(_Pending(function, future, lightly))
         return future
 
     def close(self) -> None:
@@ -138,17 +152,18 @@ class _Writer:
             if last:
                 return
 
-    def _commit_together(self, batch: list[tuple[Callable[[Transaction], Any], Future[Any]]]) -> None:
+    def _commit_together(self, batch: list[_Pending]) -> None:
         results: list[tuple[Future[Any], Any, BaseException | None]] = []
         try:
+            self._sync_commits(not all(pending.lightly for pending in batch))
             self._connection.execute("BEGIN IMMEDIATE")
-            for function, future in batch:
-                results.append((future, *self._run_one(function)))
+            for pending in batch:
+                results.append((pending.future, *self._run_one(pending.function)))
             self._connection.execute("COMMIT")
         except BaseException as error:  # whatever it is, nobody may be told that the commit happened
             self._roll_back()
             failure = translate(error) if isinstance(error, sqlite3.Error) else error
-            results = [(future, None, failure) for _, future in batch]
+            results = [(pending.future, None, failure) for pending in batch]
         for future, result, error_of_one in results:
             if not future.set_running_or_notify_cancel():
                 continue
@@ -156,6 +171,12 @@ class _Writer:
                 future.set_exception(error_of_one)
             else:
                 future.set_result(result)
+
+    def _sync_commits(self, wanted: bool) -> None:
+        """Have commits wait for the disk, or not. After a power cut an unsynced commit is whole or absent, never torn."""
+        if wanted != self._syncs:
+            self._connection.execute(f"PRAGMA synchronous={'FULL' if wanted else 'NORMAL'}")
+            self._syncs = wanted
 
     def _run_one(self, function: Callable[[Transaction], Any]) -> tuple[Any, BaseException | None]:
         """Run one function in a savepoint. An error of its own ends it alone; one that ended the whole transaction is raised."""

@@ -39,6 +39,18 @@ _PUT = Statement(
         )
     )
 )
+_ADD = Statement(
+    lambda insert: (
+        insert(tags)
+        .values(
+            repository_id=bindparam("repository"),
+            name=bindparam("tag"),
+            manifest_id=bindparam("manifest"),
+            tagged_at=bindparam("now"),
+        )
+        .on_conflict_do_nothing()
+    )
+)
 _DROP = Statement(lambda _: delete(tags).where(_HERE, _t.name == bindparam("tag")))
 _CLOSE = Statement(
     lambda _: (
@@ -100,6 +112,14 @@ def lock_target(tx: Transaction, repository_id: int, tag: Tag) -> tuple[int, str
     """The manifest (id, digest) that a tag points to, holding the tag."""
     row = tx.first(_POINTS_TO, repository=repository_id, tag=tag)
     return (row[0], row[1]) if row else None
+
+
+def add(tx: Transaction, repository_id: int, tag: Tag, manifest_id: int, digest: str, by: str, reason: str) -> bool:
+    """Set a tag that was not there and record it; False if another transaction has set it meanwhile."""
+    if tx.run(_ADD, repository=repository_id, tag=tag, manifest=manifest_id, now=tx.now) == 0:
+        return False
+    tx.run(_OPEN, repository=repository_id, tag=tag, digest=digest, previous=None, now=tx.now, by=by, reason=reason)
+    return True
 
 
 def move(

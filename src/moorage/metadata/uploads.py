@@ -64,6 +64,7 @@ _GROW = Statement(
 _RELEASE = Statement(
     lambda _: update(uploads).where(_u.id == bindparam("upload"), _u.epoch == bindparam("known_epoch")).values(lease_until=0)
 )
+_RELEASE_ALL = Statement(lambda _: update(uploads).where(_u.lease_until > bindparam("now")).values(lease_until=0))
 _INSERT_SEGMENT = Statement(
     lambda insert: insert(upload_segments).values(
         upload_id=bindparam("upload"),
@@ -160,6 +161,11 @@ def remove(tx: Transaction, upload_id: str) -> None:
     """End an upload. What becomes of its segments' objects is the caller's to say."""
     tx.run(_DROP_SEGMENTS, upload=upload_id)
     tx.run(_DROP, upload=upload_id)
+
+
+def release_all(tx: Transaction) -> None:
+    """End every lease: whoever held one is known to be dead."""
+    tx.run(_RELEASE_ALL, now=tx.now)
 
 
 def expired(tx: ReadTransaction, count: int) -> list[tuple[str, int]]:

@@ -7,8 +7,10 @@ Sources: OCI distribution-spec 1.1 "Pulling manifests" (grammar of name and refe
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from functools import lru_cache
 from typing import NewType
+
+from msgspec import Struct
 
 from moorage.model.digest import Digest, is_digest, parse_digest
 from moorage.model.errors import NameInvalid, TagInvalid
@@ -33,9 +35,14 @@ def parse_repository_name(text: str) -> RepositoryName:
     """Return `text` as a RepositoryName. Raises NameInvalid; the length is checked before the pattern."""
     if not REPOSITORY_NAME_MIN <= len(text) <= REPOSITORY_NAME_MAX:
         raise NameInvalid(text[:100], f"a repository name has {REPOSITORY_NAME_MIN} to {REPOSITORY_NAME_MAX} characters")
-    if _NAME.fullmatch(text) is None:
+    if not _is_name(text):
         raise NameInvalid(text, f"must satisfy regular expression '{REPOSITORY_NAME_PATTERN}'")
     return RepositoryName(text)
+
+
+@lru_cache(4096)
+def _is_name(text: str) -> bool:
+    return _NAME.fullmatch(text) is not None
 
 
 def is_tag(text: str) -> bool:
@@ -50,8 +57,7 @@ def parse_tag(text: str) -> Tag:
     return Tag(text)
 
 
-@dataclass(frozen=True, slots=True)
-class ImageId:
+class ImageId(Struct, frozen=True):
     """What a caller names an image by: a digest, a tag, or both (then they must agree)."""
 
     digest: Digest | None

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(Struct, frozen=True):
     """The verified holder of an access key.
 
     A Caller points to a principal and is never a grant: `auth.authorize` looks the key up again in the transaction

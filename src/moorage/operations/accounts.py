@@ -65,13 +65,15 @@ def ensure_bootstrap(
     return None
 
 
-def find_credential(tx: ReadTransaction, root_key: RootKey, access_key_id: str) -> Credential | None:
-    """An active key with its secret; None for one that is unknown or inactive: nobody is told which."""
+def find_active_key(tx: ReadTransaction, access_key_id: str) -> AccessKey | None:
+    """A key that counts; None for one that is unknown or inactive: nobody is told which."""
     key = registries.find_key(tx, access_key_id)
-    if key is None or key.status != "Active":
-        return None
-    secret = root_key.open_secret(key.secret, {"access-key": key.id}).decode()
-    return root_credential(key.id, secret, key.account_id)
+    return key if key is not None and key.status == "Active" else None
+
+
+def open_credential(root_key: RootKey, key: AccessKey) -> Credential:
+    """A key with its opened secret, for verifying signatures."""
+    return root_credential(key.id, root_key.open_secret(key.secret, {"access-key": key.id}).decode(), key.account_id)
 
 
 def set_key_status(tx: Transaction, access_key_id: str, *, active: bool) -> bool:

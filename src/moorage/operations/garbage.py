@@ -25,6 +25,11 @@ def expire_uploads(tx: Transaction) -> int:
     return len(expired)
 
 
+def release_leases(tx: Transaction) -> None:
+    """Free the uploads that a dead server held. Only for a server that is known to be the only one on its database."""
+    uploads.release_all(tx)
+
+
 def check_links(tx: Transaction) -> int:
     """Unlink blobs that nothing has named for the grace, keep the others; return how many were looked at.
 

@@ -167,13 +167,15 @@ def _insert(
 
 def _move_tag(tx: Transaction, repository: Repository, tag: Tag, manifest_id: int, digest: Digest, caller: Caller) -> bool:
     """Point a tag at a manifest; False if it does already. Raises TagImmutable."""
-    target = tags.lock_target(tx, repository.id, tag)
-    if target is not None:
-        if target[1] == digest:
-            return False
-        if not is_mutable(repository.tag_mutability, repository.mutability_filters, tag):
-            raise TagImmutable(repository.scope.registry_id, repository.name, tag)
-    tags.move(tx, repository.id, tag, manifest_id, digest, target[1] if target else None, caller.arn, "push")
+    while (target := tags.lock_target(tx, repository.id, tag)) is None:
+        # A tag that is not there cannot be locked: of several pushes one adds it, the others look again at what it set.
+        if tags.add(tx, repository.id, tag, manifest_id, digest, caller.arn, "push"):
+            return True
+    if target[1] == digest:
+        return False
+    if not is_mutable(repository.tag_mutability, repository.mutability_filters, tag):
+        raise TagImmutable(repository.scope.registry_id, repository.name, tag)
+    tags.move(tx, repository.id, tag, manifest_id, digest, target[1], caller.arn, "push")
     return True
 
 

@@ -12,7 +12,7 @@ from moorage.metadata.records import Blob, Repository
 from moorage.metadata.transaction import ReadTransaction, Transaction
 from moorage.model import limits, media_types
 from moorage.model.digest import is_digest
-from moorage.model.errors import AccessDenied, BlobNotFound, BlobReferenced, LayerInaccessible, LayersNotFound
+from moorage.model.errors import AccessDenied, BlobNotFound, BlobReferenced, LayerInaccessible
 from moorage.model.names import RepositoryName
 from moorage.model.principal import Caller
 from moorage.model.scope import Scope
@@ -46,8 +46,8 @@ def is_named(tx: ReadTransaction, scope: Scope, name: RepositoryName, digest: st
 
 
 def get_presigned_blob(tx: ReadTransaction, repository_id: int, digest: str) -> Blob | None:
-    """A blob for the bearer of a URL that was signed for it; None if the repository holds it no more."""
-    return blobs.find(tx, repository_id, digest)
+    """A blob for the bearer of a URL that was signed for it; None if the repository holds it no more, or is deleted."""
+    return blobs.find(tx, repository_id, digest) if repositories.is_live(tx, repository_id) else None
 
 
 def head_blob(
@@ -122,13 +122,13 @@ def get_download_url_for_layer(
     """What a URL for a layer has to be made for.
 
     Raises:
-        LayersNotFound: the repository does not hold it.
+        BlobNotFound: the repository does not hold it.
         LayerInaccessible: it does, but no image names it.
     """
     repository = repository_for(tx, caller, GET, scope, name)
     blob = blobs.find(tx, repository.id, digest)
     if blob is None:
-        raise LayersNotFound(scope.registry_id, name, [digest])
+        raise BlobNotFound(scope.registry_id, name, digest)
     if not blobs.is_named(tx, repository.id, digest):
         raise LayerInaccessible(scope.registry_id, name, digest)
     return repository, blob

@@ -14,6 +14,7 @@ from moorage.jobs.sweeper import Sweeper
 from moorage.keys.registry_keys import LocalKeyring
 from moorage.keys.root_key import RootKey
 from moorage.metadata.database import Database
+from moorage.metadata.records import AccessKey
 from moorage.model.clock import Clock, system_clock
 from moorage.model.scope import Scope
 from moorage.operations import accounts
@@ -44,6 +45,7 @@ from moorage.wire.web.metrics import Metrics
 logger = logging.getLogger("moorage.server")
 
 _LOW_WATER_BYTES = 64 * 1024 * 1024
+_REMEMBERED = 1024
 _TEXT = (b"content-type", b"text/plain; charset=utf-8")
 
 
@@ -56,6 +58,7 @@ class Application:
         self.addressing = Addressing(db, settings.default_scope, settings.domain or None, settings.host_scopes)
         self._proxies = _networks(settings.trusted_proxies)
         self._db, self._root_key = db, root_key
+        self._credentials: dict[AccessKey, Credential] = {}
         self.pools = Pools(remote=bool(settings.blob_store_url))
         self._hot = HotBlobs(settings.hot_blob_mib * 1024 * 1024)
         keyring = LocalKeyring(root_key)
@@ -162,7 +165,17 @@ class Application:
         return await self.addressing.registry_host(scope, call.host)
 
     async def _find_credential(self, access_key_id: str, /) -> Credential | None:
-        return await self._db.lookup(accounts.find_credential, self._root_key, access_key_id)
+        """A key's credential. Whether the key counts is asked every time; its secret is opened once."""
+        key = await self._db.lookup(accounts.find_active_key, access_key_id)
+        if key is None:
+            return None
+        credential = self._credentials.get(key)
+        if credential is None:
+            credential = accounts.open_credential(self._root_key, key)
+            if len(self._credentials) >= _REMEMBERED:
+                self._credentials.clear()
+            self._credentials[key] = credential
+        return credential
 
     def _believe_proxy(self, scope: Any) -> None:
         """Take the scheme, and the client's address, from a proxy that the operator trusts."""

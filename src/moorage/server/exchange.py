@@ -210,9 +210,7 @@ class Exchange(RequestResponseCycle):
         length: bytes | None = None
         says_close = False
         for name, value in self.default_headers + headers:
-            lowered = name.lower()
-            if _INVALID_NAME.search(lowered) or _INVALID_VALUE.search(value):
-                raise RuntimeError(f"invalid header field {name!r}")
+            lowered = _known_names.get(name) or _check_name(name)
             if lowered == b"content-length":
                 length = value
             elif lowered == b"transfer-encoding":
@@ -220,6 +218,8 @@ class Exchange(RequestResponseCycle):
             elif lowered == b"connection" and b"close" in value.lower():
                 says_close = True
             lines += (lowered, b": ", value, b"\r\n")
+        if _INVALID_VALUE.search(b"".join(lines[3::4])):
+            raise RuntimeError("a header field holds a control character")
         self.chunked_encoding = False
         if length is not None:
             self.expected_content_length = int(length)
@@ -368,6 +368,19 @@ class Exchange(RequestResponseCycle):
                 whole,
             )
         )
+
+
+_known_names: dict[bytes, bytes] = {}
+
+
+def _check_name(name: bytes) -> bytes:
+    """A header's name in lower case. Names come from this program, so there are few, and each is looked at once."""
+    lowered = name.lower()
+    if _INVALID_NAME.search(lowered):
+        raise RuntimeError(f"invalid header field {name!r}")
+    if len(_known_names) < 256:
+        _known_names[name] = lowered
+    return lowered
 
 
 def _nothing() -> None:

@@ -118,10 +118,11 @@ class MoorageServer:
             return
 
         def ready() -> bool:
-            with contextlib.suppress(URLError, OSError):
+            try:
                 with urlopen(f"{self.endpoint}/readyz", timeout=5) as answer:  # noqa: S310  # our own loopback address
                     return bool(answer.status == 200)
-            return False
+            except (URLError, OSError):
+                return False
 
         self._await(ready, "readiness")
 

@@ -13,6 +13,7 @@ import importlib.util
 import json
 import os
 import pwd
+import random
 import secrets
 import shutil
 import signal
@@ -258,13 +259,21 @@ def _folder(prefix: str) -> Iterator[Path]:
         shutil.rmtree(path, ignore_errors=True)
 
 
+_PORTS = range(12_000, 30_000)
+"""Below the range that systems take for outgoing connections: one of those could sit on a port between its choice and its use,
+or while a server is down for a restart."""
+
+
 def free_ports(count: int) -> list[int]:
     """Ports of 127.0.0.1 that are free at this moment, all different."""
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for free in sockets:
-            free.bind(("127.0.0.1", 0))
-        return [free.getsockname()[1] for free in sockets]
+    found: list[int] = []
+    for port in random.SystemRandom().sample(_PORTS, 200):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            found.append(port)
+        if len(found) == count:
+            return found
+    raise RuntimeError("too few free ports on 127.0.0.1")
 
 
 @contextmanager

@@ -11,8 +11,10 @@ import asyncio
 import contextlib
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
+
+from msgspec.structs import replace
 
 from moorage.keys.registry_keys import LocalKeyring
 from moorage.metadata.database import Database

@@ -73,4 +73,5 @@ async def send_blob(sender: Sender, request: Request, send: Send, blob: Blob, *e
     else:
         status = 206
         headers.append((b"content-range", b"bytes %d-%d/%d" % (wanted.start, wanted.stop - 1, size)))
+    request.is_answered = True
     await sender.send(request.scope, send, status, headers, blob, wanted)

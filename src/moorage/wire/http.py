@@ -18,15 +18,21 @@ class BadRequest(Exception):
     """A request that is malformed below the level of any API."""
 
 
+class ClientLeft(ConnectionError):
+    """The client left before its body was whole: nobody waits for an answer."""
+
+
 class Request:
     """An ASGI request. Header names are lower-case bytes."""
 
-    __slots__ = ("_headers", "receive", "scope")
+    __slots__ = ("_headers", "is_answered", "receive", "scope")
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
         self.scope = scope
         self.receive = receive
         self._headers: dict[bytes, bytes] | None = None
+        self.is_answered = False
+        """True once a response has begun: what fails after that cannot be told in another one."""
 
     @property
     def method(self) -> str:
@@ -104,13 +110,13 @@ class Response:
 
 async def read_body(request: Request, limit: int) -> bytes | None:
     """The body, or None if it has more than `limit` bytes: these are then read and dropped, up to a bound, so that the client
-    sees the answer instead of a broken connection. Raises ConnectionError if the client leaves."""
+    sees the answer instead of a broken connection. Raises ClientLeft if the client leaves."""
     parts: list[bytes] = []
     size = 0
     while True:
         message = await request.receive()
         if message["type"] == "http.disconnect":
-            raise ConnectionError("the client left")
+            raise ClientLeft
         part = message.get("body", b"")
         size += len(part)
         if size <= limit:

@@ -100,7 +100,10 @@ def test_immutable_tag(registry: RegistryClient, repository: str, ecr: Any) -> N
     first, second = builders.image(1), builders.image(2)
     registry.push_image(repository, first, "v1")
     registry.push_image(repository, second)
-    message = f"The image tag 'v1' already exists in the '{repository}' repository and cannot be overwritten because the tag is immutable."
+    message = (
+        f"The image tag 'v1' already exists in the '{repository}' repository and cannot be overwritten because the tag is "
+        "immutable."
+    )
     require(registry.put_manifest(repository, "v1", second.manifest, second.media_type), 400, "TAG_INVALID", message)
     assert registry.put_manifest(repository, "v1", first.manifest, first.media_type).status == 201
     by_query = registry.put_manifest(repository, f"{second.digest}?tag=v2&tag=v1", second.manifest, second.media_type)
@@ -258,7 +261,10 @@ def test_digest_mismatch_of_a_blob(registry: RegistryClient, repository: str) ->
 
 
 def test_manifest_too_large(registry: RegistryClient, repository: str) -> None:
-    message = "Invalid parameter at 'ImageManifest' failed to satisfy constraint: 'Member must have length less than or equal to 4194304'"
+    message = (
+        "Invalid parameter at 'ImageManifest' failed to satisfy constraint: "
+        "'Member must have length less than or equal to 4194304'"
+    )
     require(registry.put_manifest(repository, "big", b" " * 4_194_305, OCI), 413, "MANIFEST_INVALID", message)
 
 

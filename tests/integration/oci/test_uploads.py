@@ -248,12 +248,13 @@ def test_a_second_writer_is_refused_while_the_first_is_still_sending(
 ) -> None:
     location = registry.start_upload(repository)
     with socket.create_connection(("127.0.0.1", server.port), timeout=_PATIENCE_SECONDS) as slow, slow.makefile("rb") as reader:
-        slow.sendall(_head("PATCH", location, registry, "Content-Length: 2000000") + CONTENT[:500_000])
-        deadline = time.monotonic() + _PATIENCE_SECONDS
-        # Until the slow one's request has been taken up, another chunk at 0 would be taken too: ask with one that is not.
-        while "another request" not in (answer := registry.request("PATCH", location, b"")).body.decode():
-            assert time.monotonic() < deadline
-        require_standing(answer, 416, location, 0)
+        slow.sendall(_head("PATCH", location, registry, "Content-Length: 2000000", "Expect: 100-continue"))
+        assert reader.readline().startswith(b"HTTP/1.1 100")  # now it holds the upload
+        assert reader.readline() == b"\r\n"
+        slow.sendall(CONTENT[:500_000])
+        refused = patch(registry, location, 0, CONTENT[:1000])
+        require_standing(refused, 416, location, 0)
+        assert refused.message == "another request is writing to this upload: ask for its status, then go on"
         assert finish(registry, location, builders.digest(b"")).status == 416
         slow.sendall(CONTENT[500_000:2_000_000])
         assert reader.readline().startswith(b"HTTP/1.1 202")

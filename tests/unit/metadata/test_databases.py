@@ -163,8 +163,14 @@ def statements() -> list[tuple[str, Any]]:
     return found
 
 
-ON_PURPOSE = {"registries._ACCOUNTS", "registries._REGISTRIES", "registries._KEYS_OF", "repositories._DELETED"}
-"""All accounts, registries, keys of an account or deleted repositories (by their own index) are asked for: there are few."""
+ON_PURPOSE = {
+    "registries._ACCOUNTS",
+    "registries._REGISTRIES",
+    "registries._KEYS_OF",
+    "repositories._DELETED",
+    "uploads._RELEASE_ALL",
+}
+"""All accounts, registries, keys of an account, deleted repositories (by their own index), uploads at a start: there are few."""
 
 
 @pytest.mark.parametrize(("name", "statement"), statements(), ids=lambda value: value if isinstance(value, str) else "")

@@ -259,9 +259,11 @@ class Dispatcher:
     def _render_error(self, request: _Request, error: Exception) -> tuple[int, bytes, bytes]:
         service = request.service
         told = to_aws_error(error, service, request.operation)
-        if told is None or told.status >= 500:
+        if told is None or told.status == 500:
             _log.error("request %s failed", request.request_id, exc_info=error)
             told = told or internal_error(service)
+        elif told.status > 500:
+            _log.warning("request %s refused: %s", request.request_id, error)
         return _render(told, service, request.request_id)
 
     def _http_date(self) -> bytes:

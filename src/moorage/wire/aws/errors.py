@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from moorage.auth.signature_errors import SignatureRefused
+from moorage.metadata.database import DatabaseUnavailable
 from moorage.model import errors as domain
+from moorage.storage.blob_store import StoreUnavailable
 from moorage.wire.aws.faults import (
     BodyStalled,
     BodyTooLarge,
@@ -24,6 +26,8 @@ from moorage.wire.aws.models import OperationPlan, ServicePlan
 from moorage.wire.aws.signature_words import signature_error
 from moorage.wire.aws.validate import has_parameter_family, parameter_message, validation_message
 
+NO_ROOM_MESSAGE = "The registry has no room left for changes: reads go on. Tell its operator."
+UNAVAILABLE_MESSAGE = "The registry is temporarily unavailable: try again."
 INTERNAL_MESSAGE = "The server could not process the request because of an internal error."
 """All that a client learns about a fault of this server; the log has the rest under the request id."""
 
@@ -39,6 +43,7 @@ COMMON_CODES = {
             "RequestTimeoutException",
             "SerializationException",
             "ServerException",
+            "ServiceUnavailableException",
             "ThrottlingException",
             "UnknownOperationException",
             "UnrecognizedClientException",
@@ -225,7 +230,7 @@ ECR: dict[type[domain.DomainError], _Wording] = {
     domain.TooManyTags: _code("TooManyTagsException", "{e}"),
     domain.TagKeyInvalid: _code("InvalidTagParameterException", "{e}"),
     domain.NotBuilt: _code("UnknownOperationException", "{e}"),
-    domain.StorageFull: _server_fault,
+    domain.StorageFull: lambda *_: AwsError("ServerException", NO_ROOM_MESSAGE, 507, is_sender_fault=False),
     domain.StorageCorrupt: _server_fault,
 }
 """Of ``ecr`` and ``ecr-public``. Looked up by the error's class, then its bases."""
@@ -264,7 +269,8 @@ def to_aws_error(error: Exception, service: ServicePlan, operation: OperationPla
     if codes is None:
         return None
     json_code, query_code, status = codes
-    return AwsError(json_code if is_json else query_code, str(error), status)
+    message = UNAVAILABLE_MESSAGE if status == 503 else str(error)
+    return AwsError(json_code if is_json else query_code, message, status, is_sender_fault=status < 500)
 
 
 _WIRE: dict[type[Exception], tuple[str, str, int]] = {
@@ -274,6 +280,8 @@ _WIRE: dict[type[Exception], tuple[str, str, int]] = {
     BodyTooLarge: ("RequestEntityTooLargeException", "RequestEntityTooLarge", 413),
     BodyStalled: ("RequestTimeoutException", "RequestTimeout", 408),
     Overloaded: ("ThrottlingException", "Throttling", 400),
+    DatabaseUnavailable: ("ServiceUnavailableException", "ServiceUnavailable", 503),
+    StoreUnavailable: ("ServiceUnavailableException", "ServiceUnavailable", 503),
 }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from moorage.auth.registry_token import INVALID, RegistryTokens, basic_password
+from moorage.auth.registry_token import INVALID, RegistryTokens, TokenClaims, basic_password
 from moorage.model.clock import Clock
 from moorage.model.errors import NotAuthenticated
 from moorage.model.principal import Caller
@@ -10,6 +10,7 @@ from moorage.model.scope import Scope
 from moorage.wire.http import Header, Request
 
 MISSING = "authentication required"
+_REMEMBERED = 1024
 
 
 class Access:
@@ -17,18 +18,18 @@ class Access:
 
     def __init__(self, tokens: RegistryTokens, clock: Clock) -> None:
         self._tokens, self._clock = tokens, clock
+        self._seen: dict[bytes, TokenClaims] = {}  # headers whose token this server has made
 
     def caller(self, request: Request, scope: Scope) -> Caller:
         """The holder of a token that is good in this registry's region. Raises NotAuthenticated, TokenExpired."""
-        scheme, _, credentials = request.header(b"authorization").partition(" ")
-        if scheme.lower() == "basic":
-            password = basic_password(credentials.strip())
-        elif scheme.lower() == "bearer":
-            password = credentials.strip()
-        else:
-            raise NotAuthenticated(MISSING)
-        claims = self._tokens.open(password, self._clock())
-        if (claims.partition, claims.region) != (scope.partition, scope.region):
+        header = request.headers.get(b"authorization", b"")
+        claims = self._seen.get(header)
+        if claims is None or self._clock() >= claims.expires_at:
+            claims = self._open(header.decode("latin-1"))
+            if len(self._seen) >= _REMEMBERED:
+                self._seen.clear()
+            self._seen[header] = claims
+        if claims.region != scope.region or claims.partition != scope.partition:
             raise NotAuthenticated(INVALID)
         return Caller(
             claims.access_key_id,
@@ -38,6 +39,16 @@ class Access:
             request.client_address,
             request.header(b"user-agent"),
         )
+
+    def _open(self, header: str) -> TokenClaims:
+        scheme, _, credentials = header.partition(" ")
+        if scheme.lower() == "basic":
+            password = basic_password(credentials.strip())
+        elif scheme.lower() == "bearer":
+            password = credentials.strip()
+        else:
+            raise NotAuthenticated(MISSING)
+        return self._tokens.open(password, self._clock())
 
     def password(self, request: Request) -> tuple[str, int]:
         """The token that a client brought by Basic, and the seconds it has left: what ``/token`` hands back for Bearer."""

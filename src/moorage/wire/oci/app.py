@@ -13,7 +13,7 @@ from moorage.model.scope import Scope
 from moorage.operations import registry
 from moorage.storage.blob_store import StoreUnavailable
 from moorage.transfer.receive import ClientGone
-from moorage.wire.http import BadRequest, Request, Response, Send
+from moorage.wire.http import BadRequest, ClientLeft, Request, Response, Send
 from moorage.wire.oci import blobs, lists, manifests, uploads
 from moorage.wire.oci.access import challenge
 from moorage.wire.oci.errors import JSON, OciError, describe
@@ -66,13 +66,6 @@ class OciApp:
             scope: the registry that the host addresses.
             origin: scheme and host as the client used them, for the challenge.
         """
-        started = False
-
-        async def sending(message: dict[str, object]) -> None:
-            nonlocal started
-            started = True
-            await send(message)
-
         try:
             route = parse_route(request.path)
             if route is None:
@@ -81,7 +74,7 @@ class OciApp:
                 )
                 return
             caller = self._services.access.caller(request, scope)
-            exchange = Exchange(self._services, request, sending, route, scope, caller)  # type: ignore[arg-type]  # a plain dict is a mapping
+            exchange = Exchange(self._services, request, send, route, scope, caller)
             handler = ROUTES.get((route.kind, request.method))
             if handler is None:
                 await self._method_not_allowed(exchange)
@@ -89,15 +82,15 @@ class OciApp:
             try:
                 await handler(exchange)
             except (RangeMismatch, UploadBusy) as error:
-                if started:
+                if request.is_answered:
                     raise
                 await uploads.refuse_position(exchange, error)
-        except ClientGone:
+        except (ClientGone, ClientLeft):
             return
-        except ConnectionError:
-            return
+        except OSError:  # the client left while it was answered: the connection's business
+            raise
         except Exception as error:  # the last line of defence: an answer instead of a traceback
-            if started:
+            if request.is_answered:
                 raise
             await self._refuse(error, request, send, origin)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from msgspec import Struct
+
 from moorage.metadata.database import Database
 from moorage.model.clock import Clock
 from moorage.model.names import RepositoryName, parse_repository_name
@@ -38,8 +40,7 @@ class Services:
     bearer_challenge: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Exchange:
+class Exchange(Struct, frozen=True):
     """An authenticated request, its route and where its answer goes."""
 
     services: Services

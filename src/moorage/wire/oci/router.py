@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from functools import lru_cache
+
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
+class Route(Struct, frozen=True):
     """What a path addresses. `name` and `reference` are as the client wrote them, not validated."""
 
     kind: str
@@ -21,6 +22,10 @@ _KINDS = {"manifests": "manifest", "blobs": "blob", "referrers": "referrers"}
 
 def parse_route(path: str) -> Route | None:
     """The route of a path that starts with ``/v2``; None for one that addresses nothing."""
+    return _remembered(path) if len(path) <= _USUAL_LENGTH else _parse(path)
+
+
+def _parse(path: str) -> Route | None:
     if path in {"/v2/", "/v2"}:
         return _BASE
     if not path.startswith("/v2/"):
@@ -46,3 +51,7 @@ def parse_route(path: str) -> Route | None:
 
 def _named(kind: str, name: str, reference: str = "") -> Route | None:
     return Route(kind, name, reference) if name else None
+
+
+_USUAL_LENGTH = 320
+_remembered = lru_cache(4096)(_parse)

@@ -32,7 +32,10 @@ async def start(exchange: Exchange) -> None:
     algorithm = query.get("digest-algorithm", "sha256")
     if algorithm not in ALGORITHMS:
         raise DigestInvalid(algorithm[:40])
-    upload_id = await exchange.services.db.write(uploads.initiate_layer_upload, exchange.caller, exchange.scope, name, algorithm)
+    # An upload without a byte is not worth a sync: after a power cut the client starts it again.
+    upload_id = await exchange.services.db.write_lightly(
+        uploads.initiate_layer_upload, exchange.caller, exchange.scope, name, algorithm
+    )
     await Response(202, b"", _headers(exchange, upload_id, 0)).send(exchange.send)
 
 

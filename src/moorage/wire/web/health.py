@@ -8,6 +8,7 @@ import time
 import msgspec
 
 from moorage.metadata.database import Database
+from moorage.model.errors import StorageFull
 from moorage.storage.blob_store import BlobStore
 from moorage.transfer.work import Pools
 from moorage.wire.http import Request, Response, Send
@@ -30,12 +31,15 @@ class Health:
         await Response(200, b'{"status":"ok"}\n', [_JSON]).send(send, head=request.method == "HEAD")
 
     async def ready(self, request: Request, send: Send) -> None:
-        """Database and blob store answer and have room. 503 says what does not."""
+        """Database and blob store answer and have room. 503 says what does not; ``?pulls`` asks for what pulls need alone."""
         if time.monotonic() - self._checked_at > _LIFE_SECONDS:
             self._faults = await self._check()
             self._checked_at = time.monotonic()
-        body = {"status": "ready" if not self._faults else "not ready", **self._faults}
-        await Response(503 if self._faults else 200, msgspec.json.encode(body) + b"\n", [_JSON]).send(
+        faults = self._faults
+        if request.scope["query_string"] == b"pulls":
+            faults = {name: fault for name, fault in faults.items() if name != "room"}
+        body = {"status": "ready" if not faults else "not ready", **faults}
+        await Response(503 if faults else 200, msgspec.json.encode(body) + b"\n", [_JSON]).send(
             send, head=request.method == "HEAD"
         )
 
@@ -47,6 +51,8 @@ class Health:
             faults["database"] = _word(error)
         try:
             await asyncio.wait_for(self._pools.on_bytes(self._check_store), _PATIENCE_SECONDS)
+        except StorageFull as error:
+            faults["room"] = _word(error)
         except Exception as error:  # as above
             faults["blobs"] = _word(error)
         return faults
@@ -55,7 +61,7 @@ class Health:
         self._store.check()
         free = self._store.free_bytes()
         if free is not None and free < self._low_water:
-            raise OSError(f"only {free // 2**20} MiB are free: pushes will be refused")
+            raise StorageFull(f"only {free // 2**20} MiB are free: pushes will soon be refused; pulls go on")
 
 
 def _word(error: Exception) -> str:

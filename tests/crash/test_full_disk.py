@@ -1,0 +1,64 @@
+"""A disk without room: pushes are refused clearly, pulls go on, and all goes on once there is room again."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from botocore.exceptions import ClientError
+
+from moorage.testing.builders import digest
+from moorage.testing.server import MoorageServer
+
+pytestmark = pytest.mark.root
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 96 MiB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=96m,mode=0700", "tmpfs", str(folder)], check=True)
+    yield folder
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def test_a_full_disk_refuses_pushes_and_serves_pulls(small_disk: Path) -> None:
+    with MoorageServer(small_disk / "data") as server:
+        ecr = server.client()
+        ecr.create_repository(repositoryName="app")
+        first, second = os.urandom(20 * 2**20), os.urandom(20 * 2**20)
+        with server.registry() as registry:
+            uploads = "/v2/app/blobs/uploads/?digest="
+            assert registry.request("POST", uploads + digest(first), body=first).status == 201
+            filler = small_disk / "filler"
+            fill(filler)
+            refused = registry.request("POST", uploads + digest(second), body=second)
+            assert refused.status == 507
+            assert b"no room left" in refused.body
+        with pytest.raises(ClientError, match="no room left"):
+            for number in range(2000):  # the write-ahead log may have a little room of its own
+                ecr.create_repository(repositoryName=f"more-{number}")
+        with server.registry() as registry:
+            assert registry.request("GET", f"/v2/app/blobs/{digest(first)}").body == first
+            deadline = time.monotonic() + 10  # readiness is looked at once a second
+            while registry.request("GET", "/readyz").status != 503:
+                assert time.monotonic() < deadline
+            assert registry.request("GET", "/readyz?pulls").status == 200
+            filler.unlink()
+            assert registry.request("POST", uploads + digest(second), body=second).status == 201
+            assert registry.request("GET", f"/v2/app/blobs/{digest(second)}").body == second
+        ecr.create_repository(repositoryName="after")
+        server.require_clean_log()
+
+
+def fill(path: Path) -> None:
+    """Write until nothing more fits."""
+    with path.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+        while True:
+            file.write(bytes(65536))
