@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from botocore.loaders import Loader
 
+from moorage.server.settings import FIELDS
 from moorage.testing import reference
 from moorage.testing.reference import routes, settings
 from moorage.testing.registry_client import RegistryClient
@@ -39,7 +40,7 @@ def test_every_variable_that_the_code_reads_is_listed() -> None:
         path.read_text("utf-8") for path in (ROOT / "src" / "moorage").rglob("*.py") if "testing" not in path.parts
     )
     read = set(re.findall(r"environ(?:ment)?(?:\.get\(|\[)\"([A-Z_0-9]+)\"", source))
-    listed = settings.VARIABLES.keys() | {settings.variable_of(name) for name in settings.FIELDS}
+    listed = settings.VARIABLES.keys() | {settings.variable_of(name) for name in FIELDS}
     assert read <= listed
     assert settings.VARIABLES.keys() <= read
 

@@ -181,7 +181,9 @@ class HttpServer(uvicorn.Server):
 
 
 def listen(host: str, port: int, *, share: bool = False) -> list[socket.socket]:
-    """Bind `host` (every address it stands for) and `port` (0: any free one). Raises OSError.
+    """Listen on `host` (every address it stands for) and `port` (0: any free one). Raises OSError.
+
+    Clients that connect before anybody accepts wait in the backlog: who is told the address may use it at once.
 
     Args:
         share: several processes of ours may have the address.
@@ -199,6 +201,7 @@ def listen(host: str, port: int, *, share: bool = False) -> list[socket.socket]:
             if family == socket.AF_INET6:
                 listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             listener.bind(address)
+            listener.listen(BACKLOG)
     except OSError:
         for listener in bound:
             listener.close()
