@@ -34,6 +34,16 @@ def test_blob_stores(tmp_path: Path, url: str, message: str) -> None:
     _refused(MoorageServer(tmp_path / "data", blob_store_url=url), message)
 
 
+def test_a_root_key_of_another_account(tmp_path: Path) -> None:
+    with MoorageServer(tmp_path / "data") as server:
+        other = server.create_account("other")
+    done = MoorageServer(tmp_path / "data", root=other).run("serve", check=False)
+    assert done.returncode == 1
+    assert done.stderr == (
+        f"moorage: the access key {other.access_key_id} of the settings belongs to account {other.account_id}\n"
+    )
+
+
 def _refused(server: MoorageServer, message: str) -> None:
     for command in ("serve", "doctor"):
         done = server.run(command, check=False)

@@ -57,7 +57,11 @@ def caller_of(call: Call) -> Caller:
 
 
 def scope_of(call: Call) -> Scope:
-    """The registry that the call is about: `registryId`, or the caller's own, in the region that was signed for. Raises SignatureRefused."""
+    """The registry that the call is about: `registryId`, or the caller's own, in the region that was signed for.
+
+    Raises:
+        SignatureRefused: no region can have that name.
+    """
     if not is_region(call.region):
         raise refuse(FaultKind.SCOPE_REGION, call.region)
     return Scope.of(call.region, call.get("registryId") or call.caller.account_id)
