@@ -19,6 +19,9 @@ import uvicorn
 from moorage.server.http_protocol import RegistryHttpProtocol
 from moorage.server.http_terms import HttpTerms
 
+_HANDSHAKE_SECONDS = 20.0
+_FAREWELL_SECONDS = 2.0
+"""How long a TLS connection waits for the peer's own goodbye: many clients never send it."""
 BACKLOG = 2048
 """Connections that wait to be accepted, per listening socket."""
 
@@ -99,7 +102,14 @@ class HttpServer(uvicorn.Server):
     async def add_socket(self, listener: socket.socket, ssl_context: ssl.SSLContext | None = None) -> None:
         """Listen on one more bound socket, also while running."""
         loop = asyncio.get_running_loop()
-        server = await loop.create_server(self._connect, sock=listener, ssl=ssl_context, backlog=BACKLOG)
+        server = await loop.create_server(
+            self._connect,
+            sock=listener,
+            ssl=ssl_context,
+            backlog=BACKLOG,
+            ssl_handshake_timeout=_HANDSHAKE_SECONDS if ssl_context else None,
+            ssl_shutdown_timeout=_FAREWELL_SECONDS if ssl_context else None,
+        )
         self.servers.append(server)
 
     @property
@@ -183,8 +193,6 @@ class HttpServer(uvicorn.Server):
 def listen(host: str, port: int, *, share: bool = False) -> list[socket.socket]:
     """Listen on `host` (every address it stands for) and `port` (0: any free one). Raises OSError.
 
-    Clients that connect before anybody accepts wait in the backlog: who is told the address may use it at once.
-
     Args:
         share: several processes of ours may have the address.
     """
@@ -201,7 +209,7 @@ def listen(host: str, port: int, *, share: bool = False) -> list[socket.socket]:
             if family == socket.AF_INET6:
                 listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             listener.bind(address)
-            listener.listen(BACKLOG)
+            listener.listen(BACKLOG)  # whoever comes before the server is ready waits instead of being refused
     except OSError:
         for listener in bound:
             listener.close()

@@ -1,0 +1,49 @@
+"""``--ecr-quirks`` imitates ECR where it departs from the specification; docs/reference/quirks.md lists the effects."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from moorage.testing.builders import digest, image
+from moorage.testing.server import MoorageServer
+from tests.conftest import fresh_name
+
+
+@pytest.fixture
+def quirky(make_server: Callable[..., MoorageServer]) -> MoorageServer:
+    return make_server(options=["--ecr-quirks"])
+
+
+def test_the_departures_of_ecr(quirky: MoorageServer) -> None:
+    name = fresh_name()
+    ecr = quirky.client()
+    ecr.create_repository(repositoryName=name)
+    built = image(1)
+    with quirky.registry() as registry:
+        # Q-1: a bad token is refused without a challenge.
+        forged = registry.request("GET", "/v2/", authorization="Basic QVdTOm5vbnNlbnNl")
+        assert (forged.status, forged.headers.get("WWW-Authenticate")) == (403, None)
+        # Q-3: an invalid manifest is "unsupported".
+        assert registry.request("PUT", f"/v2/{name}/manifests/v1", body=b"{}").status == 405
+        # Q-5: more than a thousand is too many.
+        assert registry.request("GET", f"/v2/{name}/tags/list?n=1001").status == 400
+        # Q-11: a chunk is answered 201.
+        started = registry.request("POST", f"/v2/{name}/blobs/uploads/")
+        location = started.headers["Location"]
+        assert registry.request("PATCH", location, body=b"abc").status == 201
+        assert registry.request("PUT", f"{location}?digest={digest(b'abc')}").status == 201
+        # Q-17: nobody can pull a blob that no image names. Q-15: nobody can delete one.
+        assert registry.request("GET", f"/v2/{name}/blobs/{digest(b'abc')}").status == 404
+        assert registry.request("DELETE", f"/v2/{name}/blobs/{digest(b'abc')}").status == 405
+        registry.push_image(name, built, "v1")
+        assert registry.request("GET", f"/v2/{name}/blobs/{built.config}").status == 200
+        # Q-7: the same image under the same immutable tag is refused.
+        ecr.put_image_tag_mutability(repositoryName=name, imageTagMutability="IMMUTABLE")
+        headers = {"Content-Type": built.media_type}
+        again = registry.request("PUT", f"/v2/{name}/manifests/v1", body=built.manifest, headers=headers)
+        assert (again.status, b"TAG_INVALID" in again.body) == (400, True)
+        # Q-8: the last tag takes its image along.
+        assert registry.request("DELETE", f"/v2/{name}/manifests/v1").status == 202
+        assert registry.request("GET", f"/v2/{name}/manifests/{built.digest}").status == 404
