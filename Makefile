@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 
-.PHONY: serve demo test check unit conformance bench lock clean
+.PHONY: serve demo test check reference conformance bench lock clean
 
 # What serving needs, and no more.
 $(VENV)/serve.stamp: requirements/serve.txt pyproject.toml
@@ -38,6 +38,10 @@ check: $(VENV)/test.stamp
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# The pages of docs/reference that are made from the code.
+reference: $(VENV)/test.stamp
+	@$(BIN)/python -m moorage.testing.reference
 
 test: $(VENV)/test.stamp $(VENV)/awscli/stamp
 	@$(BIN)/python tests/install_clients.py

@@ -9,6 +9,7 @@ import sys
 import click
 
 from moorage.cli.options import fail, with_settings
+from moorage.model.errors import InvalidValue
 from moorage.operations import accounts, garbage
 from moorage.operations.accounts import NewKey
 from moorage.server import logs, tls
@@ -52,6 +53,8 @@ def _prepare(settings: Settings) -> NewKey | None:
         return installation.db.run_write(
             accounts.ensure_bootstrap, installation.root_key, settings.account_id, "default", settings.root_key_pair
         )
+    except InvalidValue as error:
+        raise InstallationError(str(error)) from None
     finally:
         installation.close()
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
+from moorage.metadata.database import DatabaseUnavailable
+
 HEAD = "0001"
 """The newest revision; a test holds it equal to Alembic's own view."""
 
@@ -21,7 +23,7 @@ class SchemaTooNew(Exception):
 
 
 def current(url: str) -> str | None:
-    """The revision of a database, or None where there is no schema yet."""
+    """The revision of a database, or None where there is no schema yet. Raises DatabaseUnavailable, ValueError."""
     if url.startswith("sqlite:///"):
         path = Path(url.removeprefix("sqlite:///"))
         if not path.exists() or path.stat().st_size == 0:
@@ -36,12 +38,17 @@ def current(url: str) -> str | None:
         return str(row[0]) if row else None
     import psycopg
 
-    with psycopg.connect(url, connect_timeout=10) as pg:
-        found = pg.execute("SELECT to_regclass('alembic_version')").fetchone()
-        if found is None or found[0] is None:
-            return None
-        version = pg.execute("SELECT version_num FROM alembic_version").fetchone()
-        return str(version[0]) if version else None
+    try:
+        with psycopg.connect(url, connect_timeout=10) as pg:
+            found = pg.execute("SELECT to_regclass('alembic_version')").fetchone()
+            if found is None or found[0] is None:
+                return None
+            version = pg.execute("SELECT version_num FROM alembic_version").fetchone()
+            return str(version[0]) if version else None
+    except psycopg.OperationalError as error:
+        raise DatabaseUnavailable(f"the database does not answer: {str(error).strip()}") from error
+    except psycopg.ProgrammingError as error:
+        raise ValueError("the URL of the database cannot be read") from error
 
 
 def upgrade(url: str) -> None:

@@ -11,11 +11,11 @@ from pathlib import Path
 
 from moorage.keys.root_key import RootKey, RootKeyError, load_root_key
 from moorage.metadata import migrate, registries
-from moorage.metadata.database import Database
+from moorage.metadata.database import Database, DatabaseUnavailable
 from moorage.metadata.opening import open_database
 from moorage.metadata.transaction import Transaction
 from moorage.server.settings import Settings
-from moorage.storage.blob_store import BlobStore
+from moorage.storage.blob_store import BlobStore, StoreUnavailable
 from moorage.storage.open_store import open_store
 
 
@@ -42,7 +42,8 @@ def open_installation(settings: Settings, environment: Mapping[str, str]) -> Ins
     """Open, and at the first start make, everything that lies under the data folder or behind the URLs.
 
     Raises:
-        InstallationError: no root key, another root key than the one that sealed the database, a database of a newer version.
+        InstallationError: no root key, another root key than the one that sealed the database, a database of a newer version, a
+            database or a blob store that does not answer.
     """
     data = settings.data_folder
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -51,7 +52,7 @@ def open_installation(settings: Settings, environment: Mapping[str, str]) -> Ins
         is_new = migrate.current(url) is None
         root_key = load_root_key(data, environment, may_create=is_new)
         db = open_database(url)
-    except (RootKeyError, migrate.SchemaTooNew, ValueError) as error:
+    except (RootKeyError, migrate.SchemaTooNew, DatabaseUnavailable, ValueError) as error:
         raise InstallationError(str(error)) from None
     known = db.run_write(_seal_of, root_key.id)
     if known != root_key.id:
@@ -59,9 +60,12 @@ def open_installation(settings: Settings, environment: Mapping[str, str]) -> Ins
         raise InstallationError(
             f"the database was sealed with root key {known}, but {root_key.origin} holds root key {root_key.id}"
         )
-    return Installation(
-        settings, root_key, db, open_store(settings.effective_blob_store_url, settings.blob_store_environment(environment))
-    )
+    try:
+        store = open_store(settings.effective_blob_store_url, settings.blob_store_environment(environment))
+    except (StoreUnavailable, ValueError) as error:
+        db.close()
+        raise InstallationError(f"blob_store_url: {error}") from None
+    return Installation(settings, root_key, db, store)
 
 
 def _seal_of(tx: Transaction, root_key_id: str) -> str:

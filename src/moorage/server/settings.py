@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import ipaddress
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -51,7 +52,9 @@ class Settings:
     workers: int = _setting(1, "processes that answer requests")
     ecr_quirks: bool = _setting(False, "imitate Amazon ECR where it departs from the distribution specification")
     bearer_challenge: bool = _setting(False, "challenge with Bearer and the token endpoint instead of Basic")
-    trusted_proxies: str = _setting("", "addresses whose X-Forwarded-Proto is believed, separated by commas")
+    trusted_proxies: str = _setting(
+        "", "addresses or networks whose X-Forwarded-Proto and X-Forwarded-For are believed, separated by commas"
+    )
     hot_blob_mib: int = _setting(512, "memory for opened copies of blobs that are pulled again and again; 0: none")
     shutdown_seconds: int = _setting(30, "time that running requests get to finish after SIGTERM")
 
@@ -114,6 +117,7 @@ class Loaded:
     origins: Mapping[str, str]
 
 
+_DATABASES = ("postgresql://", "postgres://", "sqlite:///")
 FIELDS = {entry.name: entry for entry in dataclasses.fields(Settings)}
 # Read elsewhere, before or beside the settings; listed so that they are not taken for mistakes.
 _OTHER_VARIABLES = {"ROOT_KEY", "ROOT_KEY_FILE", "CONFIG", "CRASH_AT", "PYTHON"}
@@ -219,8 +223,23 @@ def _check(settings: Settings) -> None:
         raise SettingsError(f"log_format must be text or json, not {settings.log_format!r}")
     if settings.log_level not in {"debug", "info", "warning", "error"}:
         raise SettingsError(f"log_level must be debug, info, warning or error, not {settings.log_level!r}")
+    _check_serving(settings)
+
+
+def _check_serving(settings: Settings) -> None:
     if not 1 <= settings.workers <= 64:
         raise SettingsError("workers must be 1 to 64")
+    for name in ("hot_blob_mib", "shutdown_seconds"):
+        if getattr(settings, name) < 0:
+            raise SettingsError(f"{name} must be 0 or more")
+    for proxy in settings.trusted_proxies.split(","):
+        try:
+            ipaddress.ip_network(proxy.strip() or "127.0.0.1", strict=False)
+        except ValueError:
+            raise SettingsError(f"trusted_proxies must be addresses or networks, not {proxy.strip()!r}") from None
+    # Its text is not shown: it may hold a password.
+    if settings.database_url and not settings.database_url.startswith(_DATABASES):
+        raise SettingsError(f"database_url must start with {' or '.join(_DATABASES)}")
     host, _, port = settings.listen.rpartition(":")
     if not port.isdigit() or int(port) > 65535 or not host:
         raise SettingsError(f"listen must be address:port, not {settings.listen!r}")

@@ -43,6 +43,10 @@ def test_a_mistake_is_named_with_what_was_meant() -> None:
         {"MOORAGE_HOSTS": "nonsense"},
         {"MOORAGE_HOSTS": "a.example=12/eu-west-1"},
         {"MOORAGE_DATABASE_URL": "file:/nowhere/at/all"},
+        {"MOORAGE_DATABASE_URL": "mysql://somewhere"},
+        {"MOORAGE_TRUSTED_PROXIES": "127.0.0.1,nonsense"},
+        {"MOORAGE_SHUTDOWN_SECONDS": "-1"},
+        {"MOORAGE_HOT_BLOB_MIB": "-1"},
     ],
 )
 def test_what_cannot_be_is_refused(environment: dict[str, str]) -> None:

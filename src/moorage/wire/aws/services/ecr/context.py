@@ -7,13 +7,14 @@ from dataclasses import dataclass
 
 from moorage.auth.cursors import Cursors
 from moorage.auth.registry_token import RegistryTokens
+from moorage.auth.signature_errors import FaultKind, refuse
 from moorage.metadata.database import Database
 from moorage.metadata.records import Repository
 from moorage.model.clock import Clock
 from moorage.model.errors import NameInvalid, ParameterInvalid
 from moorage.model.names import RepositoryName, parse_repository_name
 from moorage.model.principal import Caller
-from moorage.model.scope import Scope
+from moorage.model.scope import Scope, is_region
 from moorage.transfer.payload_cache import PayloadCache
 from moorage.transfer.pull_buffer import PullBuffer
 from moorage.transfer.receive import Receiver
@@ -56,7 +57,13 @@ def caller_of(call: Call) -> Caller:
 
 
 def scope_of(call: Call) -> Scope:
-    """The registry that the call is about: `registryId`, or the caller's own, in the region that was signed for."""
+    """The registry that the call is about: `registryId`, or the caller's own, in the region that was signed for.
+
+    Raises:
+        SignatureRefused: no region can have that name.
+    """
+    if not is_region(call.region):
+        raise refuse(FaultKind.SCOPE_REGION, call.region)
     return Scope.of(call.region, call.get("registryId") or call.caller.account_id)
 
 

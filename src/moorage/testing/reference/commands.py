@@ -1,0 +1,47 @@
+"""docs/reference/commands.md: what the moorage command can do, from click itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import click
+
+from moorage.cli.main import main
+from moorage.server.settings import FIELDS
+from moorage.testing.reference.markdown import code, document, table
+
+
+def commands() -> Iterator[tuple[str, click.Command]]:
+    """Every command that does something, by the words that name it, in the order of ``--help``."""
+    yield from _below("moorage", main)
+
+
+def _below(words: str, command: click.Command) -> Iterator[tuple[str, click.Command]]:
+    if isinstance(command, click.Group):
+        for name, child in sorted(command.commands.items()):
+            yield from _below(f"{words} {name}", child)
+    else:
+        yield words, command
+
+
+def page() -> str:
+    """The page."""
+    blocks = [f"{main.help}\n\n`moorage --version` prints the version; `--help` (`-h`) explains every command."]
+    for words, command in commands():
+        own = [parameter for parameter in command.params if parameter.name not in FIELDS and parameter.name != "config"]
+        takes_settings = any(parameter.name == "config" for parameter in command.params)
+        context = click.Context(command, info_name=words)
+        usage = f"{words} {' '.join(command.collect_usage_pieces(context))}"
+        options = [
+            [code(" ".join([*parameter.opts, parameter.metavar or ""]).strip()), parameter.help or ""]
+            for parameter in own
+            if isinstance(parameter, click.Option)
+        ]
+        blocks += [
+            f"## {words}",
+            f"```text\n{usage}\n```",
+            (command.help or "") + ("" if takes_settings else "\n\nTakes no settings."),
+            table(["option", "meaning"], options) if options else "",
+        ]
+    blocks.insert(1, "Every command takes the [settings](settings.md) as flags, and `--config FILE`; they are left out below.")
+    return document("Commands", *blocks)

@@ -1,0 +1,80 @@
+"""docs/reference/operations.md: which operations of the AWS services are built."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any, cast
+
+from moorage.server.app import aws_services
+from moorage.testing.reference.markdown import code, document, table
+from moorage.wire.aws.coverage import Coverage, coverage
+
+TESTS = Path("tests") / "integration" / "aws"
+_BORROWED = {
+    ("ecr", "ListImageReferrers"): "ecr:BatchGetImage",
+    ("sts", "GetCallerIdentity"): "",
+    ("sts", "GetSessionToken"): "",
+}
+"""Operations that need another action than that of their own name, or none."""
+_WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+
+
+def covered() -> list[Coverage]:
+    """Every operation of the modelled services."""
+    # Handlers are registered without looking at what they will work with.
+    return coverage(aws_services(cast(Any, None)))
+
+
+def action_of(service: str, operation: str) -> str:
+    """The IAM action that an operation needs; empty: every principal may call it."""
+    return _BORROWED.get((service, operation), f"{service}:{operation}")
+
+
+def page(root: Path) -> str:
+    """The page; tests are looked up below `root`."""
+    found = covered()
+    callers = _callers(root)
+    blocks = []
+    for service in dict.fromkeys(entry.service for entry in found):
+        entries = [entry for entry in found if entry.service == service]
+        built = [entry for entry in entries if entry.state == "built"]
+        rows = [
+            [
+                code(entry.operation),
+                "built" if entry.state == "built" else "not yet",
+                code(action_of(service, entry.operation)) or "none",
+                _link(callers.get(_method(entry.operation))) if entry.state == "built" else "",
+            ]
+            for entry in entries
+        ]
+        blocks += [
+            f"## {service}",
+            f"{len(built)} of {len(entries)} are built.",
+            table(["operation", "", "IAM action", "test"], rows),
+        ]
+    return document(
+        "Operations of the AWS API",
+        "All operations that botocore's service models have. One that is not built yet is refused with "
+        "`UnknownOperationException` (`InvalidAction` of `sts`). CreateRepository with tags also needs `ecr:TagResource`.",
+        *blocks,
+    )
+
+
+def _method(operation: str) -> str:
+    """What boto3 calls an operation."""
+    return _WORDS.sub("_", operation).lower()
+
+
+def _callers(root: Path) -> dict[str, Path]:
+    """By boto3's name: the test file that calls the operation most often."""
+    counts: dict[str, dict[Path, int]] = {}
+    for path in sorted((root / TESTS).glob("test_*.py")):
+        for method in re.findall(r"\.([a-z][a-z_]+)\(", path.read_text("utf-8")):
+            by_path = counts.setdefault(method, {})
+            by_path[path] = by_path.get(path, 0) + 1
+    return {method: max(by_path, key=lambda path: by_path[path]).relative_to(root) for method, by_path in counts.items()}
+
+
+def _link(path: Path | None) -> str:
+    return f"[{path.stem}](../../{path.as_posix()})" if path is not None else ""

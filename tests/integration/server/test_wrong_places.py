@@ -1,0 +1,53 @@
+"""An operator who names a database or a store that is not there reads one line, not a traceback."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from moorage.testing.server import MoorageServer
+from moorage.testing.servers import free_ports
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("postgresql://user:canary@127.0.0.1:{port}/registry", "the database does not answer"),
+        ("postgresql://[/", "the URL of the database cannot be read"),
+        ("mysql://user:canary@somewhere", "database_url must start with postgresql://"),
+    ],
+)
+def test_databases(tmp_path: Path, url: str, message: str) -> None:
+    _refused(MoorageServer(tmp_path / "data", database_url=url.format(port=free_ports(1)[0])), message)
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("ftp://somewhere", "blob_store_url: no blob store has URLs that begin with ftp:"),
+        ("s3://bucket?colour=red", "blob_store_url: unknown parameter of an s3:// URL: colour"),
+        ("/proc/nowhere", "blob_store_url: the folder of the blob store"),
+    ],
+)
+def test_blob_stores(tmp_path: Path, url: str, message: str) -> None:
+    _refused(MoorageServer(tmp_path / "data", blob_store_url=url), message)
+
+
+def test_a_root_key_of_another_account(tmp_path: Path) -> None:
+    with MoorageServer(tmp_path / "data") as server:
+        other = server.create_account("other")
+    done = MoorageServer(tmp_path / "data", root=other).run("serve", check=False)
+    assert done.returncode == 1
+    assert done.stderr == (
+        f"moorage: the access key {other.access_key_id} of the settings belongs to account {other.account_id}\n"
+    )
+
+
+def _refused(server: MoorageServer, message: str) -> None:
+    for command in ("serve", "doctor"):
+        done = server.run(command, check=False)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert done.stderr.startswith(f"moorage: {message}"), done.stderr
+        assert "Traceback" not in done.stderr
+        assert "canary" not in done.stderr
