@@ -20,7 +20,7 @@ from moorage.server.settings import Loaded
 def opened(loaded: Loaded) -> Iterator[Installation]:
     """The installation, for one command."""
     try:
-        installation = open_installation(loaded.settings, os.environ)
+        installation = open_installation(loaded.settings, os.environ, may_create=False)
     except InstallationError as error:
         fail(str(error))
     try:

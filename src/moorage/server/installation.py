@@ -38,18 +38,26 @@ class Installation:
         self.store.close()
 
 
-def open_installation(settings: Settings, environment: Mapping[str, str]) -> Installation:
+def open_installation(settings: Settings, environment: Mapping[str, str], *, may_create: bool = True) -> Installation:
     """Open, and at the first start make, everything that lies under the data folder or behind the URLs.
+
+    Args:
+        may_create: False for commands that make no sense without an installation.
 
     Raises:
         InstallationError: no root key, another root key than the one that sealed the database, a database of a newer version, a
             database or a blob store that does not answer.
     """
     data = settings.data_folder
-    data.mkdir(parents=True, exist_ok=True, mode=0o700)
     url = settings.effective_database_url
     try:
         is_new = migrate.current(url) is None
+        if is_new and not may_create:
+            place = "the database of database_url" if settings.database_url else data
+            raise InstallationError(
+                f"there is no installation in {place}: start it once with moorage serve, or name it by --data"
+            )
+        data.mkdir(parents=True, exist_ok=True, mode=0o700)
         root_key = load_root_key(data, environment, may_create=is_new)
         db = open_database(url)
     except (RootKeyError, migrate.SchemaTooNew, DatabaseUnavailable, ValueError) as error:

@@ -120,7 +120,7 @@ class Loaded:
 _DATABASES = ("postgresql://", "postgres://", "sqlite:///")
 FIELDS = {entry.name: entry for entry in dataclasses.fields(Settings)}
 # Read elsewhere, before or beside the settings; listed so that they are not taken for mistakes.
-_OTHER_VARIABLES = {"ROOT_KEY", "ROOT_KEY_FILE", "CONFIG", "CRASH_AT", "PYTHON"}
+_OTHER_VARIABLES = {"ROOT_KEY", "ROOT_KEY_FILE", "CONFIG"}
 
 
 def load(file: Path | None, environment: Mapping[str, str], flags: Mapping[str, Any]) -> Loaded:

@@ -4,7 +4,8 @@ A sealed blob costs its decryption on every pull; a hundred nodes that start the
 So when a blob has been asked for whole once, and is asked for again within a window, one thread opens it into a memfd: memory
 only, never a disk, sealed against any further write. Requests go on from the store meanwhile. Nothing enters before its last byte
 has been authenticated, and an entry leaves when it has not been used for a while, or when room is needed (least recently used
-first). A descriptor is closed only when no transfer uses it, so what is in use counts against the budget until then.
+first, and only for a blob in greater demand). A descriptor is closed only when no transfer uses it, so what is in use
+counts against the budget until then.
 """
 
 from __future__ import annotations
@@ -45,7 +46,13 @@ class _Demand:
     """How much of a blob was asked for since `since`."""
 
     since: float
-    asked_bytes: int
+    asked_bytes: int = 0
+
+    def within(self, window_seconds: float, now: float) -> int:
+        """What was asked for in the current window, which begins anew when it is over."""
+        if now - self.since > window_seconds:
+            self.since, self.asked_bytes = now, 0
+        return self.asked_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +61,16 @@ class _Wish:
 
     size: int
     opener: Callable[[], OpenSource]
+    demand: _Demand
 
 
 class _Entry:
     """One memfd. `users` and `retired` change under the cache's lock."""
 
-    __slots__ = ("descriptor", "retired", "size", "used_at", "users")
+    __slots__ = ("demand", "descriptor", "retired", "size", "used_at", "users")
 
-    def __init__(self, descriptor: int, size: int, used_at: float) -> None:
+    def __init__(self, descriptor: int, size: int, used_at: float, demand: _Demand) -> None:
+        self.demand = demand
         self.descriptor = descriptor
         self.size = size
         self.used_at = used_at
@@ -153,11 +162,15 @@ class HotBlobs:
                 self._entries.move_to_end(key)
                 entry.used_at = now
                 entry.users += 1
+                entry.demand.within(self._window, now)
+                entry.demand.asked_bytes += wanted_bytes
                 return HotBlob(self, entry)
-            asked = self._note(key, wanted_bytes, now)
+            demand = self._demand(key, now)
+            asked = demand.within(self._window, now)
+            demand.asked_bytes += wanted_bytes
         source = opener()
         if 0 < source.size <= min(asked, self._budget // 2) and source.descriptor() is None:
-            self._want(key, _Wish(source.size, opener))
+            self._want(key, _Wish(source.size, opener, demand))
         return source
 
     def forget(self, key: str) -> None:
@@ -200,24 +213,28 @@ class HotBlobs:
 
     # Under the lock
 
-    def _note(self, key: str, wanted_bytes: int, now: float) -> int:
-        """Remember the request; return how much was asked for before it, within the window."""
-        demand = self._demands.pop(key, None)
-        if demand is None or now - demand.since > self._window:
-            demand = _Demand(now, 0)
-        before = demand.asked_bytes
-        demand.asked_bytes += wanted_bytes
+    def _demand(self, key: str, now: float) -> _Demand:
+        """What is remembered of the requests for a blob that is not here."""
+        demand = self._demands.pop(key, None) or _Demand(now)
         self._demands[key] = demand
         if len(self._demands) > _REMEMBERED_KEYS:
             self._demands.popitem(last=False)
-        return before
+        return demand
 
-    def _make_room(self, size: int) -> bool:
-        for key in [key for key, entry in self._entries.items() if not entry.users]:
-            if self._held + size <= self._budget:
+    def _make_room(self, wish: _Wish) -> bool:
+        """Drop entries that are in less demand than `wish`, least recently used first.
+
+        Not others: a working set larger than the budget would push each blob out just before it is asked for again,
+        and every fill would be for nothing.
+        """
+        now = self._clock()
+        wanted = wish.demand.within(self._window, now)
+        for key, entry in list(self._entries.items()):
+            if self._held + wish.size <= self._budget:
                 break
-            self._retire(key)
-        return self._held + size <= self._budget
+            if not entry.users and entry.demand.within(self._window, now) < wanted:
+                self._retire(key)
+        return self._held + wish.size <= self._budget
 
     def _retire(self, key: str) -> None:
         entry = self._entries.pop(key, None)
@@ -243,7 +260,7 @@ class HotBlobs:
         """Have the blob filled, unless it is on its way or there is no room."""
         with self._changed:
             known = key in self._entries or key in self._queue or self._filling == key
-            if known or self._closed or not self._make_room(wish.size):
+            if known or self._closed or not self._make_room(wish):
                 return
             self._held += wish.size
             self._queue[key] = wish
@@ -277,7 +294,7 @@ class HotBlobs:
         with self._changed:
             key, self._filling = self._filling, None
             if descriptor >= 0 and key is not None and not self._abandon:
-                self._entries[key] = _Entry(descriptor, wish.size, self._clock())
+                self._entries[key] = _Entry(descriptor, wish.size, self._clock(), wish.demand)
             else:
                 self._held -= wish.size
                 if descriptor >= 0:

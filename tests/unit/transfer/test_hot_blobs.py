@@ -127,8 +127,28 @@ def test_the_least_recently_used_makes_room(hot: HotBlobs) -> None:
     assert hot.held_bytes == 3 * len(CONTENT)
     assert use(hot, "a")
     heat(hot, "d")
+    heat(hot, "d")
     assert [use(hot, key) for key in "acd"] == [True, True, True]
     assert not use(hot, "b")
+
+
+def test_a_working_set_larger_than_the_budget_is_not_filled_again_and_again(hot: HotBlobs) -> None:
+    for _ in range(5):
+        for key in "abcdefgh":
+            use(hot, key)
+            hot.settle()
+    kept = [key for key in "abcdefgh" if use(hot, key)]
+    assert kept == ["a", "b", "c"]
+
+
+def test_what_was_in_demand_long_ago_gives_way(hot: HotBlobs, time: Time) -> None:
+    for key in "abc":
+        for _ in range(10):
+            heat(hot, key)
+    time.now += 61
+    assert use(hot, "a")
+    heat(hot, "d")
+    assert use(hot, "d")
 
 
 def test_what_is_in_use_is_not_evicted_and_counts(hot: HotBlobs) -> None:
