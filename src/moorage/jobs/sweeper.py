@@ -9,6 +9,7 @@ import logging
 from moorage.metadata.database import Database, DatabaseUnavailable
 from moorage.model.errors import StorageFull
 from moorage.operations import garbage
+from moorage.storage import buffers
 from moorage.storage.blob_store import BlobStore, StorageKey, StoreUnavailable
 from moorage.transfer.pull_buffer import PullBuffer
 from moorage.transfer.work import Pools
@@ -57,6 +58,8 @@ class Sweeper:
         while keys := await self._db.read(garbage.deletable):
             await self._pools.on_bytes(self._delete, keys)
             await self._db.write(garbage.forget, keys)
+        for pool in (buffers.FRAMES, buffers.PIECES):
+            pool.trim()  # what a burst needed goes back to the system
 
     def _delete(self, keys: list[str]) -> None:
         for key in keys:
