@@ -131,6 +131,13 @@ _PIECES = Statement(lambda _: select(_p.storage_key).where(_p.blob_id == bindpar
 _DROP_PIECES = Statement(lambda _: delete(blob_pieces).where(_p.blob_id == bindparam("blob")))
 _DROP = Statement(lambda _: delete(blobs).where(_b.id == bindparam("blob")))
 _ANNOUNCE = Statement(lambda insert: insert(storage_objects).values(key=bindparam("key"), state="writing", due=bindparam("due")))
+_ANNOUNCE_AGAIN = Statement(
+    lambda insert: (
+        insert(storage_objects)
+        .values(key=bindparam("key"), state="writing", due=bindparam("due"))
+        .on_conflict_do_nothing(index_elements=["key"])
+    )
+)
 _GO_LIVE = Statement(
     lambda _: (
         update(storage_objects).where(_o.key == bindparam("object"), _o.state == word("writing")).values(state="live", due=0)
@@ -322,8 +329,12 @@ def doom(tx: Transaction, keys: Iterable[str], until: int) -> None:
 
 
 def doom_unused(tx: Transaction, key: str, until: int) -> None:
-    """Doom an object that has not gone live; one that has is left alone."""
-    tx.run(_DOOM_UNUSED, object=key, until=until)
+    """Doom an object that has not gone live; one that has is left alone.
+
+    A key that the sweep has given up and forgotten meanwhile is written down again, because bytes may lie under it.
+    """
+    if tx.run(_DOOM_UNUSED, object=key, until=until) == 0:
+        tx.run(_ANNOUNCE_AGAIN, key=key, due=until)
 
 
 def due_objects(tx: ReadTransaction, count: int) -> list[tuple[str, str]]:

@@ -41,7 +41,6 @@ _BY_TAG = Statement(
 _PAYLOAD_OF = Statement(lambda _: select(*_PAYLOAD).where(manifest_payloads.c.manifest_id == bindparam("manifest")))
 _LOCK = Statement(lambda _: select(*COLUMNS).where(_HERE, _m.digest == bindparam("digest")).with_for_update())
 _PRESENT = Statement(lambda _: select(_m.digest, _m.image_size_bytes).where(_HERE, among(_m.digest, "digests")))
-_MANY = Statement(lambda _: select(*COLUMNS).where(_HERE, among(_m.digest, "digests")))
 _COUNT = Statement(lambda _: select(func.count()).select_from(manifests).where(_HERE))
 _INSERT = Statement(
     lambda insert: (
@@ -210,11 +209,6 @@ def lock(tx: Transaction, repository_id: int, digest: str) -> Image | None:
 def present(tx: ReadTransaction, repository_id: int, digests: list[str]) -> dict[str, int]:
     """Those of `digests` that are images of the repository, with their image sizes."""
     return {row[0]: row[1] for row in tx.all(_PRESENT, repository=repository_id, digests=digests)} if digests else {}
-
-
-def find_many(tx: ReadTransaction, repository_id: int, digests: list[str]) -> dict[str, Image]:
-    """Those of `digests` that are images of the repository."""
-    return {row[1]: image(row) for row in tx.all(_MANY, repository=repository_id, digests=digests)} if digests else {}
 
 
 def count_in(tx: ReadTransaction, repository_id: int) -> int:

@@ -13,8 +13,6 @@ UPLOAD_PARTS = 4_200
 PART_BYTES_MIN = 5 * MIB
 PART_BYTES_ADVISED = 10 * MIB
 """What InitiateLayerUpload answers as `partSize`."""
-PART_BYTES_MAX = 20 * MIB
-"""Length of the model's `LayerPartBlob`."""
 DESCRIPTORS_PER_MANIFEST = 1_000
 """Ours: layers of an image, or children of an index."""
 TAGS_PER_IMAGE = 1_000
@@ -33,6 +31,4 @@ BLOB_GRACE_SECONDS = 24 * 3600
 DOOM_SECONDS = 900
 """Ours: bytes outlive their last reference this long, for transfers that have begun. Links to our own blob route are checked
 when they are used, so they need no longer."""
-EXCLUSION_FILTERS = 5
-"""Model: tag mutability exclusion filters of one repository."""
 EXCLUSION_FILTER_STARS = 2

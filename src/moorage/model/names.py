@@ -12,7 +12,7 @@ from typing import NewType
 
 from msgspec import Struct
 
-from moorage.model.digest import Digest, is_digest, parse_digest
+from moorage.model.digest import Digest, parse_digest
 from moorage.model.errors import NameInvalid, TagInvalid
 
 RepositoryName = NewType("RepositoryName", str)
@@ -74,8 +74,3 @@ def parse_reference(text: str) -> ImageId:
     if ":" in text:
         return ImageId(parse_digest(text), None)
     return ImageId(None, parse_tag(text))
-
-
-def is_reference(text: str) -> bool:
-    """Tell whether `text` is a tag or a digest."""
-    return is_tag(text) or is_digest(text)

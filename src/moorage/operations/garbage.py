@@ -97,12 +97,6 @@ def announce(tx: Transaction, keys: list[str], seconds: int) -> None:
     blobs.announce(tx, keys, tx.now + seconds * 1_000_000)
 
 
-def disown(tx: Transaction, key: str) -> None:
-    """Bytes were written under a key that the sweep had given up: make sure that they are deleted (again)."""
-    blobs.forget(tx, key)
-    blobs.announce(tx, [key], tx.now)
-
-
 def record_pulls(tx: Transaction, pulls: dict[int, tuple[int, int]]) -> None:
     """Add pulls of manifests: id -> (time of the last one, how many)."""
     for manifest_id, (at, count) in sorted(pulls.items()):

@@ -32,6 +32,8 @@ from moorage.model.scope import Scope
 from moorage.operations.finding import locked_repository_for, repository_for
 
 _SECOND = 1_000_000
+_WRITING_SECONDS = 3600
+"""How long a key is kept after the last sign of progress."""
 INITIATE, UPLOAD, COMPLETE = "ecr:InitiateLayerUpload", "ecr:UploadLayerPart", "ecr:CompleteLayerUpload"
 
 
@@ -113,8 +115,13 @@ def check_position(repository: Repository, upload: Upload, start: int | None, le
 
 def renew_lease(tx: Transaction, grant: Grant, storage_key: str) -> bool:
     """Hold the upload longer, because bytes have moved; False if it was lost to another request."""
-    blobs.extend(tx, storage_key, tx.now + 2 * limits.DOOM_SECONDS * _SECOND)
+    keep_key(tx, storage_key)
     return uploads.renew(tx, grant.upload.id, grant.epoch, tx.now + limits.UPLOAD_LEASE_SECONDS * _SECOND, _expiry(tx))
+
+
+def keep_key(tx: Transaction, storage_key: str) -> bool:
+    """Give an object that is being written more time; False if the sweep was first."""
+    return blobs.extend(tx, storage_key, tx.now + _WRITING_SECONDS * _SECOND)
 
 
 def commit_segment(tx: Transaction, grant: Grant, piece: Piece, prefix_digest: str | None) -> int:

@@ -274,7 +274,7 @@ class Receiver:
                 await self._pools.on_bytes(_store_small, self._store, key, data_key.plaintext, small, hasher)
                 size, complete = len(small), True
             else:
-                size, complete = await self._stream(key, data_key.plaintext, body, hasher, offset, grant)
+                size, complete = await self._stream(repository, key, data_key.plaintext, body, hasher, offset, grant)
             yield Piece(size, key, data_key.wrapped), complete
             committed = True
         finally:
@@ -282,34 +282,43 @@ class Receiver:
                 await asyncio.shield(self._db.write(uploads.give_up, key))
 
     async def _stream(
-        self, key: StorageKey, data_key: bytes, body: Body, hasher: Hasher | None, offset: int, grant: Grant | None
+        self,
+        repository: Repository,
+        key: StorageKey,
+        data_key: bytes,
+        body: Body,
+        hasher: Hasher | None,
+        offset: int,
+        grant: Grant | None,
     ) -> tuple[int, bool]:
         writer = await self._pools.on_bytes(_sealed_writer, self._store, key, data_key)
         sink = _HashingSink(writer, hasher, limits.LAYER_BYTES - offset)
-        keeper = asyncio.create_task(self._keep_lease(grant, key, sink)) if grant is not None else None
+        keeper = asyncio.create_task(self._keep(grant, key, sink))
         try:
             complete = await receive_into(body.scope, body.receive, sink)
             await self._pools.on_bytes(writer.finish)
         except BaseException as error:
             await asyncio.shield(self._pools.on_bytes(writer.abort))
-            if isinstance(error, _LeaseLost) and grant is not None:
-                raise UploadBusy(
-                    grant.repository.scope.registry_id, grant.repository.name, grant.upload.id, grant.upload.size_received
-                ) from None
+            if isinstance(error, _LeaseLost):
+                upload_id = grant.upload.id if grant is not None else ""
+                raise UploadBusy(repository.scope.registry_id, repository.name, upload_id, offset) from None
             raise
         finally:
-            if keeper is not None:
-                keeper.cancel()
+            keeper.cancel()
         return sink.size, complete
 
-    async def _keep_lease(self, grant: Grant, key: StorageKey, sink: _HashingSink) -> None:
-        """Renew the lease for as long as bytes move: a stalled request may be taken over, a moving one cannot be."""
+    async def _keep(self, grant: Grant | None, key: StorageKey, sink: _HashingSink) -> None:
+        """Renew the lease and the key for as long as bytes move: a stalled request may be taken over, a moving one cannot be."""
         seen = -1
         while True:
             await asyncio.sleep(_RENEW_SECONDS)
             if sink.size != seen:
                 seen = sink.size
-                if not await self._db.write(uploads.renew_lease, grant, key):
+                if grant is None:
+                    kept = await self._db.write_lightly(uploads.keep_key, key)
+                else:
+                    kept = await self._db.write(uploads.renew_lease, grant, key)
+                if not kept:
                     sink.lost = True
                     return
 

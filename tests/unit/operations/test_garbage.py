@@ -188,6 +188,30 @@ def test_a_key_whose_writer_never_came_back_can_never_go_live_again(world: World
     assert not world.db.run_write(blobs.go_live, key)
 
 
+def test_bytes_under_a_key_that_the_sweep_has_forgotten_are_deleted_again(world: World) -> None:
+    key = ids.storage_key()
+    world.db.run_write(garbage.announce, [key], 60)
+    world.wait(61)
+    world.db.run_write(garbage.doom_abandoned)
+    world.db.run_write(garbage.forget, [key])
+    assert not world.db.run_write(uploads.keep_key, key)
+    world.db.run_write(uploads.give_up, key)
+    world.db.run_write(garbage.doom_abandoned)
+    assert world.deletable() == [key]
+
+
+def test_a_long_upload_keeps_its_key(world: World) -> None:
+    key = ids.storage_key()
+    world.db.run_write(garbage.announce, [key], 3600)
+    for _ in range(10):
+        world.wait(3000)
+        assert world.db.run_write(uploads.keep_key, key)
+        assert world.db.run_write(garbage.doom_abandoned) == 0
+    assert world.db.run_write(blobs.go_live, key)
+    world.db.run_write(uploads.give_up, key)
+    assert world.deletable() == []
+
+
 def test_a_deleted_repository_is_gone_at_once_and_its_content_in_time(world: World) -> None:
     keys = world.push(image(4), "v1")
     world.db.run_write(uploads.initiate_layer_upload, world.caller, SCOPE, NAME, "sha256")
