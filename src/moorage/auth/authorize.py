@@ -10,7 +10,7 @@ from __future__ import annotations
 from moorage.metadata import registries
 from moorage.metadata.transaction import ReadTransaction
 from moorage.model.errors import AccessDenied, NotAuthenticated
-from moorage.model.principal import Caller
+from moorage.model.principal import NO_FACTS, Caller, RequestFacts
 from moorage.model.scope import Scope
 
 INVALID_CREDENTIALS = "The security token included in the request is invalid."
@@ -26,10 +26,13 @@ def _check(standing: tuple[str, str, str] | None, caller: Caller) -> None:
         raise NotAuthenticated(INVALID_CREDENTIALS)
 
 
-def authorize(tx: ReadTransaction, caller: Caller, action: str, scope: Scope, resource: str) -> None:
+def authorize(
+    tx: ReadTransaction, caller: Caller, action: str, scope: Scope, resource: str, facts: RequestFacts = NO_FACTS
+) -> None:
     """Allow `action` (such as ``ecr:PutImage``) on `resource` (an ARN or ``*``) of the registry `scope`, or raise.
 
-    Called before it is disclosed whether the resource exists.
+    Called before it is disclosed whether the resource exists. Services that know no region (IAM, STS) give the `Scope` of their
+    account in ``us-east-1``. `facts` are what policy conditions may ask about this request.
 
     Raises:
         NotAuthenticated: the caller's key was disabled or deleted.

@@ -20,6 +20,8 @@ repositories = table(
     Column("encryption_type", String, nullable=False),
     Column("kms_key", String),
     Column("seal_id", Number, ForeignKey("seals.id"), nullable=False),
+    Column("policy", String),  # the exact text that was given
+    Column("policy_bindings", String),  # JSON: ARNs that it names, each with its unique id when it was set
     Index(
         "uq_repositories_live",
         "registry",
