@@ -13,7 +13,6 @@ from moorage.metadata.records import Repository
 from moorage.model.clock import Clock
 from moorage.model.errors import NameInvalid, ParameterInvalid
 from moorage.model.names import RepositoryName, parse_repository_name
-from moorage.model.principal import Caller
 from moorage.model.scope import Scope, is_region
 from moorage.transfer.payload_cache import PayloadCache
 from moorage.transfer.pull_buffer import PullBuffer
@@ -41,19 +40,6 @@ class EcrContext:
     clock: Clock
     registry_host: Callable[[Scope, Call], Awaitable[str]]
     link_key: bytes
-
-
-def caller_of(call: Call) -> Caller:
-    """The principal that signed the call."""
-    credential = call.caller
-    return Caller(
-        credential.access_key_id,
-        credential.account_id,
-        credential.principal_id,
-        credential.principal_arn,
-        call.source_ip,
-        call.user_agent,
-    )
 
 
 def scope_of(call: Call) -> Scope:

@@ -7,8 +7,9 @@ import base64
 from moorage.auth.registry_token import USER
 from moorage.model.scope import Scope
 from moorage.operations import authorization_token, registry
+from moorage.wire.aws.callers import caller_of
 from moorage.wire.aws.service import Call, Output, Service
-from moorage.wire.aws.services.ecr.context import EcrContext, caller_of, scope_of
+from moorage.wire.aws.services.ecr.context import EcrContext, scope_of
 
 
 def register(service: Service, context: EcrContext) -> None:
