@@ -32,7 +32,19 @@ from moorage.wire.aws.dispatch import Dispatcher
 from moorage.wire.aws.service import Call, Service
 from moorage.wire.aws.services.ecr import images, layers, registry, repositories
 from moorage.wire.aws.services.ecr.context import EcrContext
-from moorage.wire.aws.services.iam import access_keys, entities, grants, policies
+from moorage.wire.aws.services.iam import (
+    access_keys,
+    account,
+    entities,
+    grants,
+    instance_profiles,
+    mfa,
+    passwords,
+    policies,
+    providers,
+    reports,
+    tags,
+)
 from moorage.wire.aws.services.iam.context import IamContext
 from moorage.wire.aws.services.sts import caller_identity
 from moorage.wire.http import Request, Response, Send
@@ -204,7 +216,7 @@ def aws_services(context: EcrContext, iam_context: IamContext) -> list[Service]:
     ecr, public, iam, sts = Service("ecr"), Service("ecr-public"), Service("iam"), Service("sts")
     for module in (repositories, images, layers, registry):
         module.register(ecr, context)
-    for each in (entities, access_keys, policies, grants):
+    for each in (entities, access_keys, policies, grants, tags, instance_profiles, providers, passwords, mfa, account, reports):
         each.register(iam, iam_context)
     caller_identity.register(sts)
     return [ecr, public, iam, sts]
