@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, unquote_to_bytes
 
 Scope = MutableMapping[str, Any]
@@ -87,6 +87,14 @@ class Request:
         """The peer's address, empty where there is none."""
         client = self.scope.get("client")
         return client[0] if client else ""
+
+
+class AtOnce(NamedTuple):
+    """An answer that needed no waiting: `head` is its header fields as they leave (``name: value\\r\\n``), length included."""
+
+    status: int
+    head: bytes
+    body: bytes
 
 
 class Response:

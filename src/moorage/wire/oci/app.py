@@ -13,7 +13,7 @@ from moorage.model.scope import Scope
 from moorage.operations import registry
 from moorage.storage.blob_store import StoreUnavailable
 from moorage.transfer.receive import ClientGone
-from moorage.wire.http import BadRequest, ClientLeft, Request, Response, Send
+from moorage.wire.http import AtOnce, BadRequest, ClientLeft, Request, Response, Send
 from moorage.wire.oci import blobs, lists, manifests, uploads
 from moorage.wire.oci.access import challenge
 from moorage.wire.oci.errors import JSON, OciError, describe
@@ -93,6 +93,23 @@ class OciApp:
             if request.is_answered:
                 raise
             await self._refuse(error, request, send, origin)
+
+    def at_once(self, request: Request, scope: Scope) -> AtOnce | None:
+        """The answer to a pull of a manifest, where nothing has to be waited for; None for everything else, errors included.
+
+        What is answered None goes the whole way through `__call__`: this is a shorter way to the same answer, which spares the
+        event loop a task, never another decision.
+        """
+        services = self._services
+        if not services.db.answers_at_once:
+            return None
+        try:
+            route = parse_route(request.path)
+            if route is None or route.kind != "manifest":
+                return None
+            return manifests.get_at_once(services, request, route, scope, services.access.caller(request, scope))
+        except (DomainError, BadRequest, DatabaseUnavailable):
+            return None
 
     async def token(self, request: Request, send: Send, origin: str) -> None:
         """``GET /token``: the same token for clients that prefer Bearer. Source: Docker token authentication specification."""
