@@ -96,6 +96,13 @@ class AtOnce(NamedTuple):
     head: bytes
     body: bytes
 
+    @staticmethod
+    def of(status: int, headers: Iterable[Header], body: bytes, length: int | None = None) -> AtOnce:
+        """Header fields rendered; `length` where it is not that of the body (HEAD)."""
+        size = len(body) if length is None else length
+        fields = [*headers, (b"content-length", b"%d" % size)]
+        return AtOnce(status, b"".join([b"%b: %b\r\n" % field for field in fields]), body)
+
 
 class Response:
     """A response whose body is in memory."""

@@ -8,7 +8,8 @@ from collections.abc import Awaitable, Callable
 import msgspec
 
 from moorage.metadata.database import DatabaseUnavailable
-from moorage.model.errors import DomainError, ManifestInvalid, NotAuthenticated, RangeMismatch, UploadBusy
+from moorage.model.errors import BlobNotFound, DomainError, ManifestInvalid, NotAuthenticated, RangeMismatch, UploadBusy
+from moorage.model.principal import Caller
 from moorage.model.scope import Scope
 from moorage.operations import registry
 from moorage.storage.blob_store import StoreUnavailable
@@ -50,6 +51,13 @@ ROUTES: dict[tuple[str, str], Handler] = {
     ("upload", "PUT"): uploads.finish,
     ("upload", "GET"): uploads.status,
     ("upload", "DELETE"): uploads.cancel,
+}
+
+
+AT_ONCE: dict[tuple[str, str], Callable[[Services, Request, Route, Scope, Caller], AtOnce | None]] = {
+    ("manifest", "GET"): manifests.get_at_once,
+    ("manifest", "HEAD"): manifests.get_at_once,
+    ("blob", "HEAD"): blobs.head_at_once,
 }
 
 
@@ -95,7 +103,7 @@ class OciApp:
             await self._refuse(error, request, send, origin)
 
     def at_once(self, request: Request, scope: Scope) -> AtOnce | None:
-        """The answer to a pull of a manifest, where nothing has to be waited for; None for everything else, errors included.
+        """The answer to the pull of a manifest, or to HEAD of a blob, where nothing has to be waited for; None for all else.
 
         What is answered None goes the whole way through `__call__`: this is a shorter way to the same answer, which spares the
         event loop a task, never another decision.
@@ -105,9 +113,13 @@ class OciApp:
             return None
         try:
             route = parse_route(request.path)
-            if route is None or route.kind != "manifest":
+            handler = AT_ONCE.get((route.kind, request.method)) if route is not None else None
+            if route is None or handler is None:
                 return None
-            return manifests.get_at_once(services, request, route, scope, services.access.caller(request, scope))
+            return handler(services, request, route, scope, services.access.caller(request, scope))
+        except BlobNotFound as error:
+            described = describe(error)
+            return AtOnce.of(described.status, [VERSION, JSON], b"", len(described.body()))
         except (DomainError, BadRequest, DatabaseUnavailable):
             return None
 

@@ -79,8 +79,7 @@ def _headers(image: Image, *, by_tag: bool) -> list[Header]:
 @lru_cache(4096)
 def _rendered_head(image: Image, by_tag: bool) -> bytes:
     """The header fields of the whole manifest as they leave: a row never changes."""
-    fields = [*_headers(image, by_tag=by_tag), (b"content-length", b"%d" % image.size_bytes)]
-    return b"".join(b"%b: %b\r\n" % field for field in fields)
+    return AtOnce.of(200, _headers(image, by_tag=by_tag), b"", image.size_bytes).head
 
 
 def _wanted(exchange: Exchange, name: RepositoryName) -> ImageId:
