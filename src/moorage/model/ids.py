@@ -26,6 +26,11 @@ def access_key_id() -> str:
     return "AKIA" + "".join(secrets.choice(_KEY_ALPHABET) for _ in range(16))
 
 
+def temporary_key_id() -> str:
+    """A fresh access key id of temporary credentials: ``ASIA`` and 16 characters."""
+    return "ASIA" + "".join(secrets.choice(_KEY_ALPHABET) for _ in range(16))
+
+
 def secret_access_key() -> str:
     """A fresh secret of 40 characters (240 random bits)."""
     return base64.b64encode(os.urandom(30)).decode("ascii")

@@ -10,6 +10,7 @@ from typing import Any
 from moorage.auth.credentials import Credential
 from moorage.auth.cursors import Cursors
 from moorage.auth.registry_token import RegistryTokens
+from moorage.auth.sessions import SessionTokens
 from moorage.jobs.sweeper import Sweeper
 from moorage.keys.registry_keys import LocalKeyring
 from moorage.keys.root_key import RootKey
@@ -63,6 +64,7 @@ class Application:
         self._hot = HotBlobs(settings.hot_blob_mib * 1024 * 1024)
         keyring = LocalKeyring(root_key)
         tokens = RegistryTokens(root_key.derive("registry tokens"))
+        self._sessions = SessionTokens(root_key.derive("session tokens"))
         link_key = root_key.derive("layer links")
         pulls, payloads = PullBuffer(db, clock), PayloadCache(db, keyring)
         receiver = Receiver(db, store, keyring, self.pools, KeyReserve(db))
@@ -92,6 +94,7 @@ class Application:
             clock=clock,
             registry_host=self._registry_host,
             link_key=link_key,
+            tokens_end_with_session=settings.tokens_end_with_session,
         )
         self._aws = Dispatcher(aws_services(context), self._find_credential, self.pools.cpu, clock=clock)
         self._health = Health(db, store, self.pools, _LOW_WATER_BYTES)
@@ -164,8 +167,11 @@ class Application:
     async def _registry_host(self, scope: Scope, call: Call) -> str:
         return await self.addressing.registry_host(scope, call.host)
 
-    async def _find_credential(self, access_key_id: str, /) -> Credential | None:
-        """A key's credential. Whether the key counts is asked every time; its secret is opened once."""
+    async def _find_credential(self, access_key_id: str, session_token: str | None, /) -> Credential | None:
+        """A key's credential: out of its token for a temporary one; of a long-term one whether it counts is asked every time,
+        and its secret opened once."""
+        if session_token is not None:
+            return self._sessions.open(access_key_id, session_token)
         key = await self._db.lookup(accounts.find_active_key, access_key_id)
         if key is None:
             return None

@@ -48,7 +48,7 @@ caller_identity.register(sts)
 calls: list[Call] = []
 
 
-async def find_key(access_key_id: str, /) -> Credential | None:
+async def find_key(access_key_id: str, _session_token: str | None, /) -> Credential | None:
     return KEYS.get(access_key_id)
 
 
