@@ -1,4 +1,4 @@
-"""An identity provider on loopback: discovery, keys and tokens as real ones have them, by http or by https with its own certificate.
+"""An identity provider on loopback: discovery, keys and tokens as real ones have them, by http or https with its own certificate.
 
 It stands in for GitHub Actions, GitLab, Kubernetes and the like in tests and demonstrations. Keys can be rotated, answers
 replaced by wrong ones, and requests are counted.

@@ -39,25 +39,22 @@ class Place:
 
 def is_public(text: str) -> bool:
     """Whether an address is one of the open internet: not private, loopback, link-local (there clouds have their metadata),
-    multicast or reserved, neither itself nor the IPv4 address that it wraps."""
+    multicast or reserved. Of an IPv6 address that stands for an IPv4 one, the latter is judged."""
     try:
-        address: _Address | None = ipaddress.ip_address(text.partition("%")[0])
+        address: _Address = ipaddress.ip_address(text.partition("%")[0])
     except ValueError:
         return False
-    while address is not None:
-        if not address.is_global or address.is_multicast or address.is_reserved or address.is_unspecified:
-            return False
-        address = _wrapped(address)
-    return True
+    while isinstance(address, ipaddress.IPv6Address) and (wrapped := _wrapped(address)) is not None:
+        address = wrapped
+    if isinstance(address, ipaddress.IPv6Address) and address.is_site_local:
+        return False
+    return address.is_global and not (address.is_multicast or address.is_reserved or address.is_unspecified)
 
 
-def _wrapped(address: _Address) -> _Address | None:
-    if isinstance(address, ipaddress.IPv4Address):
-        return None
+def _wrapped(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
     if address in _NAT64:
         return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-    teredo = address.teredo
-    return address.ipv4_mapped or address.sixtofour or (teredo[1] if teredo else None)
+    return address.ipv4_mapped or address.sixtofour
 
 
 async def find_place(host: str, port: int, *, allow_private: bool) -> Place:
