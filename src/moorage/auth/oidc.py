@@ -19,7 +19,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, RSAKey
 from msgspec import Struct
 
-from moorage.model.errors import (
+from moorage.model.sts_errors import (
     AudienceUnknown,
     ClaimMissing,
     IdentityTokenEarly,

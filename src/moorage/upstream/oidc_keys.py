@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from moorage.auth.oidc import PublicKey, UnverifiedToken, keys_for, read_keys
-from moorage.model.errors import ProviderUnreachable, VerificationKeyMissing
+from moorage.model.sts_errors import ProviderUnreachable, VerificationKeyMissing
 from moorage.upstream.fetch import Fetcher, FetchFailed, FetchRefused
 
 logger = logging.getLogger("moorage.oidc")

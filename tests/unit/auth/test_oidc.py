@@ -16,7 +16,7 @@ from joserfc.jwk import ECKey, RSAKey
 
 from moorage.auth import oidc
 from moorage.auth.oidc import PublicKey, check_claims, check_signature, condition_keys, read_keys, read_token
-from moorage.model.errors import (
+from moorage.model.sts_errors import (
     AudienceUnknown,
     ClaimMissing,
     IdentityTokenEarly,

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from moorage.auth.oidc import PublicKey, UnverifiedToken, check_signature, read_token
-from moorage.model.errors import IdentityTokenInvalid, ProviderUnreachable, VerificationKeyMissing
+from moorage.model.sts_errors import IdentityTokenInvalid, ProviderUnreachable, VerificationKeyMissing
 from moorage.testing.oidc_issuer import DISCOVERY, JWKS, Answer, OidcIssuer
 from moorage.testing.servers import free_ports
 from moorage.upstream import fetch
