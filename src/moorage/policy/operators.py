@@ -19,7 +19,7 @@ from decimal import Decimal
 
 from moorage.policy.context import Context
 from moorage.policy.patterns import Glob, Token, compile_glob, tokenize
-from moorage.policy.resources import PARTS, ArnPattern, arn_pattern, split_arn, split_tokens
+from moorage.policy.resources import PARTS, arn_pattern, plain_arn_pattern, split_arn, split_tokens
 from moorage.policy.variables import TemplateToken, Variable, fill, template
 
 Matches = Callable[[str, Context], bool]
@@ -88,11 +88,7 @@ def _globs(patterns: Sequence[str]) -> tuple[Glob, ...]:
 def _arn_like(values: Sequence[str], has_variables: bool) -> Matches:
     """All six parts have to be there; only a lone ``*`` stands for any ARN."""
     plain, templates = _split(values, has_variables, wildcards=True)
-    patterns: list[ArnPattern] = []
-    for value in plain:
-        parts = split_arn(value)
-        if len(parts) == PARTS or value == "*":
-            patterns.append(arn_pattern([tokenize(part) for part in parts]))
+    patterns = [plain_arn_pattern(value) for value in plain if value.count(":") >= PARTS - 1 or value == "*"]
 
     def matches(value: str, context: Context) -> bool:
         arn = split_arn(value)

@@ -9,6 +9,7 @@ The cost is at most (characters of the pattern + characters of the text) operati
 from __future__ import annotations
 
 import enum
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -108,19 +109,13 @@ def _find(piece: _Piece, positions: dict[str, int], start: int, end: int) -> int
     return start + (fitting & -fitting).bit_length() - 1
 
 
+_WILDCARDS = {"*": Wild.RUN, "?": Wild.ONE}
+_WILDCARD = re.compile(r"([*?])")
+
+
 def tokenize(text: str) -> list[Token]:
     """Take a pattern apart; every ``*`` and ``?`` in it is a wildcard."""
-    tokens: list[Token] = []
-    start = 0
-    for position, character in enumerate(text):
-        if character in "*?":
-            if position > start:
-                tokens.append(text[start:position])
-            tokens.append(Wild(character))
-            start = position + 1
-    if start < len(text):
-        tokens.append(text[start:])
-    return tokens
+    return [_WILDCARDS.get(part, part) for part in _WILDCARD.split(text) if part]
 
 
 def literal_of(tokens: Sequence[Token]) -> str | None:

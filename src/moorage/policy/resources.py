@@ -58,8 +58,16 @@ def split_tokens(tokens: Sequence[TemplateToken]) -> list[list[TemplateToken]]:
 
 def arn_pattern(parts: Sequence[Sequence[Token]]) -> ArnPattern:
     """Compile the tokens of six parts. Parts that are missing at the end stand for whatever there is."""
-    compiled = tuple(_part(part) for part in parts)
-    return ArnPattern(compiled + (None,) * (PARTS - len(compiled)))
+    return _pattern([_part(part) for part in parts])
+
+
+def plain_arn_pattern(text: str) -> ArnPattern:
+    """Compile a pattern without variables."""
+    return _pattern([part if "*" not in part and "?" not in part else _part(tokenize(part)) for part in split_arn(text)])
+
+
+def _pattern(parts: list[_Part]) -> ArnPattern:
+    return ArnPattern((*parts, *[None] * (PARTS - len(parts))))
 
 
 def _part(tokens: Sequence[Token]) -> _Part:
@@ -135,7 +143,7 @@ def compile_resources(texts: Sequence[str], *, negated: bool, has_variables: boo
             continue
         stem = text[:-1] if text.endswith("*") else text
         if "*" in stem or "?" in stem or stem.count(":") < PARTS - 1:
-            patterns.append(arn_pattern([tokenize(part) for part in split_arn(text)]))
+            patterns.append(plain_arn_pattern(text))
         elif stem is text:
             exact.add(text)
         else:
