@@ -146,6 +146,13 @@ def _layer_part(e: domain.UploadInvalid, context: _Context) -> AwsError:
     )
 
 
+def _malformed_policy(e: domain.MalformedPolicy, context: _Context) -> AwsError:
+    """ECR has one text for all faults of a policy but a principal that does not exist; its two kinds of repository share it."""
+    kind = "registry" if e.kind == "registry" else "repository"
+    is_principal = isinstance(e, domain.PrincipalNotFound)
+    return context.constraint("PolicyText", "Principal not found" if is_principal else f"Invalid {kind} policy provided", "")
+
+
 def _parameter(e: domain.ParameterInvalid, context: _Context) -> AwsError:
     return context.constraint(e.member, e.constraint, "")
 
@@ -161,6 +168,8 @@ ECR: dict[type[domain.DomainError], _Wording] = {
     domain.ArnInvalid: _constraint("resourceArn", "Invalid ARN"),
     domain.RangeInvalid: _constraint("partFirstByte", "Invalid range"),
     domain.ParameterInvalid: _parameter,
+    domain.MalformedPolicy: _malformed_policy,
+    domain.PrincipalNotFound: _malformed_policy,
     domain.NotAuthenticated: _code("UnrecognizedClientException", "The security token included in the request is invalid."),
     domain.AccessDenied: _code("AccessDeniedException", "{e}"),
     domain.RepositoryNotFound: _code(
@@ -238,6 +247,7 @@ ECR: dict[type[domain.DomainError], _Wording] = {
 QUERY: dict[type[domain.DomainError], _Wording] = {
     domain.ParameterInvalid: _parameter,
     domain.InvalidValue: _constraint("Value", "is invalid"),
+    domain.MalformedPolicy: _code("MalformedPolicyDocument", "{e}"),
     domain.NotAuthenticated: lambda _e, _context: AwsError(
         "InvalidClientTokenId", "The security token included in the request is invalid.", 403
     ),
