@@ -25,6 +25,12 @@ class Database(ABC):
     """An opened database of either engine. Its methods belong to the event loop; `run_read` and `run_write` to other threads."""
 
     dialect: str
+    answers_at_once: bool
+    """Look-ups by key need no waiting: `lookup_at_once` may be called."""
+
+    @abstractmethod
+    def lookup_at_once(self, function: Callable[Concatenate[ReadTransaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """`lookup` without a coroutine, on the event loop's thread; only where `answers_at_once`."""
 
     @abstractmethod
     async def lookup(self, function: Callable[Concatenate[ReadTransaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:

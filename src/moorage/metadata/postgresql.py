@@ -33,6 +33,7 @@ class PostgresDatabase(Database):
     """A PostgreSQL database, shared by any number of nodes."""
 
     dialect = "postgresql"
+    answers_at_once = False
 
     def __init__(self, url: str, clock: Clock, connections: int = 8) -> None:
         self._clock = clock
@@ -47,6 +48,9 @@ class PostgresDatabase(Database):
             open=True,
         )
         self._threads = ThreadPoolExecutor(connections, thread_name_prefix="sql")
+
+    def lookup_at_once(self, function: Callable[Concatenate[ReadTransaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        raise AssertionError("a look-up on PostgreSQL waits for the network")
 
     async def lookup(self, function: Callable[Concatenate[ReadTransaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         return await self.read(function, *args, **kwargs)

@@ -69,11 +69,13 @@ class Pull(Struct, frozen=True, gc=False):
 
 
 class Piece(Struct, frozen=True, gc=False):
-    """A run of a blob's bytes: one object of the store, under a data key of its own."""
+    """A run of a blob's bytes: one object under a data key of its own, in the store, or, if it is small, in the database."""
 
     size_bytes: int
     storage_key: str
     wrapped_key: bytes
+    content: bytes | None = None
+    """The sealed bytes of a small object; None: they are in the store."""
 
 
 class Blob(Struct, frozen=True, gc=False):

@@ -43,6 +43,7 @@ class SqliteDatabase(Database):
     """A database file. Several processes may open it; writers then take turns."""
 
     dialect = "sqlite"
+    answers_at_once = True
 
     def __init__(self, path: Path, clock: Clock) -> None:
         self._path = path
@@ -62,8 +63,11 @@ class SqliteDatabase(Database):
             connection.execute("PRAGMA query_only=ON")
         return connection
 
+    def lookup_at_once(self, function: Callable[Concatenate[ReadTransaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        return self._read_on(self._nearby, function, args, kwargs)
+
     async def lookup(self, function: Callable[Concatenate[ReadTransaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        return self._read_on(self._nearby, lambda tx: function(tx, *args, **kwargs))
+        return self._read_on(self._nearby, function, args, kwargs)
 
     async def read(self, function: Callable[Concatenate[ReadTransaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._readers, partial(self.run_read, function, *args, **kwargs))
@@ -79,15 +83,17 @@ class SqliteDatabase(Database):
         if connection is None:
             connection = self._local.connection = self._connect(readonly=True)
             self._opened.append(connection)
-        return self._read_on(connection, lambda tx: function(tx, *args, **kwargs))
+        return self._read_on(connection, function, args, kwargs)
 
     def run_write(self, function: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         return self._writer.submit(lambda tx: function(tx, *args, **kwargs)).result()
 
-    def _read_on(self, connection: sqlite3.Connection, function: Callable[[ReadTransaction], T]) -> T:
+    def _read_on(
+        self, connection: sqlite3.Connection, function: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> T:
         connection.execute("BEGIN")  # one snapshot for all statements of the function
         try:
-            return function(ReadTransaction(connection, "sqlite", to_micros(self._clock())))
+            return function(ReadTransaction(connection, "sqlite", to_micros(self._clock())), *args, **kwargs)
         except sqlite3.Error as error:
             raise translate(error) from error
         finally:

@@ -16,6 +16,16 @@ def storage_key() -> str:
     return base64.b32encode(os.urandom(20)).decode("ascii").lower()
 
 
+def small_key() -> str:
+    """A fresh key of an object that lies in the database: no key of the blob store begins with a zero."""
+    return "0" + storage_key()
+
+
+def is_small_key(key: str) -> bool:
+    """Tell whether an object lies in the database."""
+    return key.startswith("0")
+
+
 def upload_id() -> str:
     """A fresh upload id in the form of the API: UUIDv4."""
     return str(uuid.uuid4())

@@ -133,10 +133,40 @@ def commit_segment(tx: Transaction, grant: Grant, piece: Piece, prefix_digest: s
     size = grant.upload.size_received + piece.size_bytes
     if size > limits.LAYER_BYTES:
         raise LimitExceeded(f"a layer can have at most {limits.LAYER_BYTES} bytes")
-    alive = blobs.go_live(tx, piece.storage_key)
+    alive = blobs.go_live(tx, piece)
     if not alive or not uploads.add_segment(tx, grant.upload, grant.epoch, piece, prefix_digest, _expiry(tx)):
         raise UploadBusy(grant.repository.scope.registry_id, grant.repository.name, grant.upload.id, grant.upload.size_received)
     return size
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """What `append_small` did. `follows`: the bytes came right behind what the caller had seen."""
+
+    size: int
+    epoch: int
+    follows: bool
+
+
+def append_small(
+    tx: Transaction,
+    caller: Caller,
+    scope: Scope,
+    name: RepositoryName,
+    seen: Upload,
+    start: int | None,
+    piece: Piece,
+    prefix_digest: str | None,
+) -> Appended:
+    """`begin_segment` and `commit_segment` in one, for bytes that are all here already.
+
+    Args:
+        seen: the upload as it was when `prefix_digest` was computed. If it has grown since, that digest does not count.
+    """
+    grant = begin_segment(tx, caller, scope, name, seen.id, start, piece.size_bytes)
+    follows = (grant.upload.epoch, grant.upload.size_received) == (seen.epoch, seen.size_received)
+    size = commit_segment(tx, grant, piece, prefix_digest if follows else None)
+    return Appended(size, grant.epoch, follows)
 
 
 def release_segment(tx: Transaction, grant: Grant, storage_key: str) -> None:
@@ -234,7 +264,7 @@ def may_put_blob(tx: ReadTransaction, caller: Caller, scope: Scope, name: Reposi
 
 
 def _take_live(tx: Transaction, repository: Repository, upload_id: str, piece: Piece) -> None:
-    if not blobs.go_live(tx, piece.storage_key):
+    if not blobs.go_live(tx, piece):
         raise UploadBusy(repository.scope.registry_id, repository.name, upload_id, 0)
 
 

@@ -34,7 +34,7 @@ from moorage.wire.aws.service import Call, Service
 from moorage.wire.aws.services.ecr import images, layers, registry, repositories
 from moorage.wire.aws.services.ecr.context import EcrContext
 from moorage.wire.aws.services.sts import caller_identity
-from moorage.wire.http import Request, Response, Send
+from moorage.wire.http import AtOnce, Request, Response, Send
 from moorage.wire.oci.access import Access
 from moorage.wire.oci.app import OciApp
 from moorage.wire.oci.exchange import Services
@@ -139,6 +139,15 @@ class Application:
         else:
             await Response(404, b"404 page not found\n", [_TEXT]).send(send, head=request.method == "HEAD")
 
+    def at_once(self, scope: Any) -> AtOnce | None:
+        """The answer to a GET or HEAD without a body for which nothing has to be waited for; None: ask `__call__`."""
+        if not scope["raw_path"].startswith(b"/v2/"):
+            return None
+        self._believe_proxy(scope)
+        request = Request(scope, _nothing_to_receive)
+        registry = self.addressing.remembered(request.header(b"host"))
+        return None if registry is None else self._oci.at_once(request, registry)
+
     async def _to_registry(self, request: Request, send: Send) -> None:
         host = request.header(b"host")
         scope = await self.addressing.resolve(host)
@@ -199,6 +208,10 @@ class Application:
                 scope["scheme"] = value.decode()
             elif name == b"x-forwarded-for":
                 scope["client"] = (value.decode("latin-1").rpartition(",")[2].strip(), 0)
+
+
+async def _nothing_to_receive() -> Any:
+    raise AssertionError("a request that is answered at once has no body")
 
 
 def aws_services(context: EcrContext) -> list[Service]:
