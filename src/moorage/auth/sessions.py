@@ -25,9 +25,6 @@ from moorage.model import ids
 from moorage.model.errors import NotAuthenticated
 from moorage.model.principal import Session
 
-KEY_PREFIX = "ASIA"
-"""How access key ids of temporary credentials begin."""
-
 _NONCE_BYTES = 12
 _LONGEST = 6144
 _CACHED = 4096
@@ -55,7 +52,7 @@ class TemporaryKey:
 
 def new_key(account_id: str, principal_id: str, arn: str, session: Session) -> TemporaryKey:
     """Fresh temporary credentials."""
-    return TemporaryKey(ids.temporary_key_id(), ids.secret_access_key(), account_id, principal_id, arn, session)
+    return TemporaryKey(ids.temporary_key_id(account_id), ids.secret_access_key(), account_id, principal_id, arn, session)
 
 
 class SessionTokens:

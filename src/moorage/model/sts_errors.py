@@ -4,8 +4,8 @@
 
     DomainError
     ├── SessionRefused            these are given none
-    │   ├── RootMayNotAssume  SessionsMayNotAsk  DurationTooLong  PackedPolicyTooLarge  SessionTagInvalid
-    │   └── WebIdentityDenied  MfaFailed  MessageUndecodable
+    │   ├── RootMayNotAssume  SessionsMayNotAsk  RoleArnInvalid  SessionPolicyUnknown  DurationTooLong
+    │   └── PackedPolicyTooLarge  SessionTagInvalid  WebIdentityDenied  MfaFailed  MessageUndecodable
     └── IdentityTokenInvalid      a token of an identity provider that does not count
         ├── IdentityTokenMalformed  IdentityTokenExpired  IdentityTokenEarly  IdentityTokenForged
         ├── AudienceUnknown  ClaimMissing  ClaimRejected
@@ -13,6 +13,8 @@
 """
 
 from __future__ import annotations
+
+from typing import Literal
 
 from moorage.model.errors import DomainError
 
@@ -31,6 +33,22 @@ class SessionsMayNotAsk(SessionRefused):
     def __init__(self, operation: str) -> None:
         super().__init__(operation)
         self.operation = operation
+
+
+class RoleArnInvalid(SessionRefused):
+    """Not the ARN of a role."""
+
+    def __init__(self, arn: str) -> None:
+        super().__init__(arn)
+        self.arn = arn
+
+
+class SessionPolicyUnknown(SessionRefused):
+    """No managed policy with that ARN, in the role's account or of AWS, that a session can have."""
+
+    def __init__(self, arn: str) -> None:
+        super().__init__(arn)
+        self.arn = arn
 
 
 class DurationTooLong(SessionRefused):
@@ -52,9 +70,13 @@ class PackedPolicyTooLarge(SessionRefused):
 
 
 class SessionTagInvalid(SessionRefused):
-    """Tags of a session that contradict each other, or those that are passed on to it. `key` is the tag's."""
+    """A tag that a session cannot have. `key` is the tag's.
 
-    def __init__(self, key: str, problem: str) -> None:
+    `problem`: ``twice`` (keys are the same whatever their case), ``reserved``, ``absent`` (to be passed on, but not a tag of the
+    session) or ``inherited`` (passed on from the calling session, which nobody overrides).
+    """
+
+    def __init__(self, key: str, problem: Literal["twice", "reserved", "absent", "inherited"]) -> None:
         super().__init__(f"{key}: {problem}")
         self.key = key
         self.problem = problem
