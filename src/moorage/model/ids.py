@@ -61,3 +61,8 @@ def account_in_key_id(access_key_id: str) -> str | None:
 def secret_access_key() -> str:
     """A fresh secret of 40 characters (240 random bits)."""
     return base64.b64encode(os.urandom(30)).decode("ascii")
+
+
+def unique_id(prefix: str) -> str:
+    """A fresh unique id of IAM: a prefix such as ``AIDA`` and 17 characters (85 random bits)."""
+    return prefix + "".join(secrets.choice(_KEY_ALPHABET) for _ in range(17))

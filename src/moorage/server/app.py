@@ -33,6 +33,8 @@ from moorage.wire.aws.dispatch import Dispatcher
 from moorage.wire.aws.service import Call, Service
 from moorage.wire.aws.services.ecr import images, layers, registry, repositories
 from moorage.wire.aws.services.ecr.context import EcrContext
+from moorage.wire.aws.services.iam import access_keys, entities, grants, policies
+from moorage.wire.aws.services.iam.context import IamContext
 from moorage.wire.aws.services.sts import caller_identity
 from moorage.wire.http import AtOnce, Request, Response, Send
 from moorage.wire.oci.access import Access
@@ -83,6 +85,7 @@ class Application:
                 bearer_challenge=settings.bearer_challenge,
             )
         )
+        cursors = Cursors(root_key.derive("pagination"))
         context = EcrContext(
             db=db,
             receiver=receiver,
@@ -90,13 +93,14 @@ class Application:
             pulls=pulls,
             pools=self.pools,
             tokens=tokens,
-            cursors=Cursors(root_key.derive("pagination")),
+            cursors=cursors,
             clock=clock,
             registry_host=self._registry_host,
             link_key=link_key,
             tokens_end_with_session=settings.tokens_end_with_session,
         )
-        self._aws = Dispatcher(aws_services(context), self._find_credential, self.pools.cpu, clock=clock)
+        iam_context = IamContext(db, root_key, cursors, clock, self.pools)
+        self._aws = Dispatcher(aws_services(context, iam_context), self._find_credential, self.pools.cpu, clock=clock)
         self._health = Health(db, store, self.pools, _LOW_WATER_BYTES)
         self._links = LayerLinks(db, sender, link_key, clock)
         self.metrics = metrics
@@ -214,13 +218,15 @@ async def _nothing_to_receive() -> Any:
     raise AssertionError("a request that is answered at once has no body")
 
 
-def aws_services(context: EcrContext) -> list[Service]:
+def aws_services(context: EcrContext, iam_context: IamContext) -> list[Service]:
     """The AWS services with the operations that are built."""
-    ecr, public, sts = Service("ecr"), Service("ecr-public"), Service("sts")
+    ecr, public, iam, sts = Service("ecr"), Service("ecr-public"), Service("iam"), Service("sts")
     for module in (repositories, images, layers, registry):
         module.register(ecr, context)
+    for each in (entities, access_keys, policies, grants):
+        each.register(iam, iam_context)
     caller_identity.register(sts)
-    return [ecr, public, sts]
+    return [ecr, public, iam, sts]
 
 
 def _networks(text: str) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:

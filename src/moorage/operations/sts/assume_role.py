@@ -11,7 +11,15 @@ from moorage.metadata.transaction import ReadTransaction
 from moorage.model.errors import AccessDenied
 from moorage.model.principal import Caller, RequestFacts, Session
 from moorage.model.sts_errors import RootMayNotAssume
-from moorage.operations.sts.limits import Limits, check_packed, check_policies, check_tags, inherited_tags, role_seconds, with_inherited
+from moorage.operations.sts.limits import (
+    Limits,
+    check_packed,
+    check_policies,
+    check_tags,
+    inherited_tags,
+    role_seconds,
+    with_inherited,
+)
 from moorage.operations.sts.trust import ASSUME, SET_SOURCE_IDENTITY, TAG, find_role, may_assume
 
 
@@ -129,6 +137,4 @@ def tag_facts(limits: Limits, extra: dict[str, str | tuple[str, ...]]) -> Reques
     """What conditions may ask about the tags of a session, and `extra`."""
     if limits.transitive_keys:
         extra = extra | {"sts:transitivetagkeys": limits.transitive_keys}
-    return RequestFacts(
-        request_tags=dict(limits.tags) or None, tag_keys=[key for key, _ in limits.tags] or None, extra=extra
-    )
+    return RequestFacts(request_tags=dict(limits.tags) or None, tag_keys=[key for key, _ in limits.tags] or None, extra=extra)

@@ -33,9 +33,7 @@ def find_provider(tx: ReadTransaction, role_arn: str, issuer: str) -> Provider:
     return provider
 
 
-def assume_role_with_web_identity(
-    tx: ReadTransaction, provider_arn: str, identity: WebIdentity, request: RoleRequest
-) -> Assumed:
+def assume_role_with_web_identity(tx: ReadTransaction, provider_arn: str, identity: WebIdentity, request: RoleRequest) -> Assumed:
     """Credentials of a role for the subject of a token.
 
     Raises:
@@ -80,7 +78,10 @@ def _with_claimed_tags(limits: Limits, claims: Any) -> Limits:
     if claimed is None:
         return limits
     try:
-        tags = [(key, values[0] if isinstance(values, list) and len(values) == 1 else values) for key, values in claimed["principal_tags"].items()]
+        tags = [
+            (key, values[0] if isinstance(values, list) and len(values) == 1 else values)
+            for key, values in claimed["principal_tags"].items()
+        ]
         transitive = list(claimed.get("transitive_tag_keys", []))
     except (AttributeError, KeyError, TypeError):
         raise ClaimRejected(TAGS_CLAIM) from None
