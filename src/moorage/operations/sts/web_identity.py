@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from moorage.auth.oidc import WebIdentity, condition_keys
-from moorage.metadata import identity_providers
+from moorage.metadata import providers
 from moorage.metadata.identity_records import Provider
 from moorage.metadata.transaction import ReadTransaction
 from moorage.model.principal import Session
@@ -27,7 +27,7 @@ def find_provider(tx: ReadTransaction, role_arn: str, issuer: str) -> Provider:
     """The provider of a token's issuer in the account of a role. Raises RoleArnInvalid, ProviderUnknown."""
     account = account_of_role(role_arn)
     url = issuer.partition("://")[2]
-    provider = identity_providers.find(tx, f"arn:aws:iam::{account}:oidc-provider/{url}")
+    provider = providers.find(tx, f"arn:aws:iam::{account}:oidc-provider/{url}")
     if provider is None or provider.kind != "oidc" or provider.url != url:
         raise ProviderUnknown(issuer)
     return provider
@@ -78,10 +78,7 @@ def _with_claimed_tags(limits: Limits, claims: Any) -> Limits:
     if claimed is None:
         return limits
     try:
-        tags = [
-            (key, values[0] if isinstance(values, list) and len(values) == 1 else values)
-            for key, values in claimed["principal_tags"].items()
-        ]
+        tags = [(key, _single(values)) for key, values in claimed["principal_tags"].items()]
         transitive = list(claimed.get("transitive_tag_keys", []))
     except (AttributeError, KeyError, TypeError):
         raise ClaimRejected(TAGS_CLAIM) from None
@@ -92,3 +89,8 @@ def _with_claimed_tags(limits: Limits, claims: Any) -> Limits:
     found = Limits(limits.policy, limits.policy_arns, tuple(tags), tuple(transitive))
     check_tags(found)
     return found
+
+
+def _single(values: Any) -> Any:
+    """Tags have one value, which tokens may put into a list."""
+    return values[0] if isinstance(values, list) and len(values) == 1 else values
