@@ -14,6 +14,7 @@ from moorage.metadata.types import word
 from moorage.model.scope import Scope
 
 _ACCOUNT = Statement(lambda _: select(accounts.c.id, accounts.c.name).where(accounts.c.id == bindparam("id")))
+_CREATED_AT = Statement(lambda _: select(accounts.c.created_at).where(accounts.c.id == bindparam("id")))
 _ACCOUNTS = Statement(lambda _: select(accounts.c.id, accounts.c.name, accounts.c.created_at).order_by(accounts.c.id))
 _INSERT_ACCOUNT = Statement(
     lambda insert: (
@@ -118,6 +119,12 @@ _INSERT_FACT = Statement(
 def account_exists(tx: ReadTransaction, account_id: str) -> bool:
     """Tell whether the account is on this server."""
     return tx.first(_ACCOUNT, id=account_id) is not None
+
+
+def account_created_at(tx: ReadTransaction, account_id: str) -> int | None:
+    """When the account was created (microseconds); None for one that is not on this server."""
+    row = tx.first(_CREATED_AT, id=account_id)
+    return int(row[0]) if row else None
 
 
 def list_accounts(tx: ReadTransaction) -> list[tuple[str, str, int]]:

@@ -36,6 +36,33 @@ def access_key_id() -> str:
     return "AKIA" + "".join(secrets.choice(_KEY_ALPHABET) for _ in range(16))
 
 
+def temporary_key_id(account_id: str) -> str:
+    """A fresh access key id of temporary credentials: ``ASIA`` and 16 characters, in which the account can be read.
+
+    Of the 80 bits that those spell in base 32, the first is set, 40 are the account's number and the others are random: so
+    clients that know how AWS's own ids are made find the account in ours.
+    """
+    head = (1 << 47) | (int(account_id) << 7) | secrets.randbits(7)
+    return "ASIA" + base64.b32encode(head.to_bytes(6, "big") + os.urandom(4)).decode("ascii")
+
+
+def account_in_key_id(access_key_id: str) -> str | None:
+    """The account that `temporary_key_id` was given; None for an id that it did not make."""
+    if len(access_key_id) != 20 or not access_key_id.startswith("ASIA"):
+        return None
+    try:
+        head = int.from_bytes(base64.b32decode(access_key_id[4:])[:6], "big")
+    except ValueError:
+        return None
+    account = (head & ~(1 << 47)) >> 7
+    return f"{account:012d}" if head >> 47 and account < 10**12 else None
+
+
 def secret_access_key() -> str:
     """A fresh secret of 40 characters (240 random bits)."""
     return base64.b64encode(os.urandom(30)).decode("ascii")
+
+
+def unique_id(prefix: str) -> str:
+    """A fresh unique id of IAM: a prefix such as ``AIDA`` and 17 characters (85 random bits)."""
+    return prefix + "".join(secrets.choice(_KEY_ALPHABET) for _ in range(17))

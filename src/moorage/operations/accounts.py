@@ -5,13 +5,14 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass
 
-from moorage.auth.credentials import Credential, root_credential
+from moorage.auth.credentials import Credential
 from moorage.keys.root_key import RootKey
-from moorage.metadata import registries
+from moorage.metadata import identities, registries
 from moorage.metadata.records import AccessKey
 from moorage.metadata.transaction import ReadTransaction, Transaction
 from moorage.model import ids
 from moorage.model.errors import AccountExists, AccountNotFound, InvalidValue
+from moorage.model.principal import root_arn
 from moorage.model.scope import is_account_id
 
 
@@ -65,15 +66,21 @@ def ensure_bootstrap(
     return None
 
 
-def find_active_key(tx: ReadTransaction, access_key_id: str) -> AccessKey | None:
-    """A key that counts; None for one that is unknown or inactive: nobody is told which."""
+def find_active_key(tx: ReadTransaction, access_key_id: str) -> tuple[AccessKey, str] | None:
+    """A key that counts, and the ARN of its user or root; None for one that is unknown or inactive: nobody is told which."""
     key = registries.find_key(tx, access_key_id)
-    return key if key is not None and key.status == "Active" else None
+    if key is None or key.status != "Active":
+        return None
+    if key.principal_id == key.account_id:
+        return key, root_arn(key.account_id)
+    user = identities.find_by_id(tx, key.principal_id)
+    return (key, user.arn) if user is not None else None
 
 
-def open_credential(root_key: RootKey, key: AccessKey) -> Credential:
-    """A key with its opened secret, for verifying signatures."""
-    return root_credential(key.id, root_key.open_secret(key.secret, {"access-key": key.id}).decode(), key.account_id)
+def open_credential(root_key: RootKey, key: AccessKey, arn: str) -> Credential:
+    """A key with its opened secret, for verifying signatures; `arn` is that of the user or root who has it."""
+    secret = root_key.open_secret(key.secret, {"access-key": key.id}).decode()
+    return Credential(key.id, secret, key.account_id, arn, key.principal_id)
 
 
 def set_key_status(tx: Transaction, access_key_id: str, *, active: bool) -> bool:

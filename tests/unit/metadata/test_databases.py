@@ -152,11 +152,27 @@ def test_a_newer_schema_is_not_touched(tmp_path: Path) -> None:
 
 
 def statements() -> list[tuple[str, Any]]:
-    from moorage.metadata import blobs, manifests, repositories, tags, uploads
+    from moorage.metadata import (
+        blobs,
+        credentials,
+        identities,
+        identity_policies,
+        identity_tags,
+        instance_profiles,
+        managed_policies,
+        manifests,
+        memberships,
+        mfa_devices,
+        repositories,
+        tags,
+        uploads,
+    )
     from moorage.metadata.statements import Statement
 
     found: list[tuple[str, Any]] = []
-    for module in (blobs, manifests, registries, repositories, tags, uploads):
+    images = (blobs, manifests, registries, repositories, tags, uploads)
+    people = (credentials, identities, identity_policies, identity_tags, instance_profiles, managed_policies, memberships)
+    for module in (*images, *people, mfa_devices):
         for name, value in vars(module).items():
             values = value if isinstance(value, tuple) else tuple(value.values()) if isinstance(value, dict) else (value,)
             found += [(f"{module.__name__.rpartition('.')[2]}.{name}", item) for item in values if isinstance(item, Statement)]

@@ -43,9 +43,15 @@ CASES: list[tuple[domain.DomainError, str, str]] = [
     (domain.DigestInvalid("x"), "InvalidParameterException", "Invalid parameter at 'imageDigest' failed to satisfy constraint: 'must satisfy regular expression '[a-zA-Z0-9-_+.]+:[a-fA-F0-9]+''"),
     (domain.RangeInvalid("x", 1), "InvalidParameterException", "Invalid parameter at 'partFirstByte' failed to satisfy constraint: 'Invalid range'"),
     (domain.ParameterInvalid("PolicyText", "Principal not found"), "InvalidParameterException", "Invalid parameter at 'PolicyText' failed to satisfy constraint: 'Principal not found'"),
+    (domain.MalformedPolicy("Syntax errors in policy.", "repository"), "InvalidParameterException", "Invalid parameter at 'PolicyText' failed to satisfy constraint: 'Invalid repository policy provided'"),
+    (domain.MalformedPolicy("Syntax errors in policy.", "registry"), "InvalidParameterException", "Invalid parameter at 'PolicyText' failed to satisfy constraint: 'Invalid registry policy provided'"),
+    (domain.MalformedPolicy("Syntax errors in policy.", "public repository"), "InvalidParameterException", "Invalid parameter at 'PolicyText' failed to satisfy constraint: 'Invalid repository policy provided'"),
+    (domain.PrincipalNotFound("arn:aws:iam::123456789012:user/x", "repository"), "InvalidParameterException", "Invalid parameter at 'PolicyText' failed to satisfy constraint: 'Principal not found'"),
     (domain.AccountNotFound(R), "InvalidParameterException", "Invalid parameter at 'registryId' failed to satisfy constraint: 'Invalid registry id'"),
     (domain.NotAuthenticated("x"), "UnrecognizedClientException", "The security token included in the request is invalid."),
     (domain.AccessDenied("arn", "ecr:X", "*", "no identity-based policy allows the ecr:X action"), "AccessDeniedException", "User: arn is not authorized to perform: ecr:X on resource: * because no identity-based policy allows the ecr:X action"),
+    (domain.AccessDenied("arn", "ecr:X", "*", "with an explicit deny in a resource-based policy"), "AccessDeniedException", "User: arn is not authorized to perform: ecr:X on resource: * with an explicit deny in a resource-based policy"),
+    (domain.AccessDenied("arn", "sts:AssumeRole", "role", ""), "AccessDeniedException", "User: arn is not authorized to perform: sts:AssumeRole on resource: role"),
     (domain.LimitExceeded("quota"), "LimitExceededException", "quota"),
     (domain.TooManyTags("51"), "TooManyTagsException", "51"),
     (domain.TagKeyInvalid("aws:"), "InvalidTagParameterException", "aws:"),
@@ -60,6 +66,16 @@ def test_codes_and_texts(error: domain.DomainError, code: str, message: str) -> 
     assert told is not None
     assert (told.code, told.message, told.status) == (code, message, 400)
     assert code in service.errors or code in COMMON_CODES["json"]
+
+
+def test_iam_and_sts_tell_what_is_wrong_with_a_policy() -> None:
+    told = to_aws_error(domain.PrincipalNotFound("arn:x", "trust"), service_plan("sts"), None)
+    assert told is not None
+    assert (told.code, told.message, told.status) == (
+        "MalformedPolicyDocument",
+        'Invalid principal in policy: "AWS":"arn:x"',
+        400,
+    )
 
 
 def test_invalid_layer_part_says_where_to_go_on() -> None:

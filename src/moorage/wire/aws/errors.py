@@ -23,6 +23,8 @@ from moorage.wire.aws.faults import (
     UnknownOperation,
 )
 from moorage.wire.aws.models import OperationPlan, ServicePlan
+from moorage.wire.aws.services.iam.errors import IAM
+from moorage.wire.aws.services.sts.errors import STS
 from moorage.wire.aws.signature_words import signature_error
 from moorage.wire.aws.validate import has_parameter_family, parameter_message, validation_message
 
@@ -84,7 +86,9 @@ class AwsError:
 
 
 @dataclass(frozen=True, slots=True)
-class _Context:
+class Telling:
+    """For whom an error is worded: a service, and the operation where it is known."""
+
     service: ServicePlan
     operation: OperationPlan | None
 
@@ -104,7 +108,7 @@ class _Context:
         return self.modelled(code, validation_message(member, f"'{value[:256]}'", constraint))
 
 
-_Wording = Callable[[Any, _Context], AwsError]
+_Wording = Callable[[Any, Telling], AwsError]
 
 
 def _code(code: str, text: str) -> _Wording:
@@ -120,7 +124,7 @@ def _constraint(member: str, text: str) -> _Wording:
     return lambda e, context: context.constraint(member, text, e.value)
 
 
-def _server_fault(_error: object, _context: _Context) -> AwsError:
+def _server_fault(_error: object, _context: Telling) -> AwsError:
     return AwsError("ServerException", INTERNAL_MESSAGE, 500, is_sender_fault=False)
 
 
@@ -128,13 +132,13 @@ def _image_id(digest: str | None, tag: str | None) -> str:
     return f"{{imageDigest:'{digest or 'null'}', imageTag:'{tag or 'null'}'}}"
 
 
-def _image_not_found(e: domain.ImageNotFound, context: _Context) -> AwsError:
+def _image_not_found(e: domain.ImageNotFound, context: Telling) -> AwsError:
     image = _image_id(e.digest, e.tag)
     where = f"within the repository with name '{e.repository}' in the registry with id '{e.registry_id}'"
     return context.modelled("ImageNotFoundException", f"The image with imageId {image} does not exist {where}")
 
 
-def _layer_part(e: domain.UploadInvalid, context: _Context) -> AwsError:
+def _layer_part(e: domain.UploadInvalid, context: Telling) -> AwsError:
     where = f"in the repository with name '{e.repository}' in the registry with id '{e.registry_id}'"
     return context.modelled(
         "InvalidLayerPartException",
@@ -146,7 +150,14 @@ def _layer_part(e: domain.UploadInvalid, context: _Context) -> AwsError:
     )
 
 
-def _parameter(e: domain.ParameterInvalid, context: _Context) -> AwsError:
+def _malformed_policy(e: domain.MalformedPolicy, context: Telling) -> AwsError:
+    """ECR has one text for all faults of a policy but a principal that does not exist; its two kinds of repository share it."""
+    kind = "registry" if e.kind == "registry" else "repository"
+    is_principal = isinstance(e, domain.PrincipalNotFound)
+    return context.constraint("PolicyText", "Principal not found" if is_principal else f"Invalid {kind} policy provided", "")
+
+
+def _parameter(e: domain.ParameterInvalid, context: Telling) -> AwsError:
     return context.constraint(e.member, e.constraint, "")
 
 
@@ -161,6 +172,8 @@ ECR: dict[type[domain.DomainError], _Wording] = {
     domain.ArnInvalid: _constraint("resourceArn", "Invalid ARN"),
     domain.RangeInvalid: _constraint("partFirstByte", "Invalid range"),
     domain.ParameterInvalid: _parameter,
+    domain.MalformedPolicy: _malformed_policy,
+    domain.PrincipalNotFound: _malformed_policy,
     domain.NotAuthenticated: _code("UnrecognizedClientException", "The security token included in the request is invalid."),
     domain.AccessDenied: _code("AccessDeniedException", "{e}"),
     domain.RepositoryNotFound: _code(
@@ -238,6 +251,7 @@ ECR: dict[type[domain.DomainError], _Wording] = {
 QUERY: dict[type[domain.DomainError], _Wording] = {
     domain.ParameterInvalid: _parameter,
     domain.InvalidValue: _constraint("Value", "is invalid"),
+    domain.MalformedPolicy: _code("MalformedPolicyDocument", "{e}"),
     domain.NotAuthenticated: lambda _e, _context: AwsError(
         "InvalidClientTokenId", "The security token included in the request is invalid.", 403
     ),
@@ -245,6 +259,8 @@ QUERY: dict[type[domain.DomainError], _Wording] = {
     domain.NotBuilt: _code("InvalidAction", "{e}"),
 }
 """Of the services of the query protocol; what their models name is added by each service's own errors."""
+
+_QUERY_TABLES = {"iam": QUERY | IAM, "sts": QUERY | STS}
 
 NOT_MET = frozenset((domain.AccountExists, domain.ImageReferenced, domain.BlobReferenced))
 """Errors that no operation of ``ecr`` raises: the command line's, the batch failures', the /v2/ plane's."""
@@ -257,14 +273,14 @@ def to_aws_error(error: Exception, service: ServicePlan, operation: OperationPla
         code, status, message = signature_error(error, is_json=is_json)
         return AwsError(code, message, status)
     if isinstance(error, domain.DomainError):
-        table = ECR if is_json else QUERY
+        table = ECR if is_json else _QUERY_TABLES.get(service.name, QUERY)
         for base in type(error).__mro__:
             wording = table.get(base)
             if wording is not None:
-                return wording(error, _Context(service, operation))
+                return wording(error, Telling(service, operation))
         return None
     if isinstance(error, ConstraintFault):
-        return _Context(service, operation).modelled(error.code, str(error))
+        return Telling(service, operation).modelled(error.code, str(error))
     codes = _WIRE.get(type(error))
     if codes is None:
         return None

@@ -70,6 +70,7 @@ _TABLE: dict[type[DomainError], _Rule] = {
     errors.ArnInvalid: (400, "UNSUPPORTED", lambda _: "not the ARN of a repository"),
     errors.InvalidValue: (400, "UNSUPPORTED", str),
     errors.ParameterInvalid: (400, "UNSUPPORTED", str),
+    errors.MalformedPolicy: (400, "UNSUPPORTED", str),
     errors.NotAuthenticated: (401, "UNAUTHORIZED", str),
     errors.AccessDenied: (403, "DENIED", str),
     errors.RepositoryNotFound: (404, "NAME_UNKNOWN", lambda e: repository_missing(e.registry_id, e.name)),

@@ -131,6 +131,8 @@ def _parse_map(node: _Node, shape: MapShape) -> dict[str, Any] | None:
 
 
 def _parse_string(node: _Node, _shape: StringShape) -> str | None:
+    if node.value is not None and "\0" in node.value:
+        raise SerializationFault("A string holds a character that no document may hold")
     return node.value
 
 

@@ -13,7 +13,6 @@ from moorage.metadata.records import Repository
 from moorage.model.clock import Clock
 from moorage.model.errors import NameInvalid, ParameterInvalid
 from moorage.model.names import RepositoryName, parse_repository_name
-from moorage.model.principal import Caller
 from moorage.model.scope import Scope, is_region
 from moorage.transfer.payload_cache import PayloadCache
 from moorage.transfer.pull_buffer import PullBuffer
@@ -29,6 +28,7 @@ class EcrContext:
     Args:
         registry_host: the host (and path prefix) under which docker reaches a registry, given the call that asks.
         link_key: signs download URLs of layers.
+        tokens_end_with_session: whether a registry token ends with the session that asked for it.
     """
 
     db: Database
@@ -41,19 +41,7 @@ class EcrContext:
     clock: Clock
     registry_host: Callable[[Scope, Call], Awaitable[str]]
     link_key: bytes
-
-
-def caller_of(call: Call) -> Caller:
-    """The principal that signed the call."""
-    credential = call.caller
-    return Caller(
-        credential.access_key_id,
-        credential.account_id,
-        credential.principal_id,
-        credential.principal_arn,
-        call.source_ip,
-        call.user_agent,
-    )
+    tokens_end_with_session: bool = False
 
 
 def scope_of(call: Call) -> Scope:

@@ -11,8 +11,9 @@ from moorage.model.scope import Scope
 from moorage.operations import images, listing
 from moorage.operations.images import BatchFailure, WantedImage
 from moorage.operations.listing import FIRST, ImageDetail, ListPosition
+from moorage.wire.aws.callers import caller_of
 from moorage.wire.aws.service import Call, Output, Service
-from moorage.wire.aws.services.ecr.context import EcrContext, caller_of, name_of, page_size, refuse_paging_with, scope_of, seconds
+from moorage.wire.aws.services.ecr.context import EcrContext, name_of, page_size, refuse_paging_with, scope_of, seconds
 
 _LARGE_BYTES = 64 * 1024
 _TAG_PATTERN = "must satisfy regular expression '[a-zA-Z0-9-_.]+'"

@@ -9,8 +9,9 @@ from moorage.model import limits
 from moorage.model.digest import Digest, is_digest
 from moorage.model.errors import BlobNotFound, ParameterInvalid, RangeMismatch, UploadBusy
 from moorage.operations import layers, uploads
+from moorage.wire.aws.callers import caller_of
 from moorage.wire.aws.service import Call, Output, Service
-from moorage.wire.aws.services.ecr.context import EcrContext, caller_of, name_of, scope_of
+from moorage.wire.aws.services.ecr.context import EcrContext, name_of, scope_of
 
 _URL_SECONDS = 3600
 

@@ -7,8 +7,9 @@ import base64
 from moorage.auth.registry_token import USER
 from moorage.model.scope import Scope
 from moorage.operations import authorization_token, registry
+from moorage.wire.aws.callers import caller_of
 from moorage.wire.aws.service import Call, Output, Service
-from moorage.wire.aws.services.ecr.context import EcrContext, caller_of, scope_of
+from moorage.wire.aws.services.ecr.context import EcrContext, scope_of
 
 
 def register(service: Service, context: EcrContext) -> None:
@@ -23,7 +24,12 @@ def register(service: Service, context: EcrContext) -> None:
     @service.operation("GetAuthorizationToken")
     async def get_authorization_token(call: Call) -> Output:
         own = Scope.of(call.region, call.caller.account_id)
-        claims = await context.db.lookup(authorization_token.get_authorization_token, caller_of(call), own)
+        claims = await context.db.lookup(
+            authorization_token.get_authorization_token,
+            caller_of(call),
+            own,
+            ends_with_session=context.tokens_end_with_session,
+        )
         data = []
         for registry_id in call.get("registryIds") or [own.registry_id]:
             password = context.tokens.issue(claims)

@@ -8,10 +8,10 @@ from moorage.model.names import RepositoryName, parse_repository_name
 from moorage.model.scope import Scope
 from moorage.operations import repositories, resource_tags
 from moorage.operations.repositories import RepositoryRequest
+from moorage.wire.aws.callers import caller_of
 from moorage.wire.aws.service import Call, Output, Service
 from moorage.wire.aws.services.ecr.context import (
     EcrContext,
-    caller_of,
     described,
     name_of,
     page_size,

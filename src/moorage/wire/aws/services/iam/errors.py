@@ -1,0 +1,65 @@
+"""Errors of identities as IAM words them. Codes and statuses are those of its model; a test compares."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from moorage.model import errors as domain
+from moorage.model import identity_errors as identity
+
+if TYPE_CHECKING:
+    from moorage.wire.aws.errors import AwsError, Telling
+
+_Wording = Callable[[Any, "Telling"], "AwsError"]
+
+_NOT_FOUND = {
+    "user": "The user with name {e.name} cannot be found.",
+    "group": "The group with name {e.name} cannot be found.",
+    "role": "The role with name {e.name} cannot be found.",
+    "user policy": "The user policy with name {e.name} cannot be found.",
+    "group policy": "The group policy with name {e.name} cannot be found.",
+    "role policy": "The role policy with name {e.name} cannot be found.",
+    "user boundary": "The user with name {e.name} does not have a permissions boundary.",
+    "role boundary": "The role with name {e.name} does not have a permissions boundary.",
+    "policy": "Policy {e.name} was not found.",
+    "attachable policy": "Policy {e.name} does not exist or is not attachable.",
+    "policy version": "Policy {e.name} version {e.part} does not exist or is not attachable.",
+    "access key": "The Access Key with id {e.name} cannot be found",
+    "member": "The user with name {e.name} is not in the group with name {e.part}.",
+}
+"""By kind: what is said when there is none."""
+
+_EXISTS = {
+    "user": "User with name {e.name} already exists.",
+    "group": "Group with name {e.name} already exists.",
+    "role": "Role with name {e.name} already exists.",
+    "policy": "A policy called {e.name} already exists. Duplicate names are not allowed.",
+}
+_UNMODIFIABLE = {
+    "role": "Cannot perform the operation on the protected role '{e.name}' - this role is only modifiable by AWS",
+    "policy": "Cannot perform the operation on the protected policy {e.name}: it is managed by AWS",
+}
+
+
+def _by_kind(code: str, texts: dict[str, str]) -> _Wording:
+    return lambda e, context: context.modelled(code, texts[e.kind].format(e=e))
+
+
+def _code(code: str, text: str = "{e}") -> _Wording:
+    return lambda e, context: context.modelled(code, text.format(e=e))
+
+
+IAM: dict[type[domain.DomainError], _Wording] = {
+    domain.TokenInvalid: _code("ValidationError", "Invalid Marker."),
+    domain.LimitExceeded: _code("LimitExceeded"),
+    domain.MalformedPolicy: _code("MalformedPolicyDocument"),
+    identity.EntityNotFound: _by_kind("NoSuchEntity", _NOT_FOUND),
+    identity.EntityExists: _by_kind("EntityAlreadyExists", _EXISTS),
+    identity.DeleteConflict: _code("DeleteConflict"),
+    identity.Unmodifiable: _by_kind("UnmodifiableEntity", _UNMODIFIABLE),
+    identity.NotAttachable: _code("PolicyNotAttachable", "Cannot attach a Service Role Policy to a Customer Role."),
+    identity.InputInvalid: _code("InvalidInput"),
+    identity.RequestInvalid: _code("ValidationError"),
+}
+"""Beside those of the query protocol."""
