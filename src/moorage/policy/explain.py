@@ -186,7 +186,7 @@ def _variable_values(compiled: CompiledStatement) -> Iterator[str]:
 
 
 def _is_there(value: object) -> bool:
-    return value is not None and value != () and value != []
+    return isinstance(value, str) or bool(value)
 
 
 def to_dict(explanation: Explanation) -> dict[str, Any]:
