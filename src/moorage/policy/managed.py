@@ -29,7 +29,7 @@ class ManagedPolicy:
     """``v1``, ``v2`` ...: earlier versions are not kept."""
     description: str
     created: str
-    """ISO 8601."""
+    """ISO 8601; to the day, for all that clients may do with it."""
     updated: str
     document: str
     """JSON text."""
@@ -50,8 +50,9 @@ class ManagedPolicy:
         return f"arn:{partition}:iam::aws:policy{self.path}{self.name}"
 
 
-def _allow(actions: str | Sequence[str], resource: str = "*", **others: Any) -> dict[str, Any]:
-    return {"Effect": "Allow", "Action": actions, "Resource": resource, **others}
+def _allow(actions: str | Sequence[str], resource: str = "*", condition: dict[str, Any] | None = None) -> dict[str, Any]:
+    statement = {"Effect": "Allow", "Action": actions, "Resource": resource}
+    return statement if condition is None else {**statement, "Condition": condition}
 
 
 def _document(*statements: dict[str, Any]) -> str:
@@ -64,8 +65,8 @@ def _of(service: str, names: str) -> list[str]:
 
 _READ = _of(
     "ecr",
-    "GetAuthorizationToken BatchCheckLayerAvailability GetDownloadUrlForLayer GetRepositoryPolicy DescribeRepositories ListImages "
-    "DescribeImages BatchGetImage GetLifecyclePolicy GetLifecyclePolicyPreview ListTagsForResource DescribeImageScanFindings",
+    "GetAuthorizationToken BatchCheckLayerAvailability GetDownloadUrlForLayer GetRepositoryPolicy DescribeRepositories "
+    "ListImages DescribeImages BatchGetImage GetLifecyclePolicy GetLifecyclePolicyPreview ListTagsForResource DescribeImageScanFindings",
 )
 _PUSH = "InitiateLayerUpload UploadLayerPart CompleteLayerUpload PutImage"
 _PUBLIC_READ = [
@@ -77,7 +78,7 @@ _PUBLIC_READ = [
         "DescribeImageTags GetRepositoryCatalogData GetRegistryCatalogData",
     ),
 ]
-_SAME_ACCOUNT = {"Condition": {"StringEquals": {"aws:ResourceAccount": "${aws:PrincipalAccount}"}}}
+_SAME_ACCOUNT = {"StringEquals": {"aws:ResourceAccount": "${aws:PrincipalAccount}"}}
 
 
 def _reading() -> list[str]:
@@ -86,13 +87,20 @@ def _reading() -> list[str]:
     verbs = ("Describe*", "Get*", "List*", "LookupEvents", "Simulate*", "GenerateCredentialReport")
     others = []
     for service, operations in OPERATIONS.items():
-        if service == "secretsmanager":
-            continue  # reading a secret is more than reading
+        if service in ("secretsmanager", "sts"):
+            continue  # to get a secret or credentials is more than to read
         for verb in verbs:
             stem = verb.removesuffix("*")
             if any(operation.startswith(stem) if verb != stem else operation == verb for operation in operations):
                 others.append(f"{service}:{verb}")
-    return [*ecr, *others, "secretsmanager:DescribeSecret", "secretsmanager:ListSecrets"]
+    return [
+        *ecr,
+        *others,
+        "secretsmanager:DescribeSecret",
+        "secretsmanager:ListSecrets",
+        "sts:GetAccessKeyInfo",
+        "sts:GetCallerIdentity",
+    ]
 
 
 _POLICIES = (
@@ -107,7 +115,7 @@ _POLICIES = (
             _allow(["ecr:*", "cloudtrail:LookupEvents"]),
             _allow(
                 "iam:CreateServiceLinkedRole",
-                Condition={"StringEquals": {"iam:AWSServiceName": ["replication.ecr.amazonaws.com"]}},
+                condition={"StringEquals": {"iam:AWSServiceName": ["replication.ecr.amazonaws.com"]}},
             ),
         ),
     ),
@@ -179,12 +187,12 @@ _POLICIES = (
                     "GetAuthorizationToken BatchCheckLayerAvailability InitiateLayerUpload UploadLayerPart CompleteLayerUpload "
                     "PutImage BatchGetImage BatchImportUpstreamImage GetDownloadUrlForLayer GetImageCopyStatus",
                 ),
-                **_SAME_ACCOUNT,
+                condition=_SAME_ACCOUNT,
             ),
             _allow(
                 "secretsmanager:GetSecretValue",
                 "arn:*:secretsmanager:*:*:secret:ecr-pullthroughcache/*",
-                **_SAME_ACCOUNT,
+                condition=_SAME_ACCOUNT,
             ),
         ),
     ),
