@@ -66,7 +66,8 @@ def _of(service: str, names: str) -> list[str]:
 _READ = _of(
     "ecr",
     "GetAuthorizationToken BatchCheckLayerAvailability GetDownloadUrlForLayer GetRepositoryPolicy DescribeRepositories "
-    "ListImages DescribeImages BatchGetImage GetLifecyclePolicy GetLifecyclePolicyPreview ListTagsForResource DescribeImageScanFindings",
+    "ListImages DescribeImages BatchGetImage GetLifecyclePolicy GetLifecyclePolicyPreview ListTagsForResource "
+    "DescribeImageScanFindings",
 )
 _PUSH = "InitiateLayerUpload UploadLayerPart CompleteLayerUpload PutImage"
 _PUBLIC_READ = [
