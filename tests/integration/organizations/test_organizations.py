@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Callable
 from typing import Any
@@ -18,10 +19,8 @@ from tests.integration.sts.conftest import client
 def organizations(server: MoorageServer) -> Any:
     """The management account's client, in a server with an organization."""
     found = server.client("organizations")
-    try:
+    with contextlib.suppress(found.exceptions.AlreadyInOrganizationException):
         found.create_organization()
-    except found.exceptions.AlreadyInOrganizationException:
-        pass
     return found
 
 

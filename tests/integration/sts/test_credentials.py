@@ -149,14 +149,8 @@ def docker(home: Account, credentials: Mapping[str, Any], region: str = "us-east
 
 
 def test_docker_logs_in_and_pushes_with_a_roles_token(home: Account) -> None:
-    actions: tuple[str, ...] = (
-        "GetAuthorizationToken",
-        "CreateRepository",
-        "InitiateLayerUpload",
-        "UploadLayerPart",
-        "CompleteLayerUpload",
-    )
-    actions = (*actions, "PutImage", "BatchCheckLayerAvailability", "BatchGetImage", "GetDownloadUrlForLayer", "ListImages")
+    words = "GetAuthorizationToken CreateRepository InitiateLayerUpload UploadLayerPart CompleteLayerUpload PutImage"
+    actions = f"{words} BatchCheckLayerAvailability BatchGetImage GetDownloadUrlForLayer ListImages".split()
     _, _, credentials = session_of(home, allow(*(f"ecr:{action}" for action in actions)))
     name = fresh_name()
     home.using(credentials, "ecr").create_repository(repositoryName=name)
