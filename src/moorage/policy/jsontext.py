@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -92,13 +93,14 @@ def _values(text: str) -> Iterator[tuple[tuple[str, ...], str, int, int]]:
             yield tuple(each.key for each in around), mark, token.start(), token.end()
 
 
-def statement_spans(text: str) -> list[Span]:
+@functools.lru_cache(maxsize=16)
+def statement_spans(text: str) -> tuple[Span, ...]:
     """Where the statements of a parsed policy stand in its text, in order."""
-    return [
+    return tuple(
         Span(*_place(text, start), *_place(text, end))
         for path, mark, start, end in _values(text)
         if mark == "{" and path in (("Statement",), ("Statement", ""))
-    ]
+    )
 
 
 def _place(text: str, offset: int) -> tuple[int, int]:
