@@ -35,7 +35,19 @@ from moorage.wire.aws.dispatch import Dispatcher
 from moorage.wire.aws.service import Call, Service
 from moorage.wire.aws.services.ecr import images, layers, registry, repositories
 from moorage.wire.aws.services.ecr.context import EcrContext
-from moorage.wire.aws.services.iam import access_keys, entities, grants, policies
+from moorage.wire.aws.services.iam import (
+    access_keys,
+    account,
+    entities,
+    grants,
+    instance_profiles,
+    mfa,
+    passwords,
+    policies,
+    providers,
+    reports,
+    tags,
+)
 from moorage.wire.aws.services.iam.context import IamContext
 from moorage.wire.aws.services.organizations import accounts as organization_accounts
 from moorage.wire.aws.services.organizations.accounts import OrganizationsContext
@@ -235,7 +247,7 @@ def aws_services(
     organizations = Service("organizations")
     for module in (repositories, images, layers, registry):
         module.register(ecr, context)
-    for each in (entities, access_keys, policies, grants):
+    for each in (entities, access_keys, policies, grants, tags, instance_profiles, providers, passwords, mfa, account, reports):
         each.register(iam, iam_context)
     for room in (lookups, roles, own_sessions):
         room.register(sts, sts_context)

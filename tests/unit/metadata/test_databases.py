@@ -153,6 +153,7 @@ def test_a_newer_schema_is_not_touched(tmp_path: Path) -> None:
 
 def statements() -> list[tuple[str, Any]]:
     from moorage.metadata import (
+        account_facts,
         blobs,
         credentials,
         identities,
@@ -163,6 +164,7 @@ def statements() -> list[tuple[str, Any]]:
         manifests,
         memberships,
         mfa_devices,
+        providers,
         repositories,
         tags,
         uploads,
@@ -172,7 +174,7 @@ def statements() -> list[tuple[str, Any]]:
     found: list[tuple[str, Any]] = []
     images = (blobs, manifests, registries, repositories, tags, uploads)
     people = (credentials, identities, identity_policies, identity_tags, instance_profiles, managed_policies, memberships)
-    for module in (*images, *people, mfa_devices):
+    for module in (*images, *people, account_facts, mfa_devices, providers):
         for name, value in vars(module).items():
             values = value if isinstance(value, tuple) else tuple(value.values()) if isinstance(value, dict) else (value,)
             found += [(f"{module.__name__.rpartition('.')[2]}.{name}", item) for item in values if isinstance(item, Statement)]

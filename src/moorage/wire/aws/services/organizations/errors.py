@@ -9,9 +9,9 @@ from moorage.model import errors as domain
 from moorage.model import organization_errors as organization
 
 if TYPE_CHECKING:
-    from moorage.wire.aws.errors import AwsError, Telling
+    from moorage.wire.aws.errors import AwsError, _Context
 
-_Wording = Callable[[Any, "Telling"], "AwsError"]
+_Wording = Callable[[Any, "_Context"], "AwsError"]
 
 
 def _code(code: str, text: str, **members: str) -> _Wording:
