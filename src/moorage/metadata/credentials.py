@@ -20,6 +20,7 @@ _KEYS_IN = Statement(lambda _: select(*_KEY_COLUMNS).where(_k.account_id == bind
 
 _PROFILE_COLUMNS = (_l.user_id, _l.password_hash, _l.must_reset, _l.created_at, _l.failures, _l.locked_until)
 _PROFILE = Statement(lambda _: select(*_PROFILE_COLUMNS).where(_l.user_id == bindparam("user")))
+_LOCK_PROFILE = Statement(lambda _: select(*_PROFILE_COLUMNS).where(_l.user_id == bindparam("user")).with_for_update())
 _PROFILES_IN = Statement(
     lambda _: (
         select(*_PROFILE_COLUMNS)
@@ -89,6 +90,12 @@ def count_keys(tx: ReadTransaction, principal_id: str) -> int:
 def find_profile(tx: ReadTransaction, user_id: str) -> LoginProfile | None:
     """A user's login profile."""
     row = tx.first(_PROFILE, user=user_id)
+    return _profile(row) if row else None
+
+
+def lock_profile(tx: ReadTransaction, user_id: str) -> LoginProfile | None:
+    """`find_profile`, holding the row: tries are counted one at a time."""
+    row = tx.first(_LOCK_PROFILE, user=user_id)
     return _profile(row) if row else None
 
 

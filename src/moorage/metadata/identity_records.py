@@ -148,3 +148,29 @@ class MfaDevice(Struct, frozen=True, gc=False):
     last_step: int
     failures: int
     locked_until: int
+
+
+class Document(Struct, frozen=True, gc=False):
+    """A document of an account."""
+
+    text: str
+    updated_at: int
+
+
+class AccessReport(Struct, frozen=True, gc=False):
+    """A report on last accesses that was asked for."""
+
+    id: str
+    account_id: str
+    arn: str
+    granularity: str
+    created_at: int
+
+
+class Activity(Struct, frozen=True, gc=False):
+    """When a principal last did something."""
+
+    principal_id: str
+    action: str
+    region: str
+    last_at: int

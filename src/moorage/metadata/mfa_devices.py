@@ -32,6 +32,9 @@ _ASSIGNED_IN = Statement(
     lambda _: select(_d.user_id).where(_d.account_id == bindparam("account"), _d.user_id.is_not(None)).distinct()
 )
 _COUNT = Statement(lambda _: select(func.count()).select_from(mfa_devices).where(_d.account_id == bindparam("account")))
+_COUNT_ASSIGNED = Statement(
+    lambda _: select(func.count()).select_from(mfa_devices).where(_d.account_id == bindparam("account"), _d.user_id.is_not(None))
+)
 _INSERT = Statement(
     lambda insert: (
         insert(mfa_devices)
@@ -103,6 +106,13 @@ def users_with_device(tx: ReadTransaction, account_id: str) -> set[str]:
 def count_in(tx: ReadTransaction, account_id: str) -> int:
     """How many devices the account has, enabled or not."""
     row = tx.first(_COUNT, account=account_id)
+    assert row is not None
+    return int(row[0])
+
+
+def count_assigned(tx: ReadTransaction, account_id: str) -> int:
+    """How many devices of the account somebody has."""
+    row = tx.first(_COUNT_ASSIGNED, account=account_id)
     assert row is not None
     return int(row[0])
 

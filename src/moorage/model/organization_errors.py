@@ -17,6 +17,10 @@ class AlreadyInOrganization(OrganizationError):
     """The account belongs to an organization already."""
 
 
+class NotManagement(OrganizationError):
+    """Only the management account may do that."""
+
+
 class AccountUnknown(OrganizationError):
     """No such account in the organization."""
 

@@ -36,8 +36,22 @@ from moorage.wire.aws.service import Call, Service
 from moorage.wire.aws.services.ecr import images, layers, registry, repositories
 from moorage.wire.aws.services.ecr import policies as ecr_policies
 from moorage.wire.aws.services.ecr.context import EcrContext
-from moorage.wire.aws.services.iam import access_keys, entities, grants, policies
+from moorage.wire.aws.services.iam import (
+    access_keys,
+    account,
+    entities,
+    grants,
+    instance_profiles,
+    mfa,
+    passwords,
+    policies,
+    providers,
+    reports,
+    tags,
+)
 from moorage.wire.aws.services.iam.context import IamContext
+from moorage.wire.aws.services.organizations import accounts as organization_accounts
+from moorage.wire.aws.services.organizations.accounts import OrganizationsContext
 from moorage.wire.aws.services.sts import lookups, own_sessions, roles
 from moorage.wire.aws.services.sts.context import StsContext
 from moorage.wire.http import AtOnce, Request, Response, Send
@@ -106,7 +120,8 @@ class Application:
         iam_context = IamContext(db, root_key, cursors, clock, self.pools)
         provider_keys = ProviderKeys(Fetcher(allow_private=settings.oidc_allow_private_issuers))
         sts_context = StsContext(db, root_key, self._sessions, provider_keys, clock)
-        services = aws_services(context, iam_context, sts_context)
+        organizations_context = OrganizationsContext(db, cursors, settings.account_id)
+        services = aws_services(context, iam_context, sts_context, organizations_context)
         self._aws = Dispatcher(services, self._find_credential, self.pools.cpu, clock=clock)
         self._health = Health(db, store, self.pools, _LOW_WATER_BYTES)
         self._links = LayerLinks(db, sender, link_key, clock)
@@ -225,16 +240,20 @@ async def _nothing_to_receive() -> Any:
     raise AssertionError("a request that is answered at once has no body")
 
 
-def aws_services(context: EcrContext, iam_context: IamContext, sts_context: StsContext) -> list[Service]:
+def aws_services(
+    context: EcrContext, iam_context: IamContext, sts_context: StsContext, organizations_context: OrganizationsContext
+) -> list[Service]:
     """The AWS services with the operations that are built."""
     ecr, public, iam, sts = Service("ecr"), Service("ecr-public"), Service("iam"), Service("sts")
+    organizations = Service("organizations")
     for module in (repositories, images, layers, registry, ecr_policies):
         module.register(ecr, context)
-    for each in (entities, access_keys, policies, grants):
+    for each in (entities, access_keys, policies, grants, tags, instance_profiles, providers, passwords, mfa, account, reports):
         each.register(iam, iam_context)
     for room in (lookups, roles, own_sessions):
         room.register(sts, sts_context)
-    return [ecr, public, iam, sts]
+    organization_accounts.register(organizations, organizations_context)
+    return [ecr, public, iam, organizations, sts]
 
 
 def _networks(text: str) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:

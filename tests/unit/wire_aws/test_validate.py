@@ -48,9 +48,9 @@ def test_the_second_family_tells_all() -> None:
         check({"RoleArn": "x", "DurationSeconds": 1}, service, service.operations["AssumeRole"])
     assert caught.value.code == "ValidationError"
     assert str(caught.value) == (
-        "3 validation errors detected: Value 'x' at 'RoleArn' failed to satisfy constraint: Member must have length greater than or equal to 20; "
-        "Value null at 'RoleSessionName' failed to satisfy constraint: Member must not be null; "
-        "Value '1' at 'DurationSeconds' failed to satisfy constraint: Member must have value greater than or equal to 900"
+        "3 validation errors detected: Value 'x' at 'roleArn' failed to satisfy constraint: Member must have length greater than or equal to 20; "
+        "Value null at 'roleSessionName' failed to satisfy constraint: Member must not be null; "
+        "Value '1' at 'durationSeconds' failed to satisfy constraint: Member must have value greater than or equal to 900"
     )
 
 
@@ -95,7 +95,7 @@ def strings(shape: Shape, seen: set[str]) -> list[StringShape]:
 PATTERNS = sorted(
     {
         (found.pattern, found.max or 1 << 20)
-        for service in ("ecr", "ecr-public", "sts")
+        for service in ("ecr", "ecr-public", "iam", "sts")
         for operation in service_plan(service).operations.values()
         for found in strings(operation.input, set())
         if found.pattern is not None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Literal
 
 from moorage.metadata import identities, identity_policies
@@ -16,7 +15,7 @@ from moorage.model.principal import Caller
 from moorage.operations.identity.boundaries import require_attachable
 from moorage.operations.identity.finding import changing, identity_for
 from moorage.operations.identity.managed_policies import policy_for, require_policy_arn
-from moorage.operations.identity.paging import Key, Page, cut, page_of
+from moorage.operations.identity.paging import Key, Page, cut, page_of, short_key
 
 Usage = Literal["PermissionsPolicy", "PermissionsBoundary"]
 
@@ -60,8 +59,7 @@ def list_attached_policies(
         parts = parse_iam_arn(arn)
         if parts is not None and parts.path.startswith(prefix):
             found.append((parts.name, arn))
-    # An ARN may be longer than a marker: a digest of it stands for it.
-    return cut(found, after, count, lambda item: [fold(item[0]), hashlib.sha256(item[1].encode()).hexdigest()[:16]])
+    return cut(found, after, count, lambda item: [fold(item[0]), *short_key(item[1])])
 
 
 def list_entities_for_policy(

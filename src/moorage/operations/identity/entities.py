@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from moorage.metadata import (
+    account_facts,
     credentials,
     identities,
     identity_policies,
@@ -22,6 +23,7 @@ from moorage.model.identity import Kind, arn_of, fold
 from moorage.model.identity_errors import DeleteConflict, EntityExists
 from moorage.model.principal import Caller
 from moorage.operations.identity.finding import changing, identity_for, permit, renewed
+from moorage.operations.identity.login_profiles import HISTORY
 from moorage.operations.identity.paging import Key, Page, after_text, page_of
 from moorage.operations.identity.tag_rules import add_tags
 
@@ -103,6 +105,7 @@ def end(tx: Transaction, identity: Identity) -> None:
     for what in _obstacles(tx, identity):
         raise DeleteConflict(f"Cannot delete entity, must {what} first.")
     identity_tags.drop_all(tx, identity.id)
+    account_facts.drop_document(tx, identity.account_id, HISTORY + identity.id)
     identities.remove(tx, identity)
 
 

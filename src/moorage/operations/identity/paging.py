@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -35,3 +36,8 @@ def cut(found: Iterable[T], after: Key, count: int, key: Callable[[T], Key]) -> 
     """A page of a list that a quota keeps short, in the order of the keys."""
     ordered = sorted(found, key=lambda item: list(key(item)))
     return page_of([item for item in ordered if list(key(item)) > list(after)][: count + 1], count, key)
+
+
+def short_key(text: str) -> Key:
+    """A key in the order of the texts' beginnings for texts that a marker would be too long with."""
+    return [text[:32], hashlib.sha256(text.encode()).hexdigest()[:16]]

@@ -24,6 +24,7 @@ from moorage.wire.aws.faults import (
 )
 from moorage.wire.aws.models import OperationPlan, ServicePlan
 from moorage.wire.aws.services.iam.errors import IAM
+from moorage.wire.aws.services.organizations.errors import ORGANIZATIONS
 from moorage.wire.aws.services.sts.errors import STS
 from moorage.wire.aws.signature_words import signature_error
 from moorage.wire.aws.validate import has_parameter_family, parameter_message, validation_message
@@ -86,9 +87,7 @@ class AwsError:
 
 
 @dataclass(frozen=True, slots=True)
-class Telling:
-    """For whom an error is worded: a service, and the operation where it is known."""
-
+class _Context:
     service: ServicePlan
     operation: OperationPlan | None
 
@@ -108,7 +107,7 @@ class Telling:
         return self.modelled(code, validation_message(member, f"'{value[:256]}'", constraint))
 
 
-_Wording = Callable[[Any, Telling], AwsError]
+_Wording = Callable[[Any, _Context], AwsError]
 
 
 def _code(code: str, text: str) -> _Wording:
@@ -124,7 +123,7 @@ def _constraint(member: str, text: str) -> _Wording:
     return lambda e, context: context.constraint(member, text, e.value)
 
 
-def _server_fault(_error: object, _context: Telling) -> AwsError:
+def _server_fault(_error: object, _context: _Context) -> AwsError:
     return AwsError("ServerException", INTERNAL_MESSAGE, 500, is_sender_fault=False)
 
 
@@ -132,13 +131,13 @@ def _image_id(digest: str | None, tag: str | None) -> str:
     return f"{{imageDigest:'{digest or 'null'}', imageTag:'{tag or 'null'}'}}"
 
 
-def _image_not_found(e: domain.ImageNotFound, context: Telling) -> AwsError:
+def _image_not_found(e: domain.ImageNotFound, context: _Context) -> AwsError:
     image = _image_id(e.digest, e.tag)
     where = f"within the repository with name '{e.repository}' in the registry with id '{e.registry_id}'"
     return context.modelled("ImageNotFoundException", f"The image with imageId {image} does not exist {where}")
 
 
-def _layer_part(e: domain.UploadInvalid, context: Telling) -> AwsError:
+def _layer_part(e: domain.UploadInvalid, context: _Context) -> AwsError:
     where = f"in the repository with name '{e.repository}' in the registry with id '{e.registry_id}'"
     return context.modelled(
         "InvalidLayerPartException",
@@ -150,14 +149,14 @@ def _layer_part(e: domain.UploadInvalid, context: Telling) -> AwsError:
     )
 
 
-def _malformed_policy(e: domain.MalformedPolicy, context: Telling) -> AwsError:
+def _malformed_policy(e: domain.MalformedPolicy, context: _Context) -> AwsError:
     """ECR has one text for all faults of a policy but a principal that does not exist; its two kinds of repository share it."""
     kind = "registry" if e.kind == "registry" else "repository"
     is_principal = isinstance(e, domain.PrincipalNotFound)
     return context.constraint("PolicyText", "Principal not found" if is_principal else f"Invalid {kind} policy provided", "")
 
 
-def _parameter(e: domain.ParameterInvalid, context: Telling) -> AwsError:
+def _parameter(e: domain.ParameterInvalid, context: _Context) -> AwsError:
     return context.constraint(e.member, e.constraint, "")
 
 
@@ -267,6 +266,7 @@ QUERY: dict[type[domain.DomainError], _Wording] = {
 }
 """Of the services of the query protocol; what their models name is added by each service's own errors."""
 
+_JSON_TABLES = {"organizations": ECR | ORGANIZATIONS}
 _QUERY_TABLES = {"iam": QUERY | IAM, "sts": QUERY | STS}
 
 NOT_MET = frozenset((domain.AccountExists, domain.ImageReferenced, domain.BlobReferenced))
@@ -280,14 +280,14 @@ def to_aws_error(error: Exception, service: ServicePlan, operation: OperationPla
         code, status, message = signature_error(error, is_json=is_json)
         return AwsError(code, message, status)
     if isinstance(error, domain.DomainError):
-        table = ECR if is_json else _QUERY_TABLES.get(service.name, QUERY)
+        table = _JSON_TABLES.get(service.name, ECR) if is_json else _QUERY_TABLES.get(service.name, QUERY)
         for base in type(error).__mro__:
             wording = table.get(base)
             if wording is not None:
-                return wording(error, Telling(service, operation))
+                return wording(error, _Context(service, operation))
         return None
     if isinstance(error, ConstraintFault):
-        return Telling(service, operation).modelled(error.code, str(error))
+        return _Context(service, operation).modelled(error.code, str(error))
     codes = _WIRE.get(type(error))
     if codes is None:
         return None

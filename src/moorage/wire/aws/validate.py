@@ -7,7 +7,7 @@ There are two families of messages: ``InvalidParameterException`` with the first
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from moorage.wire.aws.faults import ConstraintFault
@@ -48,9 +48,16 @@ def check(params: dict[str, Any], service: ServicePlan, operation: OperationPlan
         raise ConstraintFault("InvalidParameterException", parameter_message(first.path, _short_constraint(first)))
     violations = [first, *(violation for violation, _ in zip(found, range(_MAX_TOLD - 1), strict=False))]
     count = len(violations)
+    if service.protocol == "query":
+        violations = [replace(violation, path=_in_camel_case(violation.path)) for violation in violations]
     head = f"{count} validation error{'s' if count > 1 else ''} detected: "
     code = "ValidationError" if service.protocol == "query" else "ValidationException"
     raise ConstraintFault(code, head + "; ".join(_told(violation) for violation in violations))
+
+
+def _in_camel_case(path: str) -> str:
+    """A path as services of the query protocol tell it, whose members begin with a capital in the model: ``userName``."""
+    return ".".join(step[:1].lower() + step[1:] for step in path.split("."))
 
 
 def has_parameter_family(service: ServicePlan, operation: OperationPlan) -> bool:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from moorage.model import errors as domain
 from moorage.model import identity_errors as identity
 
 if TYPE_CHECKING:
-    from moorage.wire.aws.errors import AwsError, Telling
+    from moorage.wire.aws.errors import AwsError, _Context
 
-_Wording = Callable[[Any, "Telling"], "AwsError"]
+_Wording = Callable[[Any, "_Context"], "AwsError"]
 
 _NOT_FOUND = {
     "user": "The user with name {e.name} cannot be found.",
@@ -26,6 +27,15 @@ _NOT_FOUND = {
     "attachable policy": "Policy {e.name} does not exist or is not attachable.",
     "policy version": "Policy {e.name} version {e.part} does not exist or is not attachable.",
     "access key": "The Access Key with id {e.name} cannot be found",
+    "instance-profile": "Instance Profile {e.name} cannot be found.",
+    "oidc provider": "OpenIDConnect Provider not found for arn {e.name}",
+    "saml provider": "Manifest not found for arn {e.name}",
+    "login profile": "Login Profile for User {e.name} cannot be found.",
+    "password policy": "The Password Policy with domain name {e.name} cannot be found.",
+    "mfa device": "VirtualMFADevice with serial number {e.name} does not exist.",
+    "account alias": "The account alias {e.name} does not exist.",
+    "deletion": "The deletion task {e.name} cannot be found.",
+    "report": "The job {e.name} cannot be found.",
     "member": "The user with name {e.name} is not in the group with name {e.part}.",
 }
 """By kind: what is said when there is none."""
@@ -35,6 +45,13 @@ _EXISTS = {
     "group": "Group with name {e.name} already exists.",
     "role": "Role with name {e.name} already exists.",
     "policy": "A policy called {e.name} already exists. Duplicate names are not allowed.",
+    "instance-profile": "Instance Profile {e.name} already exists.",
+    "oidc provider": "Provider with url https://{e.name} already exists.",
+    "saml provider": "Provider with name {e.name} already exists.",
+    "login profile": "Login Profile for user {e.name} already exists.",
+    "mfa device": "MFADevice entity at the same path and name already exists.",
+    "enabled mfa device": "MFA Device is already in use.",
+    "account alias": "The account alias {e.name} already exists.",
 }
 _UNMODIFIABLE = {
     "role": "Cannot perform the operation on the protected role '{e.name}' - this role is only modifiable by AWS",
@@ -53,7 +70,6 @@ def _code(code: str, text: str = "{e}") -> _Wording:
 IAM: dict[type[domain.DomainError], _Wording] = {
     domain.TokenInvalid: _code("ValidationError", "Invalid Marker."),
     domain.LimitExceeded: _code("LimitExceeded"),
-    domain.MalformedPolicy: _code("MalformedPolicyDocument"),
     identity.EntityNotFound: _by_kind("NoSuchEntity", _NOT_FOUND),
     identity.EntityExists: _by_kind("EntityAlreadyExists", _EXISTS),
     identity.DeleteConflict: _code("DeleteConflict"),
@@ -61,5 +77,14 @@ IAM: dict[type[domain.DomainError], _Wording] = {
     identity.NotAttachable: _code("PolicyNotAttachable", "Cannot attach a Service Role Policy to a Customer Role."),
     identity.InputInvalid: _code("InvalidInput"),
     identity.RequestInvalid: _code("ValidationError"),
+    identity.UserTypeInvalid: _code("InvalidUserType"),
+    identity.PasswordRefused: _code("PasswordPolicyViolation"),
+    identity.OldPasswordWrong: lambda e, context: replace(context.modelled("AccessDenied", str(e)), status=403),
+    identity.TriesExhausted: _code(
+        "EntityTemporarilyUnmodifiable", "Too many failed attempts for the user {e.name}: try again in {e.seconds} seconds."
+    ),
+    identity.CodeRefused: _code("InvalidAuthenticationCode", "Authentication code for device is not valid."),
+    identity.ReportMissing: _code("ReportNotPresent"),
+    identity.ReportOutdated: _code("ReportExpired"),
 }
 """Beside those of the query protocol."""

@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from moorage.metadata.identity_records import Identity, PolicyVersion
 from moorage.operations.identity.entities import Described
+from moorage.operations.identity.instance_profiles import ProfileView
 from moorage.operations.identity.managed_policies import PolicyView
 
 
@@ -99,3 +100,17 @@ def version(found: PolicyVersion, is_default: bool, *, with_document: bool = Tru
 def attached(policies: Iterable[tuple[str, str]]) -> list[dict[str, str]]:
     """Names and ARNs of attached policies."""
     return [{"PolicyName": name, "PolicyArn": arn} for name, arn in policies]
+
+
+def instance_profile(view: ProfileView) -> dict[str, Any]:
+    """An instance profile with the role that it holds."""
+    found = view.profile
+    return {
+        "Path": found.path,
+        "InstanceProfileName": found.name,
+        "InstanceProfileId": found.id,
+        "Arn": found.arn,
+        "CreateDate": seconds(found.created_at),
+        "Roles": [identity(view.role)] if view.role is not None else [],
+        "Tags": tag_list(view.tags) if view.tags else None,
+    }

@@ -10,9 +10,9 @@ from moorage.model import errors as domain
 from moorage.model import sts_errors as sts
 
 if TYPE_CHECKING:
-    from moorage.wire.aws.errors import AwsError, Telling
+    from moorage.wire.aws.errors import AwsError, _Context
 
-_Wording = Callable[[Any, "Telling"], "AwsError"]
+_Wording = Callable[[Any, "_Context"], "AwsError"]
 
 _UNREACHABLE = "The identity provider could not be reached. Try again."
 
@@ -35,7 +35,7 @@ def _denied(text: str) -> _Wording:
     return lambda e, context: replace(context.modelled("AccessDenied", text.format(e=e)), status=403)
 
 
-def _duration(e: sts.DurationTooLong, context: Telling) -> AwsError:
+def _duration(e: sts.DurationTooLong, context: _Context) -> AwsError:
     if e.is_chained:
         text = "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining"
     else:
@@ -43,7 +43,7 @@ def _duration(e: sts.DurationTooLong, context: Telling) -> AwsError:
     return context.modelled("ValidationError", text)
 
 
-def _mfa(e: sts.MfaFailed, context: Telling) -> AwsError:
+def _mfa(e: sts.MfaFailed, context: _Context) -> AwsError:
     if e.is_incomplete:
         text = "MultiFactorAuthentication failed, must provide both MFA serial number and one time pass code."
     else:
@@ -51,7 +51,7 @@ def _mfa(e: sts.MfaFailed, context: Telling) -> AwsError:
     return _denied(text)(e, context)
 
 
-def _expired(e: sts.IdentityTokenExpired, context: Telling) -> AwsError:
+def _expired(e: sts.IdentityTokenExpired, context: _Context) -> AwsError:
     text = f"Token expired: current date/time {e.now} must be before the expiration date/time {e.expires_at}"
     return context.modelled("ExpiredTokenException", text)
 
