@@ -117,10 +117,15 @@ class NotAuthenticated(DomainError):
 
 
 class AccessDenied(DomainError):
-    """The principal is known and may not do this. `reason` names the kind of policy, as AWS words it."""
+    """The principal is known and may not do this.
+
+    `reason` names the kind of policy that decided, as AWS words it: "no identity-based policy allows the X action", or, when a
+    statement denies it, "with an explicit deny in a resource-based policy". Empty where the service gives none.
+    """
 
     def __init__(self, principal_arn: str, action: str, resource: str, reason: str) -> None:
-        super().__init__(f"User: {principal_arn} is not authorized to perform: {action} on resource: {resource} because {reason}")
+        clause = f" {reason}" if reason.startswith("with ") else f" because {reason}" if reason else ""
+        super().__init__(f"User: {principal_arn} is not authorized to perform: {action} on resource: {resource}{clause}")
         self.principal_arn = principal_arn
         self.action = action
         self.resource = resource
