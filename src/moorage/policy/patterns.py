@@ -78,7 +78,7 @@ def _in_order(pieces: tuple[_Piece, ...], text: str, start: int, end: int) -> bo
         if found < 0:
             return False
         start = found + piece.width
-    return start <= end
+    return True
 
 
 def _positions(text: str) -> dict[str, int]:

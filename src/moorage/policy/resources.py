@@ -102,7 +102,7 @@ class ResourceMatcher:
         """What can be told without a context. ``*``, the resource of actions without a resource type, fits only ``*``."""
         if self._is_listed(resource):
             return Fit.NO if self.negated else Fit.YES
-        if self.templates and resource != "*":
+        if self.templates:
             return Fit.DEPENDS
         return Fit.YES if self.negated else Fit.NO
 
