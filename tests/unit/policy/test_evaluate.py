@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TypedDict
+import sys
+from collections.abc import Callable
+from typing import Any, TypedDict
 
 import pytest
 
@@ -10,7 +12,7 @@ from moorage.model.errors import PrincipalNotFound
 from moorage.policy.compile import REMEMBERED, PolicySet, Source, compile_policy
 from moorage.policy.context import PRINCIPAL_KEYS, RequestContext, given, tags
 from moorage.policy.document import Kind
-from moorage.policy.evaluate import Outcome, Policies, PolicyType, Request, decide
+from moorage.policy.evaluate import Outcome, Policies, PolicyType, Request, decide, is_within_v1
 from moorage.policy.parse import parse
 from moorage.policy.principals import Principal, bind_principals, principal_arns
 from tests.unit.policy.builders import (
@@ -204,6 +206,21 @@ def test_the_scope_of_a_registry_policy() -> None:
     assert verdict(ask(U, "sts:AssumeRole", R_ARN, identity=identity(allow("*", "*")), registry=denies)) == "allow"
 
 
+@pytest.mark.parametrize(
+    ("elements", "is_within"),
+    [
+        ({"Action": ["ecr:ReplicateImage", "ECR:createrepository"]}, True),
+        ({"Action": "ecr:BatchImportUpstreamImage"}, True),
+        ({"Action": ["ecr:ReplicateImage", PULL]}, False),
+        ({"Action": "ecr:*"}, False),
+        ({"NotAction": "ecr:ReplicateImage"}, False),
+    ],
+)
+def test_registry_policies_of_the_old_scope(elements: dict[str, Any], is_within: bool) -> None:
+    text = document(allow(None, "*", principal=aws(B), **elements))
+    assert is_within_v1(parse(text, Kind.REGISTRY)) is is_within
+
+
 def test_every_level_of_an_organization_has_to_allow() -> None:
     full, some = identity(allow("*", "*")), identity(allow(PULL, "*"))
     assert verdict(ask(U, PULL, identity=full, service_control=[full, some])) == "allow"
@@ -273,6 +290,38 @@ def test_what_a_set_remembers_has_a_bound() -> None:
         assert not ask(U, f"s3:A{number}", repository(str(number)), identity=policies).allowed
     assert len(policies._by_request) <= REMEMBERED
     assert len(policies._by_action) <= REMEMBERED
+
+
+def calls_of(decision: Callable[[], object]) -> int:
+    """The number of calls of Python functions that something takes, the second time it is done."""
+    count = 0
+
+    def profile(_frame: object, event: str, _argument: object) -> None:
+        nonlocal count
+        count += event == "call"
+
+    decision()
+    sys.setprofile(profile)
+    try:
+        decision()
+    finally:
+        sys.setprofile(None)
+    return count
+
+
+def test_what_a_decision_costs_does_not_grow_with_the_policies() -> None:
+    last = allow("ecr:*", "*", condition={"Bool": {"aws:SecureTransport": "true"}})
+    request = Request(U, PULL, R, A, {"aws:securetransport": "true"})
+
+    def cost(statements: int) -> int:
+        others = [
+            allow("ecr:*", repository(f"t{number}/*"), condition={"Bool": {"aws:x": "true"}}) for number in range(statements)
+        ]
+        policies = Policies(identity=identity(*others, last))
+        assert decide(request, policies).allowed
+        return calls_of(lambda: decide(request, policies))
+
+    assert cost(1) == cost(100) <= 40
 
 
 def test_a_context_computes_what_is_asked_and_only_once() -> None:
