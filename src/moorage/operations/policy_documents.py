@@ -12,6 +12,7 @@ from moorage.metadata import registries
 from moorage.metadata.transaction import ReadTransaction
 from moorage.operations.identity.principals import unique_id_of
 from moorage.policy.document import Kind, Policy
+from moorage.policy.jsontext import replace_principals
 from moorage.policy.parse import parse
 from moorage.policy.principals import bind_principals
 
@@ -27,7 +28,5 @@ def read(tx: ReadTransaction, text: str, kind: Kind) -> tuple[Policy, str]:
 
 def shown(tx: ReadTransaction, text: str, bindings: str | None) -> str:
     """A stored policy as it was given, but for principals that are gone: their unique ids stand for them."""
-    for arn, unique_id in json.loads(bindings or "{}").items():
-        if unique_id_of(tx, arn) != unique_id:
-            text = text.replace(json.dumps(arn), json.dumps(unique_id))
-    return text
+    bound: dict[str, str] = json.loads(bindings or "{}")
+    return replace_principals(text, {arn: unique_id for arn, unique_id in bound.items() if unique_id_of(tx, arn) != unique_id})

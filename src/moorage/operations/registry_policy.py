@@ -17,8 +17,8 @@ from moorage.model.errors import MalformedPolicy, RegistryPolicyNotFound, Settin
 from moorage.model.principal import Caller, RequestFacts
 from moorage.model.scope import Scope
 from moorage.operations import policy_documents
-from moorage.policy.document import Kind, Policy
-from moorage.policy.evaluate import V1_ACTIONS
+from moorage.policy.document import Kind
+from moorage.policy.evaluate import is_within_v1
 from moorage.policy.parse import parse
 
 V1, V2 = "V1", "V2"
@@ -29,7 +29,8 @@ def put_registry_policy(tx: Transaction, caller: Caller, scope: Scope, text: str
     authorize(tx, caller, "ecr:PutRegistryPolicy", scope, "*")
     identities.touch(tx, scope.registry_id)
     policy, bindings = policy_documents.read(tx, text, Kind.REGISTRY)
-    _check_actions(policy, _scope_of(tx, scope))
+    if _scope_of(tx, scope) == V1 and not is_within_v1(policy):
+        raise MalformedPolicy("Syntax errors in policy.", "registry", "it names actions that only scope V2 knows")
     registry_documents.put(tx, registries.ensure_registry(tx, scope), POLICY, text, bindings)
 
 
@@ -61,11 +62,8 @@ def put_policy_scope(tx: Transaction, caller: Caller, scope: Scope, value: str) 
     if value not in {V1, V2}:
         raise SettingInvalid(value, "V1 or V2")
     stored = registry_documents.find(tx, scope, POLICY)
-    if value == V1 and stored is not None:
-        try:
-            _check_actions(parse(stored[0], Kind.REGISTRY), V1)
-        except MalformedPolicy:
-            raise SettingInvalid(value, "the registry policy has actions that V1 does not know") from None
+    if value == V1 and stored is not None and not is_within_v1(parse(stored[0], Kind.REGISTRY)):
+        raise SettingInvalid(value, "the registry policy has actions that V1 does not know")
     registry_documents.put_setting(tx, registries.ensure_registry(tx, scope), REGISTRY_POLICY_SCOPE, value)
 
 
@@ -82,12 +80,3 @@ def _text(tx: ReadTransaction, scope: Scope) -> str:
     if stored is None:
         raise RegistryPolicyNotFound(scope.registry_id)
     return policy_documents.shown(tx, *stored)
-
-
-def _check_actions(policy: Policy, reach: str) -> None:
-    """Under V1 only the actions of replication and pull-through can be named, under V2 all of ECR's."""
-    for statement in policy.statements:
-        for action in statement.actions:
-            lowered = action.lower()
-            if not lowered.startswith("ecr:") or (reach == V1 and lowered not in V1_ACTIONS):
-                raise MalformedPolicy("Syntax errors in policy.", "registry", f"{action} is not for a policy of scope {reach}")

@@ -158,7 +158,8 @@ def test_calls_across_accounts(server: MoorageServer, account: KeyPair, other: K
     with refused("AccessDeniedException"):
         theirs.describe_images(registryId=account.account_id, repositoryName=repository)
     server.client(key=account).set_repository_policy(
-        repositoryName=repository, policyText=document(grant({"AWS": other.account_id}, "ecr:DescribeImages", "ecr:GetRepositoryPolicy"))
+        repositoryName=repository,
+        policyText=document(grant({"AWS": other.account_id}, "ecr:DescribeImages", "ecr:GetRepositoryPolicy")),
     )
     found = theirs.describe_images(registryId=account.account_id, repositoryName=repository)["imageDetails"]
     assert [detail["imageTags"] for detail in found] == [["v1"]]

@@ -170,6 +170,9 @@ def statements() -> list[tuple[str, Any]]:
 
 
 ON_PURPOSE = {
+    "organizations._FIND",
+    "organizations._BY_EMAIL",
+    "organizations._REQUESTS",
     "registries._ACCOUNTS",
     "registries._REGISTRIES",
     "registries._KEYS_OF",
@@ -177,7 +180,7 @@ ON_PURPOSE = {
     "repositories._DELETED",
     "uploads._RELEASE_ALL",
 }
-"""All accounts, registries, keys of an account, deleted repositories (by their own index), uploads at a start: there are few."""
+"""The organization, its accounts, registries, keys of an account, deleted repositories (by their own index), uploads at a start: there are few."""
 
 
 @pytest.mark.parametrize(("name", "statement"), statements(), ids=lambda value: value if isinstance(value, str) else "")
