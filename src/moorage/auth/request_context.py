@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
-from moorage.metadata import registries, repositories
+from moorage.metadata import organizations, repositories
 from moorage.metadata.records import Repository
 from moorage.metadata.transaction import ReadTransaction
 from moorage.model.principal import Caller, RequestFacts
@@ -62,8 +62,8 @@ def _make(
         "aws:resourceaccount": resource_account,
         "aws:viaawsservice": "false",
         "aws:tagkeys": tuple(facts.tag_keys) if facts.tag_keys is not None else None,
-        "aws:principalorgid": lambda: registries.organization_id(tx) if principal.account else None,
-        "aws:resourceorgid": lambda: registries.organization_id(tx),
+        "aws:principalorgid": lambda: _organization(tx) if principal.account else None,
+        "aws:resourceorgid": lambda: _organization(tx),
     }
     if caller is not None:
         values |= {
@@ -82,6 +82,12 @@ def _make(
         "iam:resourcetag/": resource_tags,
     }
     return RequestContext(principal, {**values, **facts.extra}, families)
+
+
+def _organization(tx: ReadTransaction) -> str | None:
+    """The installation's: every account belongs to it."""
+    found = organizations.find(tx)
+    return None if found is None else found.id
 
 
 def _of_session(caller: Caller, seconds: int) -> _Values:

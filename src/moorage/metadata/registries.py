@@ -8,7 +8,6 @@ from sqlalchemy import bindparam, select, update
 
 from moorage.metadata.records import AccessKey, Seal
 from moorage.metadata.statements import Statement
-from moorage.metadata.tables.identity import organizations
 from moorage.metadata.tables.registries import access_keys, accounts, installation, registries, seals
 from moorage.metadata.transaction import ReadTransaction, Transaction
 from moorage.metadata.types import word
@@ -17,7 +16,6 @@ from moorage.model.scope import Scope
 _ACCOUNT = Statement(lambda _: select(accounts.c.id, accounts.c.name).where(accounts.c.id == bindparam("id")))
 _CREATED_AT = Statement(lambda _: select(accounts.c.created_at).where(accounts.c.id == bindparam("id")))
 _ACCOUNTS = Statement(lambda _: select(accounts.c.id, accounts.c.name, accounts.c.created_at).order_by(accounts.c.id))
-_ORGANIZATION = Statement(lambda _: select(organizations.c.id).limit(1))
 _INSERT_ACCOUNT = Statement(
     lambda insert: (
         insert(accounts)
@@ -116,12 +114,6 @@ _INSERT_FACT = Statement(
         insert(installation).values(key=bindparam("name"), value=bindparam("fact")).on_conflict_do_nothing(index_elements=["key"])
     )
 )
-
-
-def organization_id(tx: ReadTransaction) -> str | None:
-    """The id of the organization, to which every account of the installation belongs; None: there is none."""
-    row = tx.first(_ORGANIZATION)
-    return str(row[0]) if row else None
 
 
 def account_exists(tx: ReadTransaction, account_id: str) -> bool:
