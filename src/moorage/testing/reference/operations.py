@@ -6,18 +6,19 @@ import re
 from pathlib import Path
 from typing import Any, cast
 
+from botocore import xform_name
+
 from moorage.server.app import aws_services
 from moorage.testing.reference.markdown import code, document, table
 from moorage.wire.aws.coverage import Coverage, coverage
 
-TESTS = Path("tests") / "integration" / "aws"
+TESTS = ("tests/integration/aws/test_*.py", "tests/integration/iam/test_*.py")
 _BORROWED = {
     ("ecr", "ListImageReferrers"): "ecr:BatchGetImage",
     ("sts", "GetCallerIdentity"): "",
     ("sts", "GetSessionToken"): "",
 }
 """Operations that need another action than that of their own name, or none."""
-_WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
 def covered() -> list[Coverage]:
@@ -56,20 +57,21 @@ def page(root: Path) -> str:
     return document(
         "Operations of the AWS API",
         "All operations that botocore's service models have. One that is not built yet is refused with "
-        "`UnknownOperationException` (`InvalidAction` of `sts`). CreateRepository with tags also needs `ecr:TagResource`.",
+        "`UnknownOperationException` (`InvalidAction` of `iam` and `sts`). Making something with tags also takes the right "
+        "to tag it.",
         *blocks,
     )
 
 
 def _method(operation: str) -> str:
     """What boto3 calls an operation."""
-    return _WORDS.sub("_", operation).lower()
+    return str(xform_name(operation))
 
 
 def _callers(root: Path) -> dict[str, Path]:
     """By boto3's name: the test file that calls the operation most often."""
     counts: dict[str, dict[Path, int]] = {}
-    for path in sorted((root / TESTS).glob("test_*.py")):
+    for path in sorted(found for pattern in TESTS for found in root.glob(pattern)):
         for method in re.findall(r"\.([a-z][a-z_]+)\(", path.read_text("utf-8")):
             by_path = counts.setdefault(method, {})
             by_path[path] = by_path.get(path, 0) + 1
