@@ -6,6 +6,8 @@
     ├── InvalidValue            a value breaks a rule of the field
     │   ├── DigestInvalid  NameInvalid  TagInvalid  ManifestInvalid  RangeInvalid  TokenInvalid  ArnInvalid
     │   └── ParameterInvalid    (member, constraint): an AWS input that is well-formed but not acceptable
+    ├── MalformedPolicy         a policy document that breaks the language's rules
+    │   └── PrincipalNotFound   it names a principal that does not exist
     ├── NotAuthenticated        no credentials, or none that count
     ├── AccessDenied            authenticated, not allowed
     ├── NotFound
@@ -83,15 +85,41 @@ class ParameterInvalid(DomainError):
         self.constraint = constraint
 
 
+class MalformedPolicy(DomainError):
+    """A policy document that breaks a rule of the policy language. The message is the text that IAM has for it.
+
+    `kind` says which kind of policy was asked for ("identity", "trust", "repository", "registry" ...): services that have one
+    text for all faults word it with that. `detail` says for humans where the fault is and what it is.
+    """
+
+    def __init__(self, text: str, kind: str, detail: str = "") -> None:
+        super().__init__(text)
+        self.kind = kind
+        self.detail = detail
+
+
+class PrincipalNotFound(MalformedPolicy):
+    """A policy names the ARN of a principal that does not exist."""
+
+    def __init__(self, arn: str, kind: str) -> None:
+        super().__init__(f'Invalid principal in policy: "AWS":"{arn}"', kind, f"no such principal: {arn}")
+        self.arn = arn
+
+
 class NotAuthenticated(DomainError):
     """No credentials, or credentials that no longer count. The message may be shown."""
 
 
 class AccessDenied(DomainError):
-    """The principal is known and may not do this. `reason` names the kind of policy, as AWS words it."""
+    """The principal is known and may not do this.
+
+    `reason` names the kind of policy that decided, as AWS words it: "no identity-based policy allows the X action", or, when a
+    statement denies it, "with an explicit deny in a resource-based policy". Empty where the service gives none.
+    """
 
     def __init__(self, principal_arn: str, action: str, resource: str, reason: str) -> None:
-        super().__init__(f"User: {principal_arn} is not authorized to perform: {action} on resource: {resource} because {reason}")
+        clause = f" {reason}" if reason.startswith("with ") else f" because {reason}" if reason else ""
+        super().__init__(f"User: {principal_arn} is not authorized to perform: {action} on resource: {resource}{clause}")
         self.principal_arn = principal_arn
         self.action = action
         self.resource = resource
