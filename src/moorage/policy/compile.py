@@ -15,7 +15,7 @@ from moorage.policy.context import Context
 from moorage.policy.document import Kind, Policy, Statement
 from moorage.policy.patterns import Glob, compile_glob, tokenize
 from moorage.policy.principals import Bindings, PrincipalMatcher, compile_principals
-from moorage.policy.resources import Fit, ResourceMatcher, compile_resources
+from moorage.policy.resources import Fit, ResourceMatcher, compile_resources, split_arn
 
 REMEMBERED = 256
 """How many pairs of action and resource a PolicySet keeps in mind. At most some 100 kB; then it begins anew."""
@@ -49,7 +49,7 @@ class ActionMatcher:
         return self._lists(action) is not self.negated
 
     def _lists(self, action: str) -> bool:
-        if self.everything or action in self.exact or (self.prefixes and action.startswith(self.prefixes)):
+        if self.everything or action in self.exact or action.startswith(self.prefixes):
             return True
         return any(action.startswith(vendor) and glob.matches(action[len(vendor) :]) for vendor, glob in self.globs)
 
@@ -87,13 +87,13 @@ class CompiledStatement:
         has_variables = self.resources is not None and bool(self.resources.templates)
         return self.principals is None and not self.conditions and not has_variables
 
-    def fit(self, resource: str) -> Fit:
-        """Whether it is about a resource."""
-        return Fit.YES if self.resources is None else self.resources.fit(resource)
+    def fit(self, resource: str, arn: Sequence[str]) -> Fit:
+        """Whether it is about a resource, given with its parts."""
+        return Fit.YES if self.resources is None else self.resources.fit(resource, arn)
 
     def fits(self, resource: str, context: Context) -> bool:
         """Whether it is about a resource, variables included."""
-        fit = self.fit(resource)
+        fit = self.fit(resource, split_arn(resource))
         if fit is not Fit.DEPENDS or self.resources is None:
             return fit is Fit.YES
         return self.resources.fits_now(resource, context)
@@ -209,8 +209,9 @@ class PolicySet:
                 self._by_action = {}
             self._by_action[action] = about
         denies, plain, others = [], [], []
+        arn = split_arn(resource)
         for statement in about:
-            fit = statement.fit(resource)
+            fit = statement.fit(resource, arn)
             if fit is Fit.NO:
                 continue
             candidate = Candidate(statement, statement.is_plain, fit is Fit.DEPENDS)

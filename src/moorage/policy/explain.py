@@ -13,7 +13,7 @@ from moorage.policy.compile import CompiledStatement, PolicySet
 from moorage.policy.evaluate import Decision, Outcome, PolicyType
 from moorage.policy.jsontext import Span, statement_spans
 from moorage.policy.operators import takes_variables
-from moorage.policy.resources import Fit
+from moorage.policy.resources import Fit, split_arn
 from moorage.policy.variables import variable_keys
 
 MAX_NEAR = 20
@@ -166,8 +166,9 @@ def _only_delegates(statement: CompiledStatement, decision: Decision) -> Failure
 def missing_keys(decision: Decision) -> tuple[str, ...]:
     """The condition keys that the statements about this action and resource name and the request does not have, sorted."""
     request, keys = decision.request, dict[str, str]()
+    arn = split_arn(request.resource)
     for _, compiled in _statements(decision):
-        if not compiled.actions.matches(request.action.lower()) or compiled.fit(request.resource) is Fit.NO:
+        if not compiled.actions.matches(request.action.lower()) or compiled.fit(request.resource, arn) is Fit.NO:
             continue
         for test in compiled.conditions:
             keys.setdefault(test.key, test.condition.key)

@@ -36,10 +36,19 @@ class _Piece:
 
     width: int
     runs: tuple[tuple[int, str], ...]
+    literal: str | None
+    """All of it, if there is no ``?``."""
 
     def fits(self, text: str, at: int) -> bool:
-        """Tell whether the piece stands in `text` at `at`."""
-        return 0 <= at <= len(text) - self.width and all(text.startswith(run, at + offset) for offset, run in self.runs)
+        """Tell whether the piece stands in `text` at `at`, which is not negative."""
+        if self.literal is not None:
+            return text.startswith(self.literal, at)
+        return at + self.width <= len(text) and all(text.startswith(run, at + offset) for offset, run in self.runs)
+
+
+def _piece(width: int, runs: list[tuple[int, str]]) -> _Piece:
+    literal = "" if not width else runs[0][1] if runs and len(runs[0][1]) == width else None
+    return _Piece(width, tuple(runs), literal)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,17 +77,17 @@ def _in_order(pieces: tuple[_Piece, ...], text: str, start: int, end: int) -> bo
     """Find the pieces one after the other within ``text[start:end]``, each as far left as it fits."""
     positions: dict[str, int] = {}
     for piece in pieces:
-        if not piece.runs:
+        if piece.literal is not None:
+            found = text.find(piece.literal, start, end)
+        elif not piece.runs:
             found = start if start + piece.width <= end else -1
-        elif piece.width == len(piece.runs[0][1]):
-            found = text.find(piece.runs[0][1], start, end)
         else:
             positions = positions or _positions(text)
             found = _find(piece, positions, start, end)
         if found < 0:
             return False
         start = found + piece.width
-    return start <= end
+    return True
 
 
 def _positions(text: str) -> dict[str, int]:
@@ -132,7 +141,7 @@ def compile_glob(tokens: Sequence[Token]) -> Glob:
     width = 0
     for token in tokens:
         if token is Wild.RUN:
-            pieces.append(_Piece(width, tuple(runs)))
+            pieces.append(_piece(width, runs))
             runs, width = [], 0
         elif token is Wild.ONE:
             width += 1
@@ -143,7 +152,7 @@ def compile_glob(tokens: Sequence[Token]) -> Glob:
             else:
                 runs.append((width, text))
             width += len(text)
-    last = _Piece(width, tuple(runs))
+    last = _piece(width, runs)
     if not pieces:
         return Glob(last, (), None)
     # Stars side by side leave empty pieces that fit anywhere.

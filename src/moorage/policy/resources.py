@@ -17,24 +17,23 @@ from moorage.policy.variables import TemplateToken, Variable, fill, template
 PARTS = 6
 """arn : partition : service : region : account : resource"""
 
-_Part = str | Glob | None
-"""A literal, a pattern, or None for whatever there is."""
-
 
 @dataclass(frozen=True, slots=True)
 class ArnPattern:
-    """Six patterns for the six parts of an ARN."""
+    """Patterns for the parts of an ARN: those that are not met by whatever there is, with their places, the last part first."""
 
-    parts: tuple[_Part, ...]
+    parts: tuple[tuple[int, str | Glob], ...]
 
     def matches(self, arn: Sequence[str]) -> bool:
         """Tell whether an ARN, given as its parts, fits. What has not six parts is no ARN and fits nothing."""
         if len(arn) != PARTS:
             return False
-        for pattern, part in zip(self.parts, arn, strict=True):
-            if pattern is None or (pattern == part if type(pattern) is str else pattern.matches(part)):  # type: ignore[union-attr]
-                continue
-            return False
+        for place, pattern in self.parts:
+            if isinstance(pattern, str):
+                if pattern != arn[place]:
+                    return False
+            elif not pattern.matches(arn[place]):
+                return False
         return True
 
 
@@ -66,11 +65,13 @@ def plain_arn_pattern(text: str) -> ArnPattern:
     return _pattern([part if "*" not in part and "?" not in part else _part(tokenize(part)) for part in split_arn(text)])
 
 
-def _pattern(parts: list[_Part]) -> ArnPattern:
-    return ArnPattern((*parts, *[None] * (PARTS - len(parts))))
+def _pattern(parts: list[str | Glob | None]) -> ArnPattern:
+    # The last part tells most ARNs apart, so it is compared first.
+    return ArnPattern(tuple((place, part) for place, part in reversed([*enumerate(parts)]) if part is not None))
 
 
-def _part(tokens: Sequence[Token]) -> _Part:
+def _part(tokens: Sequence[Token]) -> str | Glob | None:
+    """A literal, a pattern, or None for whatever there is."""
     if tokens and all(token is Wild.RUN for token in tokens):
         return None
     literal = literal_of(tokens)
@@ -98,11 +99,14 @@ class ResourceMatcher:
     templates: tuple[tuple[tuple[TemplateToken, ...], ...], ...]
     """Patterns with variables, each as the tokens of its parts."""
 
-    def fit(self, resource: str) -> Fit:
-        """What can be told without a context. ``*``, the resource of actions without a resource type, fits only ``*``."""
-        if self._is_listed(resource):
+    def fit(self, resource: str, arn: Sequence[str]) -> Fit:
+        """What can be told without a context. `arn` are the parts of `resource`.
+
+        ``*``, the resource of actions without a resource type, fits only ``*``.
+        """
+        if self._is_listed(resource, arn):
             return Fit.NO if self.negated else Fit.YES
-        if self.templates and resource != "*":
+        if self.templates:
             return Fit.DEPENDS
         return Fit.YES if self.negated else Fit.NO
 
@@ -111,13 +115,13 @@ class ResourceMatcher:
         arn = split_arn(resource)
         return any(_fits(parts, arn, context) for parts in self.templates) is not self.negated
 
-    def _is_listed(self, resource: str) -> bool:
-        if self.everything or resource in self.exact or (self.prefixes and resource.startswith(self.prefixes)):
+    def _is_listed(self, resource: str, arn: Sequence[str]) -> bool:
+        if self.everything or resource in self.exact or resource.startswith(self.prefixes):
             return True
-        if not self.patterns:
-            return False
-        arn = split_arn(resource)
-        return any(pattern.matches(arn) for pattern in self.patterns)
+        for pattern in self.patterns:  # noqa: SIM110 - a generator costs more than a comparison
+            if pattern.matches(arn):
+                return True
+        return False
 
 
 def _fits(template_parts: Sequence[Sequence[TemplateToken]], arn: Sequence[str], context: Context) -> bool:

@@ -88,6 +88,8 @@ CASES: list[tuple[str, Any, Value | None, bool]] = [
     ("IpAddress", "10.0.0.0/255.0.0.0", "10.0.0.1", False),
     ("IpAddress", "10.0.0.0/8", "fe80::1%eth0", False),
     ("IpAddress", "not an address", "10.0.0.1", False),
+    ("IpAddress", "10.0.0.0/8", "10.1.0.0/16", True),
+    ("IpAddress", "10.0.0.0/16", "10.0.0.0/8", False),
     ("NotIpAddress", "10.0.0.0/8", "11.0.0.1", True),
     ("NotIpAddress", "not an address", "10.0.0.1", True),
     ("ArnLike", "arn:aws:lambda:*:111111111111:function:*", LAMBDA, True),

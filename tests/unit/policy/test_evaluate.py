@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
 from typing import TypedDict
 
 import pytest
@@ -273,6 +275,38 @@ def test_what_a_set_remembers_has_a_bound() -> None:
         assert not ask(U, f"s3:A{number}", repository(str(number)), identity=policies).allowed
     assert len(policies._by_request) <= REMEMBERED
     assert len(policies._by_action) <= REMEMBERED
+
+
+def calls_of(decision: Callable[[], object]) -> int:
+    """The number of calls of Python functions that something takes, the second time it is done."""
+    count = 0
+
+    def profile(_frame: object, event: str, _argument: object) -> None:
+        nonlocal count
+        count += event == "call"
+
+    decision()
+    sys.setprofile(profile)
+    try:
+        decision()
+    finally:
+        sys.setprofile(None)
+    return count
+
+
+def test_what_a_decision_costs_does_not_grow_with_the_policies() -> None:
+    last = allow("ecr:*", "*", condition={"Bool": {"aws:SecureTransport": "true"}})
+    request = Request(U, PULL, R, A, {"aws:securetransport": "true"})
+
+    def cost(statements: int) -> int:
+        others = [
+            allow("ecr:*", repository(f"t{number}/*"), condition={"Bool": {"aws:x": "true"}}) for number in range(statements)
+        ]
+        policies = Policies(identity=identity(*others, last))
+        assert decide(request, policies).allowed
+        return calls_of(lambda: decide(request, policies))
+
+    assert cost(1) == cost(100) <= 40
 
 
 def test_a_context_computes_what_is_asked_and_only_once() -> None:
