@@ -20,11 +20,9 @@ from moorage.policy.compile import EMPTY, CompiledPolicy, PolicySet, Source, com
 from moorage.policy.context import RequestContext, Value, tags
 from moorage.policy.document import Kind
 from moorage.policy.evaluate import Policies, Request, decide
+from moorage.policy.managed import find_managed
 from moorage.policy.parse import parse
 from moorage.policy.principals import Principal
-
-ManagedText = Callable[[str], str | None]
-"""The text of a policy of AWS by its ARN: those are not in the database."""
 
 
 def authorize_trust(
@@ -35,7 +33,6 @@ def authorize_trust(
     facts: RequestFacts,
     *,
     federated: str | None = None,
-    managed: ManagedText = lambda _arn: None,
 ) -> bool:
     """Whether `action` (``sts:AssumeRole``, ``sts:TagSession`` ...) on a role is allowed.
 
@@ -50,7 +47,7 @@ def authorize_trust(
     trust = _trust(role)
     if trust is None:
         return False
-    own = Policies() if caller is None else _policies_of(tx, caller, managed)
+    own = Policies() if caller is None else _policies_of(tx, caller)
     principal = Principal.web_identity(federated or "") if caller is None else _principal(tx, caller)
     if own is None or principal is None:
         return False
@@ -85,37 +82,43 @@ def _principal(tx: ReadTransaction, caller: Caller) -> Principal | None:
     return Principal.user(caller.arn, caller.principal_id)
 
 
-def _policies_of(tx: ReadTransaction, caller: Caller, managed: ManagedText) -> Policies | None:
+def _policies_of(tx: ReadTransaction, caller: Caller) -> Policies | None:
     """What the caller's own account says, without the resource's side; None: its principal is gone."""
-    session = _session_policies(tx, caller, managed)
+    session = _session_policies(tx, caller)
     if caller.is_root:
         return Policies(session=session)
     found = identity_policies.policies_of(tx, caller.principal_id)
     if found is None:
         return None
     identity = [_compile(inline.document, Kind.IDENTITY, Source(inline.name)) for inline in found.inline]
-    identity += [_attached(policy, Kind.IDENTITY, managed) for policy in found.attached]
+    identity += [_attached(policy, Kind.IDENTITY) for policy in found.attached]
     boundary = None
     if found.boundary is not None:
-        boundary = _set([_attached(found.boundary, Kind.BOUNDARY, managed)])
+        boundary = _set([_attached(found.boundary, Kind.BOUNDARY)])
     return Policies(_set(identity), boundary, session)
 
 
-def _session_policies(tx: ReadTransaction, caller: Caller, managed: ManagedText) -> PolicySet | None:
+def _session_policies(tx: ReadTransaction, caller: Caller) -> PolicySet | None:
     session = caller.session
     if session is None or not (session.policies or session.policy_arns or session.kind == "FederatedUser"):
         return None
     stored = managed_policies.default_versions(tx, list(session.policy_arns)) if session.policy_arns else {}
     compiled = [_compile(text, Kind.SESSION, Source("session")) for text in session.policies]
     for arn in session.policy_arns:
-        text = stored[arn].document if arn in stored else managed(arn)
+        text = stored[arn].document if arn in stored else _text_of_aws(arn)
         compiled.append(_compile(text or "", Kind.SESSION, Source(arn, is_managed=True)))
     return _set(compiled)
 
 
-def _attached(policy: AttachedPolicy, kind: Kind, managed: ManagedText) -> CompiledPolicy | None:
-    text = policy.document if policy.document is not None else managed(policy.arn)
+def _attached(policy: AttachedPolicy, kind: Kind) -> CompiledPolicy | None:
+    text = policy.document if policy.document is not None else _text_of_aws(policy.arn)
     return None if text is None else _compile(text, kind, Source(policy.arn, is_managed=True))
+
+
+def _text_of_aws(arn: str) -> str | None:
+    """The text of a policy of AWS: those are not in the database."""
+    found = find_managed(arn)
+    return None if found is None else found.document
 
 
 def _set(compiled: Iterable[CompiledPolicy | None]) -> PolicySet:

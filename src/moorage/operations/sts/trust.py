@@ -9,7 +9,6 @@ from moorage.metadata.transaction import ReadTransaction
 from moorage.model.identity import parse_iam_arn
 from moorage.model.principal import Caller, RequestFacts
 from moorage.model.sts_errors import RoleArnInvalid
-from moorage.operations.identity import aws_managed
 
 ASSUME, ASSUME_BY_WEB_IDENTITY = "sts:AssumeRole", "sts:AssumeRoleWithWebIdentity"
 TAG, SET_SOURCE_IDENTITY = "sts:TagSession", "sts:SetSourceIdentity"
@@ -51,9 +50,4 @@ def may_assume(
         tag_keys=facts.tag_keys,
         extra=facts.extra,
     )
-    return authorize_trust(tx, caller, action, role, known, federated=federated, managed=_managed_text)
-
-
-def _managed_text(arn: str) -> str | None:
-    found = aws_managed.find(arn)
-    return None if found is None else found.version.document
+    return authorize_trust(tx, caller, action, role, known, federated=federated)
