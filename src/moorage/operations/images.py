@@ -183,6 +183,12 @@ def get_image(
     tx: ReadTransaction, caller: Caller, scope: Scope, name: RepositoryName, digest: str | None, tag: str | None
 ) -> tuple[Repository, Image]:
     """The image that is pulled. Raises RepositoryNotFound, ImageNotFound."""
+    if caller.session is not None:  # its key has no row, from which the one statement starts
+        repository = repository_for(tx, caller, "ecr:BatchGetImage", scope, name)
+        image = _find(tx, repository, WantedImage(None, tag) if tag is not None else WantedImage(digest, None))
+        if image is None:
+            raise ImageNotFound(scope.registry_id, name, digest, tag)
+        return repository, image
     pull = pulls.find(tx, caller.access_key_id, scope, name, digest, tag)
     judge(pull.standing, caller, "ecr:BatchGetImage", scope, scope.repository_arn(name))
     if pull.repository is None:
