@@ -394,4 +394,4 @@ def test_a_trusted_proxy_makes_a_request_secure(make_server: Callable[..., Moora
 
 def through_proxy(client: Any) -> None:
     """Let a client send what a proxy that ends TLS adds."""
-    client.meta.events.register("before-send", lambda request, **_: request.headers.add_header("X-Forwarded-Proto", "https"))
+    client.meta.events.register("before-send", lambda request, **_: request.headers.update({"X-Forwarded-Proto": "https"}))
