@@ -18,7 +18,7 @@ from moorage.policy.principals import Bindings, PrincipalMatcher, compile_princi
 from moorage.policy.resources import Fit, ResourceMatcher, compile_resources, split_arn
 
 REMEMBERED = 256
-"""How many pairs of action and resource a PolicySet keeps in mind. At most some 100 kB; then it begins anew."""
+"""How many pairs of action and resource a PolicySet keeps in mind, at some 300 bytes each; then it begins anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,18 +74,15 @@ def compile_actions(texts: Sequence[str], *, negated: bool) -> ActionMatcher:
 class CompiledStatement:
     """A statement as it is evaluated."""
 
-    policy: CompiledPolicy
+    document: Policy
+    source: Source
     statement: Statement
     principals: PrincipalMatcher | None
     actions: ActionMatcher
     resources: ResourceMatcher | None
     conditions: tuple[ConditionTest, ...]
-
-    @property
-    def is_plain(self) -> bool:
-        """True if nothing but action and resource decides whether it applies."""
-        has_variables = self.resources is not None and bool(self.resources.templates)
-        return self.principals is None and not self.conditions and not has_variables
+    is_plain: bool
+    """Nothing but action and resource decides whether it applies."""
 
     def fit(self, resource: str, arn: Sequence[str]) -> Fit:
         """Whether it is about a resource, given with its parts."""
@@ -93,17 +90,25 @@ class CompiledStatement:
 
     def fits(self, resource: str, context: Context) -> bool:
         """Whether it is about a resource, variables included."""
-        fit = self.fit(resource, split_arn(resource))
-        if fit is not Fit.DEPENDS or self.resources is None:
-            return fit is Fit.YES
-        return self.resources.fits_now(resource, context)
+        resources, arn = self.resources, split_arn(resource)
+        fit = self.fit(resource, arn)
+        return resources.fits_now(arn, context) if fit is Fit.DEPENDS and resources is not None else fit is Fit.YES
+
+    def holds(self, resource: str, context: Context) -> bool:
+        """Whether variables and conditions let it apply, given that it is one of the `Candidates`. Principals are not asked."""
+        if self.resources is not None and self.resources.templates and not self.fits(resource, context):
+            return False
+        for condition in self.conditions:  # noqa: SIM110 - a generator costs more than the conditions
+            if not condition.holds(context):
+                return False
+        return True
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CompiledPolicy:
     """A policy as it is evaluated, with its source."""
 
-    policy: Policy
+    document: Policy
     source: Source
     statements: tuple[CompiledStatement, ...]
 
@@ -117,55 +122,33 @@ def compile_policy(policy: Policy, source: Source, *, bindings: Bindings | None 
         bindings: of a stored policy with principals, what `bind_principals` made when it was set. None: the principals that it
             names count by ARN alone, which is for simulations of texts that nobody has set, and for policies without any.
     """
-    compiled = CompiledPolicy(policy, source, ())
-    statements = tuple(_compile(compiled, statement, bindings) for statement in policy.statements)
-    # A statement points back to its policy, so one of the two has to be there before the other.
-    object.__setattr__(compiled, "statements", statements)
-    return compiled
+    statements = (_compile(policy, source, statement, bindings) for statement in policy.statements)
+    return CompiledPolicy(policy, source, tuple(statements))
 
 
-def _compile(compiled: CompiledPolicy, statement: Statement, bindings: Bindings | None) -> CompiledStatement:
-    has_variables = compiled.policy.has_variables
-    principals = statement.principals
+def _compile(policy: Policy, source: Source, statement: Statement, bindings: Bindings | None) -> CompiledStatement:
+    has_variables = policy.has_variables
+    principals, resources = statement.principals, None
+    if statement.resources is not None:
+        resources = compile_resources(statement.resources, negated=statement.not_resources, has_variables=has_variables)
     return CompiledStatement(
-        compiled,
+        policy,
+        source,
         statement,
         None if principals is None else compile_principals(principals, allows=statement.allows, bindings=bindings),
         compile_actions(statement.actions, negated=statement.not_actions),
-        None
-        if statement.resources is None
-        else compile_resources(statement.resources, negated=statement.not_resources, has_variables=has_variables),
+        resources,
         tuple(compile_condition(condition, has_variables=has_variables) for condition in statement.conditions),
+        principals is None and not statement.conditions and not (resources and resources.templates),
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A statement about the action and the resource asked for."""
-
-    statement: CompiledStatement
-    is_plain: bool
-    """Nothing is left to ask."""
-    depends: bool
-    """Its resource has variables to fill in."""
-
-    def holds(self, resource: str, context: Context) -> bool:
-        """Whether variables and conditions let it apply. Principals are not asked."""
-        statement = self.statement
-        if self.depends and statement.resources is not None and not statement.resources.fits_now(resource, context):
-            return False
-        for condition in statement.conditions:  # noqa: SIM110 - a generator costs more than the conditions
-            if not condition.holds(context):
-                return False
-        return True
 
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
     """The statements of a PolicySet about an action and a resource."""
 
-    denies: tuple[Candidate, ...]
-    allows: tuple[Candidate, ...]
+    denies: tuple[CompiledStatement, ...]
+    allows: tuple[CompiledStatement, ...]
     """Those that are plain first."""
 
 
@@ -182,7 +165,7 @@ class PolicySet:
 
     def __init__(self, policies: Iterable[CompiledPolicy] = ()) -> None:
         self.policies = tuple(policies)
-        self.has_trust = any(policy.policy.kind is Kind.TRUST for policy in self.policies)
+        self.has_trust = any(policy.document.kind is Kind.TRUST for policy in self.policies)
         """It speaks for a role: then nobody gets in whom it does not allow."""
         self._by_action: dict[str, tuple[CompiledStatement, ...]] = {}
         self._by_request: dict[tuple[str, str], Candidates] = {}
@@ -208,20 +191,15 @@ class PolicySet:
             if len(self._by_action) >= REMEMBERED:
                 self._by_action = {}
             self._by_action[action] = about
-        denies, plain, others = [], [], []
         arn = split_arn(resource)
-        for statement in about:
-            fit = statement.fit(resource, arn)
-            if fit is Fit.NO:
-                continue
-            candidate = Candidate(statement, statement.is_plain, fit is Fit.DEPENDS)
-            if not statement.statement.allows:
-                denies.append(candidate)
-            elif candidate.is_plain:
-                plain.append(candidate)
-            else:
-                others.append(candidate)
-        return Candidates(tuple(denies), (*plain, *others))
+        fitting = [statement for statement in about if statement.fit(resource, arn) is not Fit.NO]
+        denies = [statement for statement in fitting if not statement.statement.allows]
+        allows = [statement for statement in fitting if statement.statement.allows]
+        return Candidates(tuple(denies), tuple(sorted(allows, key=_is_not_plain)))
+
+
+def _is_not_plain(statement: CompiledStatement) -> bool:
+    return not statement.is_plain
 
 
 EMPTY = PolicySet()

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from moorage.model.errors import AccessDenied
 from moorage.policy.compile import EMPTY, CompiledStatement, PolicySet
 from moorage.policy.context import Context
+from moorage.policy.document import Policy
 from moorage.policy.principals import Match, Principal, PrincipalKind
 
 UNCONTROLLED = frozenset(("sts:getcalleridentity", "sts:getsessiontoken"))
@@ -31,6 +32,14 @@ class RegistryScope(enum.Enum):
 
     V1 = "V1"
     V2 = "V2"
+
+
+def is_within_v1(policy: Policy) -> bool:
+    """Tell whether a registry policy names no actions but those that scope V1 has. Source: PutRegistryPolicy."""
+    return all(
+        not statement.not_actions and V1_ACTIONS.issuperset(action.lower() for action in statement.actions)
+        for statement in policy.statements
+    )
 
 
 class PolicyType(enum.Enum):
@@ -126,7 +135,7 @@ class Decision:
         if self.outcome is Outcome.IMPLICIT_DENY:
             return f"no {kind} allows the {self.request.action} action"
         article = "an" if kind[0] in "aeiou" else "a"
-        source = self.statement.policy.source if self.statement is not None else None
+        source = self.statement.source if self.statement is not None else None
         named = f": {source.id}" if source is not None and source.is_managed and self.decided_by in _NAMED else ""
         return f"with an explicit deny in {article} {kind}{named}"
 
@@ -178,9 +187,9 @@ class _Question:
 
     def _deny(self, policies: PolicySet) -> CompiledStatement | None:
         request = self.request
-        for candidate in policies.candidates(self.action, request.resource).denies:
-            if self._match(candidate.statement) and candidate.holds(request.resource, request.context):
-                return candidate.statement
+        for statement in policies.candidates(self.action, request.resource).denies:
+            if self._match(statement) and statement.holds(request.resource, request.context):
+                return statement
         return None
 
     def _match(self, statement: CompiledStatement) -> Match:
@@ -199,11 +208,9 @@ class _Question:
     def _allowing(self, policies: PolicySet) -> CompiledStatement | None:
         """An Allow that applies, in policies whose statements name no principals or name everybody."""
         request = self.request
-        for candidate in policies.candidates(self.action, request.resource).allows:
-            if candidate.is_plain:
-                return candidate.statement
-            if self._match(candidate.statement) and candidate.holds(request.resource, request.context):
-                return candidate.statement
+        for statement in policies.candidates(self.action, request.resource).allows:
+            if statement.is_plain or (self._match(statement) and statement.holds(request.resource, request.context)):
+                return statement
         return None
 
     def _resource_grant(self) -> tuple[Match, CompiledStatement | None]:
@@ -211,10 +218,10 @@ class _Question:
         request = self.request
         best, by = Match.NONE, None
         for policies in self.resource_sets:
-            for candidate in policies.candidates(self.action, request.resource).allows:
-                match = self._match(candidate.statement)
-                if match > best and candidate.holds(request.resource, request.context):
-                    best, by = match, candidate.statement
+            for statement in policies.candidates(self.action, request.resource).allows:
+                match = self._match(statement)
+                if match > best and statement.holds(request.resource, request.context):
+                    best, by = match, statement
         return best, by
 
     def allow(self) -> _Answer:

@@ -5,11 +5,12 @@ All of it is worked out again from the decision's own request and policies, so t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from moorage.policy.compile import CompiledStatement, PolicySet
+from moorage.policy.document import Policy, Statement
 from moorage.policy.evaluate import Decision, Outcome, PolicyType
 from moorage.policy.jsontext import Span, statement_spans
 from moorage.policy.operators import takes_variables
@@ -86,9 +87,9 @@ def explain(decision: Decision) -> Explanation:
 
 def origin(statement: CompiledStatement, role: PolicyType) -> Origin:
     """Where a statement stands; its place in the text is looked up now."""
-    policy, index = statement.policy, statement.statement.index
-    span = statement_spans(policy.policy.text)[index]
-    return Origin(policy.source.id, policy.source.type, role, index, statement.statement.sid, span)
+    source, index = statement.source, statement.statement.index
+    span = statement_spans(statement.document.text)[index]
+    return Origin(source.id, source.type, role, index, statement.statement.sid, span)
 
 
 def _statements(decision: Decision) -> Iterator[tuple[PolicyType, CompiledStatement]]:
@@ -168,22 +169,31 @@ def missing_keys(decision: Decision) -> tuple[str, ...]:
     request, keys = decision.request, dict[str, str]()
     arn = split_arn(request.resource)
     for _, compiled in _statements(decision):
-        if not compiled.actions.matches(request.action.lower()) or compiled.fit(request.resource, arn) is Fit.NO:
-            continue
-        for test in compiled.conditions:
-            keys.setdefault(test.key, test.condition.key)
-        if compiled.policy.policy.has_variables:
-            texts = [*(compiled.statement.resources or ()), *_variable_values(compiled)]
-            for text in texts:
-                for key in variable_keys(text):
-                    keys.setdefault(key, key)
+        if compiled.actions.matches(request.action.lower()) and compiled.fit(request.resource, arn) is not Fit.NO:
+            for key in _keys(compiled.document, compiled.statement):
+                keys.setdefault(key.lower(), key)
     return tuple(sorted(written for key, written in keys.items() if not _is_there(request.context.get(key))))
 
 
-def _variable_values(compiled: CompiledStatement) -> Iterator[str]:
-    for test in compiled.conditions:
-        if takes_variables(test.condition.operator):
-            yield from test.condition.values
+def context_keys(policies: Iterable[Policy]) -> tuple[str, ...]:
+    """All condition keys that policies name, in conditions and as variables, as first written, sorted."""
+    keys = dict[str, str]()
+    for policy in policies:
+        for statement in policy.statements:
+            for key in _keys(policy, statement):
+                keys.setdefault(key.lower(), key)
+    return tuple(sorted(keys.values()))
+
+
+def _keys(policy: Policy, statement: Statement) -> Iterator[str]:
+    for condition in statement.conditions:
+        yield condition.key
+        if policy.has_variables and takes_variables(condition.operator):
+            for value in condition.values:
+                yield from variable_keys(value)
+    if policy.has_variables:
+        for resource in statement.resources or ():
+            yield from variable_keys(resource)
 
 
 def _is_there(value: object) -> bool:

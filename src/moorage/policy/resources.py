@@ -110,9 +110,8 @@ class ResourceMatcher:
             return Fit.DEPENDS
         return Fit.YES if self.negated else Fit.NO
 
-    def fits_now(self, resource: str, context: Context) -> bool:
+    def fits_now(self, arn: Sequence[str], context: Context) -> bool:
         """Settle what depends on variables. A pattern whose variable has no value fits nothing."""
-        arn = split_arn(resource)
         return any(_fits(parts, arn, context) for parts in self.templates) is not self.negated
 
     def _is_listed(self, resource: str, arn: Sequence[str]) -> bool:

@@ -24,9 +24,12 @@ class VariableInvalid(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """A place for the value of a condition key. `key` is in lower case."""
+    """A place for the value of a condition key."""
 
+    name: str
+    """The key as it is written."""
     key: str
+    """The key in lower case."""
     default: str | None
 
     def value(self, context: Context) -> str | None:
@@ -63,7 +66,8 @@ def _variable(text: str, at: int) -> tuple[TemplateToken, int]:
     end = _END.match(text, key.end()) if key else None
     if key is None or end is None or not key[0].strip():
         raise VariableInvalid(text[at - 2 : at + 60])
-    return Variable(key[0].strip().lower(), end[1]), end.end()
+    name = key[0].strip()
+    return Variable(name, name.lower(), end[1]), end.end()
 
 
 def fill(tokens: Sequence[TemplateToken], context: Context) -> list[Token] | None:
@@ -81,8 +85,8 @@ def fill(tokens: Sequence[TemplateToken], context: Context) -> list[Token] | Non
 
 
 def variable_keys(text: str) -> list[str]:
-    """The keys that a text names as variables, in lower case. Raises VariableInvalid."""
-    return [token.key for token in template(text, wildcards=False) if isinstance(token, Variable)]
+    """The keys that a text names as variables, as they are written. Raises VariableInvalid."""
+    return [token.name for token in template(text, wildcards=False) if isinstance(token, Variable)]
 
 
 def without_variables(text: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from typing import TypedDict
+from typing import Any, TypedDict
 
 import pytest
 
@@ -12,7 +12,7 @@ from moorage.model.errors import PrincipalNotFound
 from moorage.policy.compile import REMEMBERED, PolicySet, Source, compile_policy
 from moorage.policy.context import PRINCIPAL_KEYS, RequestContext, given, tags
 from moorage.policy.document import Kind
-from moorage.policy.evaluate import Outcome, Policies, PolicyType, Request, decide
+from moorage.policy.evaluate import Outcome, Policies, PolicyType, Request, decide, is_within_v1
 from moorage.policy.parse import parse
 from moorage.policy.principals import Principal, bind_principals, principal_arns
 from tests.unit.policy.builders import (
@@ -204,6 +204,21 @@ def test_the_scope_of_a_registry_policy() -> None:
     assert verdict(ask(U, PULL, identity=identity(ALL), registry=denies, scope="V1")) == "allow"
     assert verdict(ask(U, PULL, identity=identity(ALL), registry=denies, scope="V2")) == "explicit deny (resource)"
     assert verdict(ask(U, "sts:AssumeRole", R_ARN, identity=identity(allow("*", "*")), registry=denies)) == "allow"
+
+
+@pytest.mark.parametrize(
+    ("elements", "is_within"),
+    [
+        ({"Action": ["ecr:ReplicateImage", "ECR:createrepository"]}, True),
+        ({"Action": "ecr:BatchImportUpstreamImage"}, True),
+        ({"Action": ["ecr:ReplicateImage", PULL]}, False),
+        ({"Action": "ecr:*"}, False),
+        ({"NotAction": "ecr:ReplicateImage"}, False),
+    ],
+)
+def test_registry_policies_of_the_old_scope(elements: dict[str, Any], is_within: bool) -> None:
+    text = document(allow(None, "*", principal=aws(B), **elements))
+    assert is_within_v1(parse(text, Kind.REGISTRY)) is is_within
 
 
 def test_every_level_of_an_organization_has_to_allow() -> None:

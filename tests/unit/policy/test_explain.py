@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 
+from moorage.policy.document import Kind
 from moorage.policy.evaluate import PolicyType
-from moorage.policy.explain import Failure, explain, to_dict, to_text
+from moorage.policy.explain import Failure, context_keys, explain, to_dict, to_text
+from moorage.policy.parse import parse
 from moorage.policy.principals import Principal
 from tests.unit.policy.builders import (
     PULL,
@@ -63,11 +65,11 @@ def test_statements_that_nearly_allowed_tell_what_failed() -> None:
         (2, (Failure("Condition", ("10.0.0.0/8",), ("192.0.2.1",), "IpAddress", "aws:SourceIp"),)),
         (3, (Failure("Condition", ("${aws:PrincipalTag/team}",), (), "StringEquals", "aws:ResourceTag/team"),)),
     ]
-    assert told.missing_keys == ("aws:ResourceTag/team", "aws:principaltag/team")
+    assert told.missing_keys == ("aws:PrincipalTag/team", "aws:ResourceTag/team")
     text = to_text(told)
     assert "    IpAddress aws:SourceIp wants 10.0.0.0/8, got 192.0.2.1" in text.splitlines()
     assert "    StringEquals aws:ResourceTag/team wants ${aws:PrincipalTag/team}, got nothing" in text.splitlines()
-    assert "  the request has no aws:ResourceTag/team, aws:principaltag/team" in text.splitlines()
+    assert "  the request has no aws:PrincipalTag/team, aws:ResourceTag/team" in text.splitlines()
 
 
 def test_resource_policies_tell_whom_they_name() -> None:
@@ -123,3 +125,13 @@ def test_boundaries_are_told_apart() -> None:
     assert allows.allowed_by_boundary is True
     denies = explain(ask(U, PULL, boundary=boundary(allow("*", "*"), deny(PULL, "*"))))
     assert denies.allowed_by_boundary is False
+
+
+def test_the_keys_that_policies_name() -> None:
+    condition = {"StringLike": {"AWS:SourceVpc": "${aws:PrincipalTag/a, 'x'}"}}
+    texts = [
+        document(allow(PULL, repository("${aws:username}"), condition=condition)),
+        document(allow(PULL, repository("${aws:ignored}"), condition={"Bool": {"aws:sourcevpc": "${aws:no}"}}), version=None),
+    ]
+    keys = context_keys(parse(text, Kind.IDENTITY) for text in texts)
+    assert keys == ("AWS:SourceVpc", "aws:PrincipalTag/a", "aws:username")

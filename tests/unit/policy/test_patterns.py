@@ -82,16 +82,16 @@ def test_resources_with_variables() -> None:
     prefix = f"arn:aws:ecr:us-east-1:{A}:repository/"
     matcher = compile_resources([prefix + "${aws:username}/*"], negated=False, has_variables=True)
     assert fit(matcher, prefix + "bob/x") is Fit.DEPENDS
-    assert matcher.fits_now(prefix + "bob/x", {"aws:username": "bob"})
-    assert not matcher.fits_now(prefix + "bob/x", {"aws:username": "*"})
-    assert not matcher.fits_now(prefix + "bob/x", {})
+    assert matcher.fits_now(split_arn(prefix + "bob/x"), {"aws:username": "bob"})
+    assert not matcher.fits_now(split_arn(prefix + "bob/x"), {"aws:username": "*"})
+    assert not matcher.fits_now(split_arn(prefix + "bob/x"), {})
     negated = compile_resources([prefix + "${aws:username}"], negated=True, has_variables=True)
-    assert negated.fits_now(prefix + "bob", {})
-    assert not negated.fits_now(prefix + "bob", {"aws:username": "bob"})
+    assert negated.fits_now(split_arn(prefix + "bob"), {})
+    assert not negated.fits_now(split_arn(prefix + "bob"), {"aws:username": "bob"})
     # A value cannot make parts, and the old version has no variables.
     in_account = compile_resources(["arn:aws:ecr:us-east-1:${aws:x}:repository/app"], negated=False, has_variables=True)
-    assert in_account.fits_now(R, {"aws:x": A})
-    assert not in_account.fits_now(R, {"aws:x": f"{A}:repository/app"})
+    assert in_account.fits_now(split_arn(R), {"aws:x": A})
+    assert not in_account.fits_now(split_arn(R), {"aws:x": f"{A}:repository/app"})
     old = compile_resources([prefix + "${aws:username}"], negated=False, has_variables=False)
     assert fit(old, prefix + "bob") is Fit.NO
     assert fit(old, prefix + "${aws:username}") is Fit.YES

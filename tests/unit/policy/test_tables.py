@@ -17,7 +17,7 @@ from moorage.policy.evaluate import V1_ACTIONS
 from moorage.policy.findings import Code, findings
 from moorage.policy.parse import parse
 from moorage.policy.sizes import MANAGED, counted_size
-from tests.unit.policy.builders import PULL, A, R, U, allow, ask, deny, document, repository
+from tests.unit.policy.builders import PULL, A, R, U, allow, ask, deny, document, identity, repository
 
 
 def operations(service: str) -> set[str]:
@@ -66,6 +66,13 @@ def test_what_actions_need_and_where() -> None:
     assert DESCRIBED["ecr-public:describeregistries"].resource == "registry"
     assert all(each.lower() in NAMES for action in DESCRIBED.values() for each in action.dependent)
     assert set(NAMES) >= V1_ACTIONS
+
+
+def test_each_action_alone_grants_that_action_and_no_other() -> None:
+    for name in DESCRIBED.values():
+        policies = identity(allow(name.name, "*"))
+        granted = [each for each in NAMES if ask(U, each, identity=policies).allowed]
+        assert granted == [name.name.lower(), "sts:getcalleridentity", "sts:getsessiontoken"]
 
 
 @pytest.mark.parametrize("policy", managed.MANAGED.values(), ids=lambda policy: policy.name)
