@@ -6,6 +6,8 @@ import re
 from pathlib import Path
 from typing import Any, cast
 
+from botocore import xform_name
+
 from moorage.server.app import aws_services
 from moorage.testing.reference.markdown import code, document, table
 from moorage.wire.aws.coverage import Coverage, coverage
@@ -20,7 +22,6 @@ _BORROWED = {
     ("sts", "GetSessionToken"): "",
 }
 """Operations that need another action than that of their own name, or none."""
-_WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
 def covered() -> list[Coverage]:
@@ -59,15 +60,15 @@ def page(root: Path) -> str:
     return document(
         "Operations of the AWS API",
         "All operations that botocore's service models have. One that is not built yet is refused with "
-        "`UnknownOperationException` (`InvalidAction` of `sts` and `iam`); one marked refused is answered `AccessDenied`, "
-        "whoever asks. CreateRepository with tags also needs `ecr:TagResource`.",
+        "`UnknownOperationException` (`InvalidAction` of `iam` and `sts`); one marked refused is answered `AccessDenied`, "
+        "whoever asks. Making something with tags also takes the right to tag it.",
         *blocks,
     )
 
 
 def _method(operation: str) -> str:
     """What boto3 calls an operation."""
-    return _WORDS.sub("_", operation).lower()
+    return str(xform_name(operation))
 
 
 def _callers(root: Path, folder: str) -> dict[str, Path]:
