@@ -12,6 +12,7 @@ from pathlib import Path
 
 from bench import report
 from bench.measure import Bench
+from bench.memory import fill_page_cache
 from bench.peers import KINDS, MOORAGE, MOTO, REGISTRIES, Absent, Peer
 from bench.processes import StartFailed
 from bench.rows.aws_calls import aws_calls
@@ -52,6 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for number in (signal.SIGTERM, signal.SIGHUP):  # leave by the front door, so that no server outlives the run
         signal.signal(number, lambda received, _: sys.exit(128 + received))
     try:
+        if not options.quick:
+            fill_page_cache(folder)
         for name in names:
             _start(name, bench, absent, folder)
         for row in rows:

@@ -37,6 +37,8 @@ NEEDED = {
     "buildah": ("buildah",),
     "skopeo": ("skopeo",),
     "crane": ("crane",),
+    "oras": ("oras",),
+    "helm": ("helm",),
     "containerd": ("containerd", "ctr"),
     "awscli": ("aws-v1", "aws-v2"),
     "root": ("mount",),

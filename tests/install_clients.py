@@ -28,6 +28,8 @@ _PACKAGES = {
 }
 """Debian's names."""
 _MODULES = {
+    "oras": "oras.land/oras/cmd/oras@v1.3.6",
+    "helm": "helm.sh/helm/v3/cmd/helm@v3.22.0",
     "crane": "github.com/google/go-containerregistry/cmd/crane@v0.22.1",
     "conformance": "github.com/opencontainers/distribution-spec/conformance@v0.0.0-20260831232431-97274622c111",
 }

@@ -16,12 +16,6 @@ from tests import clients
 SECONDS = 120
 
 
-@pytest.fixture(params=["sqlite+local"])
-def stack(request: pytest.FixtureRequest) -> str:
-    """Clients do not see what the server stores on: the plain installation is enough."""
-    return str(request.param)
-
-
 class Shell:
     """Runs programs with a home folder of their own."""
 

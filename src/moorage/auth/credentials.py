@@ -5,13 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from moorage.model.principal import Session
+
 
 @dataclass(frozen=True, slots=True)
 class Credential:
     """An access key that counts right now, with the facts about its principal that a request needs.
 
-    `principal_arn` and `principal_id` are what ``sts:GetCallerIdentity`` shows as Arn and UserId. `session_token` is the token
-    that must come with a temporary key, None for a long-term one; `expires_at` is in seconds since the epoch, None: never.
+    `principal_arn` is what ``sts:GetCallerIdentity`` shows as Arn; `principal_id` is the unique id of the user or role, for a
+    root the account's. Temporary keys have a `session`, the token that must come with them, and the end of their life in seconds
+    since the epoch; long-term ones have none of the three.
     """
 
     access_key_id: str
@@ -21,16 +24,26 @@ class Credential:
     principal_id: str
     session_token: str | None = field(default=None, repr=False)
     expires_at: float | None = None
+    session: Session | None = None
+
+    @property
+    def user_id(self) -> str:
+        """What ``sts:GetCallerIdentity`` shows as UserId: of a role's session ``AROA...:name``, of a federated user
+        ``account:name``, else the unique id."""
+        if self.session is None or self.session.kind == "SessionToken":
+            return self.principal_id
+        owner = self.principal_id if self.session.kind == "AssumedRole" else self.account_id
+        return f"{owner}:{self.session.name}"
 
 
 class CredentialLookup(Protocol):
-    """Finds the credential of an access key id.
+    """Finds the credential of an access key id and the session token that came with it, None without one.
 
-    None means unknown, inactive or deleted alike: the caller must not be able to tell them apart. An expired session is
-    returned, so that the wire can say that it has expired.
+    None means unknown, inactive or deleted alike, or a token that is not this key's: the caller must not be able to tell them
+    apart. An expired session is returned, so that the wire can say that it has expired.
     """
 
-    async def __call__(self, access_key_id: str, /) -> Credential | None: ...
+    async def __call__(self, access_key_id: str, session_token: str | None, /) -> Credential | None: ...
 
 
 def root_arn(account_id: str, partition: str = "aws") -> str:

@@ -3,6 +3,9 @@
 A token is the sealed name of a principal, never a grant: it says which access key asked for it, for which region and until
 when, under an AEAD key that all nodes derive from the root key. Opening one needs no database; one that was seen is found in a
 cache by its text. Rights are looked up at each request (`authorize`).
+
+A token that temporary credentials asked for carries their session, so /v2/ knows its policies and tags. It is good for 12 hours,
+like any other, also when the session ends before: `tokens_end_with_session` of the settings shortens it.
 """
 
 from __future__ import annotations
@@ -17,16 +20,24 @@ import msgspec
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from moorage.auth.packed_session import NotPacked, pack, unpack
 from moorage.model.errors import NotAuthenticated
+from moorage.model.principal import Session
 
 USER = "AWS"
 INVALID = "Your Authorization Token is invalid."
 EXPIRED = "Your authorization token has expired. Reauthenticate and try again."
 
 _NONCE_BYTES = 12
-_LONGEST = 2048
+_LONGEST = 6144
 _CACHED = 4096
-_BINDING = b"moorage registry token v1"
+_BINDING = b"moorage registry token v2"
+_BINDING_1 = b"moorage registry token v1"
+"""Of tokens without sessions, made before an upgrade: they still open."""
+_Fields = tuple[str, str, str, str, str, str, int, bytes]
+_Fields1 = tuple[str, str, str, str, str, str, int]
+
+_encode = msgspec.msgpack.Encoder().encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +51,7 @@ class TokenClaims:
     partition: str
     region: str
     expires_at: int
+    session: Session | None = None
 
 
 class TokenExpired(NotAuthenticated):
@@ -64,8 +76,9 @@ class RegistryTokens:
             claims.partition,
             claims.region,
             claims.expires_at,
+            pack(claims.session) if claims.session is not None else b"",
         )
-        return base64.urlsafe_b64encode(nonce + self._aead.encrypt(nonce, msgspec.json.encode(fields), _BINDING)).decode("ascii")
+        return base64.urlsafe_b64encode(nonce + self._aead.encrypt(nonce, _encode(fields), _BINDING)).decode("ascii")
 
     def open(self, password: str, now: float) -> TokenClaims:
         """The claims of a password. Raises TokenExpired, NotAuthenticated (anything that this server did not make)."""
@@ -85,11 +98,18 @@ class RegistryTokens:
             if len(password) > _LONGEST:
                 raise ValueError("longer than any token")
             sealed = base64.b64decode(password.encode("ascii"), altchars=b"-_", validate=True)
-            plain = self._aead.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], _BINDING)
-            fields = msgspec.json.decode(plain, type=tuple[str, str, str, str, str, str, int])
-        except (ValueError, binascii.Error, InvalidTag, msgspec.DecodeError):
+            return self._claims(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:])
+        except (ValueError, binascii.Error, InvalidTag, msgspec.DecodeError, NotPacked):
             raise NotAuthenticated(INVALID) from None
-        return TokenClaims(*fields)
+
+    def _claims(self, nonce: bytes, sealed: bytes) -> TokenClaims:
+        try:
+            plain = self._aead.decrypt(nonce, sealed, _BINDING)
+        except InvalidTag:
+            return TokenClaims(*msgspec.json.decode(self._aead.decrypt(nonce, sealed, _BINDING_1), type=_Fields1))
+        key_id, account, principal, arn, partition, region, expires_at, packed = msgspec.msgpack.decode(plain, type=_Fields)
+        session = unpack(packed) if packed else None
+        return TokenClaims(key_id, account, principal, arn, partition, region, expires_at, session)
 
 
 def basic_password(credentials: str) -> str:

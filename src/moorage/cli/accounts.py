@@ -11,7 +11,7 @@ import click
 from moorage.cli.options import fail, with_settings
 from moorage.model.errors import AccountExists, AccountNotFound, InvalidValue
 from moorage.operations import accounts
-from moorage.operations.accounts import NewKey
+from moorage.operations.accounts import EmailTaken, NewKey
 from moorage.server.installation import Installation, InstallationError, open_installation
 from moorage.server.settings import Loaded
 
@@ -37,14 +37,32 @@ def account() -> None:
 @account.command("create")
 @click.argument("name")
 @click.option("--id", "new_id", default=None, metavar="ID", help="12 digits; chosen at random if left out")
+@click.option("--email", default=None, metavar="ADDRESS", help="address that no other account has")
+@click.option(
+    "--role-name",
+    default=accounts.ACCESS_ROLE,
+    show_default=True,
+    metavar="NAME",
+    help="role that lets the default account administer it; empty: none",
+)
 @with_settings
-def create(loaded: Loaded, name: str, new_id: str | None) -> None:
+def create(loaded: Loaded, name: str, new_id: str | None, email: str | None, role_name: str) -> None:
     """Make an account and print the key of its root: it is shown this once."""
     with opened(loaded) as installation:
         try:
-            made = installation.db.run_write(accounts.create_account, installation.root_key, new_id, name)
+            made = installation.db.run_write(
+                accounts.create_account,
+                installation.root_key,
+                new_id,
+                name,
+                email=email,
+                role_name=role_name,
+                management_account=loaded.settings.account_id,
+            )
         except AccountExists:
             fail(f"there is an account {new_id} already")
+        except EmailTaken:
+            fail(f"another account has the address {email}")
         except InvalidValue as error:
             fail(error.reason)
         show_key(made)

@@ -6,9 +6,11 @@ from collections.abc import Iterable, Sequence
 
 from sqlalchemy import bindparam, delete, exists, select, update
 
+from moorage.metadata import small_objects
 from moorage.metadata.records import Blob, Piece, Seal
 from moorage.metadata.statements import Statement
 from moorage.metadata.tables.blobs import blob_pieces, blobs, repository_blobs, storage_objects
+from moorage.metadata.tables.blobs import small_objects as small_objects_table
 from moorage.metadata.tables.images import manifest_blobs, repositories
 from moorage.metadata.tables.registries import seals
 from moorage.metadata.transaction import ReadTransaction, Transaction
@@ -30,11 +32,13 @@ _FIND = Statement(
             _p.size_bytes,
             _p.storage_key,
             _p.wrapped_key,
+            small_objects_table.c.sealed,
         )
         .select_from(repository_blobs)
         .join(blobs, _b.id == _l.blob_id)
         .join(seals, seals.c.id == _b.seal_id)
         .join(blob_pieces, _p.blob_id == _b.id, isouter=True)  # an empty blob may have none
+        .join(small_objects_table, small_objects_table.c.key == _p.storage_key, isouter=True)
         .where(*_LINK)
         .order_by(_p.position)
     )
@@ -189,8 +193,13 @@ def find(tx: ReadTransaction, repository_id: int, digest: str) -> Blob | None:
     if not rows:
         return None
     first = rows[0]
-    pieces = tuple(Piece(row[6], row[7], bytes(row[8])) for row in rows if row[7] is not None)
+    pieces = tuple(piece(*row[6:]) for row in rows if row[7] is not None)
     return Blob(first[0], Digest(digest), first[1], Seal(first[3], first[4], bytes(first[5])), first[2], pieces)
+
+
+def piece(size_bytes: int, key: str, wrapped_key: bytes, sealed: bytes | None) -> Piece:
+    """A piece from its columns."""
+    return Piece(size_bytes, key, bytes(wrapped_key), None if sealed is None else bytes(sealed))
 
 
 def size_of(tx: ReadTransaction, repository_id: int, digest: str) -> tuple[int, int | None] | None:
@@ -242,14 +251,14 @@ def insert(tx: Transaction, registry: int, digest: str, seal: Seal, size_bytes: 
     if row is None:
         return None
     blob = int(row[0])
-    for position, piece in enumerate(pieces):
+    for position, part in enumerate(pieces):
         tx.run(
             _INSERT_PIECE,
             blob=blob,
             position=position,
-            size=piece.size_bytes,
-            key=piece.storage_key,
-            wrapped_key=piece.wrapped_key,
+            size=part.size_bytes,
+            key=part.storage_key,
+            wrapped_key=part.wrapped_key,
         )
     return blob
 
@@ -296,7 +305,7 @@ def collect(tx: Transaction, blob_id: int, doom_at: int) -> None:
     row = tx.first(_LINKED, blob=blob_id)
     if row and row[0]:
         return
-    keys = [piece[0] for piece in tx.all(_PIECES, blob=blob_id)]
+    keys = [row[0] for row in tx.all(_PIECES, blob=blob_id)]
     tx.run(_DROP_PIECES, blob=blob_id)
     tx.run(_DROP, blob=blob_id)
     doom(tx, keys, doom_at)
@@ -312,9 +321,15 @@ def announce(tx: Transaction, keys: Iterable[str], due: int) -> None:
     tx.run_many(_ANNOUNCE, ({"key": key, "due": due} for key in keys))
 
 
-def go_live(tx: Transaction, key: str) -> bool:
-    """An announced object is whole and durable. False if the sweep was first: its bytes may be gone, so it must not be used."""
-    return tx.run(_GO_LIVE, object=key) == 1
+def go_live(tx: Transaction, made: Piece) -> bool:
+    """An announced object is whole and durable; a small one becomes so with this transaction.
+
+    False if the sweep was first: its bytes may be gone, so it must not be used.
+    """
+    if made.content is not None:
+        small_objects.insert(tx, made.storage_key, made.content)
+        return True
+    return tx.run(_GO_LIVE, object=made.storage_key) == 1
 
 
 def extend(tx: Transaction, key: str, until: int) -> bool:
@@ -323,8 +338,8 @@ def extend(tx: Transaction, key: str, until: int) -> bool:
 
 
 def doom(tx: Transaction, keys: Iterable[str], until: int) -> None:
-    """Objects that nothing names any more, to be deleted from `until` on."""
-    for key in keys:
+    """Objects that nothing names any more, to be deleted from `until` on; those in the database go at once."""
+    for key in small_objects.delete_all(tx, list(keys)):
         tx.run(_DOOM, object=key, until=until)
 
 

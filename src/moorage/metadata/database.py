@@ -11,6 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Concatenate, ParamSpec, TypeVar
 
+from moorage.metadata.memory import Memory
 from moorage.metadata.transaction import ReadTransaction, Transaction
 
 P = ParamSpec("P")
@@ -25,6 +26,13 @@ class Database(ABC):
     """An opened database of either engine. Its methods belong to the event loop; `run_read` and `run_write` to other threads."""
 
     dialect: str
+    memory: Memory
+    answers_at_once: bool
+    """Look-ups by key need no waiting: `lookup_at_once` may be called."""
+
+    @abstractmethod
+    def lookup_at_once(self, function: Callable[Concatenate[ReadTransaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """`lookup` without a coroutine, on the event loop's thread; only where `answers_at_once`."""
 
     @abstractmethod
     async def lookup(self, function: Callable[Concatenate[ReadTransaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 
 from sqlalchemy import bindparam, exists, func, select
 
+from moorage.metadata.blobs import piece
 from moorage.metadata.records import Piece, Seal
+from moorage.metadata.small_objects import present
 from moorage.metadata.statements import Statement
-from moorage.metadata.tables.blobs import blob_pieces, blobs, repository_blobs, storage_objects
+from moorage.metadata.tables.blobs import blob_pieces, blobs, repository_blobs, small_objects, storage_objects
 from moorage.metadata.tables.images import (
     manifest_blobs,
     manifest_children,
@@ -33,7 +35,8 @@ _BLOBS = Statement(
 )
 _PIECES = Statement(
     lambda _: (
-        select(blob_pieces.c.size_bytes, blob_pieces.c.storage_key, blob_pieces.c.wrapped_key)
+        select(blob_pieces.c.size_bytes, blob_pieces.c.storage_key, blob_pieces.c.wrapped_key, small_objects.c.sealed)
+        .join(small_objects, small_objects.c.key == blob_pieces.c.storage_key, isouter=True)
         .where(blob_pieces.c.blob_id == bindparam("blob"))
         .order_by(blob_pieces.c.position)
     )
@@ -90,6 +93,17 @@ _UNUSED_LIVE = Statement(
         .limit(bindparam("count"))
     )
 )
+_UNUSED_SMALL = Statement(
+    lambda _: (
+        select(small_objects.c.key)
+        .where(
+            ~exists().where(blob_pieces.c.storage_key == small_objects.c.key),
+            ~exists().where(upload_segments.c.storage_key == small_objects.c.key),
+        )
+        .order_by(small_objects.c.key)
+        .limit(bindparam("count"))
+    )
+)
 _STRAY_TAGS = Statement(
     lambda _: (
         select(func.count())
@@ -129,7 +143,7 @@ def blobs_after(tx: ReadTransaction, after: int, count: int) -> list[InspectedBl
     """The next blobs by id."""
     found = []
     for row in tx.all(_BLOBS, after=after, count=count):
-        pieces = tuple(Piece(piece[0], piece[1], bytes(piece[2])) for piece in tx.all(_PIECES, blob=row[0]))
+        pieces = tuple(piece(*columns) for columns in tx.all(_PIECES, blob=row[0]))
         found.append(InspectedBlob(row[0], row[1], row[2], Seal(row[3], row[4], bytes(row[5])), pieces))
     return found
 
@@ -156,12 +170,15 @@ def manifests_after(tx: ReadTransaction, after: int, count: int) -> list[Inspect
 
 def object_states(tx: ReadTransaction, keys: list[str]) -> dict[str, str]:
     """The states of those of `keys` that the database knows."""
-    return {row[0]: row[1] for row in tx.all(_OBJECTS, keys=keys)} if keys else {}
+    if not keys:
+        return {}
+    states = {row[0]: row[1] for row in tx.all(_OBJECTS, keys=keys)}
+    return states | dict.fromkeys(present(tx, keys), "live")
 
 
 def unused_live_objects(tx: ReadTransaction, count: int) -> list[str]:
     """Objects that count as live although nothing is made of them."""
-    return [row[0] for row in tx.all(_UNUSED_LIVE, count=count)]
+    return [row[0] for statement in (_UNUSED_LIVE, _UNUSED_SMALL) for row in tx.all(statement, count=count)]
 
 
 def count_stray_tags(tx: ReadTransaction) -> int:

@@ -18,6 +18,7 @@ import psycopg
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from moorage.metadata.database import Database, DatabaseUnavailable
+from moorage.metadata.memory import Memory
 from moorage.metadata.transaction import Connection, ReadTransaction, Transaction
 from moorage.model.clock import Clock, to_micros
 from moorage.model.errors import StorageFull
@@ -33,9 +34,11 @@ class PostgresDatabase(Database):
     """A PostgreSQL database, shared by any number of nodes."""
 
     dialect = "postgresql"
+    answers_at_once = False
 
     def __init__(self, url: str, clock: Clock, connections: int = 8) -> None:
         self._clock = clock
+        self.memory = Memory()
         self._pool: ConnectionPool[psycopg.Connection[tuple[Any, ...]]] = ConnectionPool(
             url,
             min_size=1,
@@ -47,6 +50,9 @@ class PostgresDatabase(Database):
             open=True,
         )
         self._threads = ThreadPoolExecutor(connections, thread_name_prefix="sql")
+
+    def lookup_at_once(self, function: Callable[Concatenate[ReadTransaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        raise AssertionError("a look-up on PostgreSQL waits for the network")
 
     async def lookup(self, function: Callable[Concatenate[ReadTransaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         return await self.read(function, *args, **kwargs)
@@ -78,7 +84,7 @@ class PostgresDatabase(Database):
         return self._attempt(run)
 
     def _transaction(self, kind: type[Any], connection: psycopg.Connection[tuple[Any, ...]]) -> Any:
-        return kind(cast(Connection, connection), "postgresql", to_micros(self._clock()))
+        return kind(cast(Connection, connection), "postgresql", to_micros(self._clock()), self.memory)
 
     def _attempt(self, run: Callable[[psycopg.Connection[tuple[Any, ...]]], T], *, is_read: bool = False) -> T:
         for attempt in range(1, _ATTEMPTS + 1):

@@ -31,6 +31,10 @@ class Repository(Struct, frozen=True, gc=False):
     encryption_type: str
     kms_key: str | None
     seal: Seal
+    policy: str | None = None
+    """The text of its policy, as it was given."""
+    policy_bindings: str | None = None
+    """JSON: the unique ids of the principals that the policy names, by ARN."""
 
     @property
     def arn(self) -> str:
@@ -61,19 +65,22 @@ class Payload(Struct, frozen=True, gc=False):
 
 
 class Pull(Struct, frozen=True, gc=False):
-    """What one statement finds out about a pull: how the key stands, and what there is."""
+    """What one statement finds out about a pull: how the caller stands, and what there is."""
 
-    standing: tuple[str, str, str] | None
+    standing: tuple[int, tuple[str, str, str] | None]
+    """The epoch of the caller's account, and account, principal and status of its key."""
     repository: Repository | None
     image: Image | None
 
 
 class Piece(Struct, frozen=True, gc=False):
-    """A run of a blob's bytes: one object of the store, under a data key of its own."""
+    """A run of a blob's bytes: one object under a data key of its own, in the store, or, if it is small, in the database."""
 
     size_bytes: int
     storage_key: str
     wrapped_key: bytes
+    content: bytes | None = None
+    """The sealed bytes of a small object; None: they are in the store."""
 
 
 class Blob(Struct, frozen=True, gc=False):

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from moorage.metadata.database import Database, DatabaseUnavailable
+from moorage.metadata.memory import Memory
 from moorage.metadata.transaction import ReadTransaction, Transaction
 from moorage.model.clock import Clock, to_micros
 from moorage.model.errors import StorageFull
@@ -43,6 +44,7 @@ class SqliteDatabase(Database):
     """A database file. Several processes may open it; writers then take turns."""
 
     dialect = "sqlite"
+    answers_at_once = True
 
     def __init__(self, path: Path, clock: Clock) -> None:
         self._path = path
@@ -52,7 +54,8 @@ class SqliteDatabase(Database):
         self._local = threading.local()
         self._opened: list[sqlite3.Connection] = [self._nearby]
         self._readers = ThreadPoolExecutor(2, thread_name_prefix="sql")
-        self._writer = _Writer(self._connect(readonly=False), clock)
+        self.memory = Memory()
+        self._writer = _Writer(self._connect(readonly=False), clock, self.memory)
 
     def _connect(self, *, readonly: bool) -> sqlite3.Connection:
         connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False, cached_statements=256)
@@ -62,8 +65,11 @@ class SqliteDatabase(Database):
             connection.execute("PRAGMA query_only=ON")
         return connection
 
+    def lookup_at_once(self, function: Callable[Concatenate[ReadTransaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        return self._read_on(self._nearby, function, args, kwargs)
+
     async def lookup(self, function: Callable[Concatenate[ReadTransaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        return self._read_on(self._nearby, lambda tx: function(tx, *args, **kwargs))
+        return self._read_on(self._nearby, function, args, kwargs)
 
     async def read(self, function: Callable[Concatenate[ReadTransaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._readers, partial(self.run_read, function, *args, **kwargs))
@@ -79,15 +85,17 @@ class SqliteDatabase(Database):
         if connection is None:
             connection = self._local.connection = self._connect(readonly=True)
             self._opened.append(connection)
-        return self._read_on(connection, lambda tx: function(tx, *args, **kwargs))
+        return self._read_on(connection, function, args, kwargs)
 
     def run_write(self, function: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         return self._writer.submit(lambda tx: function(tx, *args, **kwargs)).result()
 
-    def _read_on(self, connection: sqlite3.Connection, function: Callable[[ReadTransaction], T]) -> T:
+    def _read_on(
+        self, connection: sqlite3.Connection, function: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> T:
         connection.execute("BEGIN")  # one snapshot for all statements of the function
         try:
-            return function(ReadTransaction(connection, "sqlite", to_micros(self._clock())))
+            return function(ReadTransaction(connection, "sqlite", to_micros(self._clock()), self.memory), *args, **kwargs)
         except sqlite3.Error as error:
             raise translate(error) from error
         finally:
@@ -112,8 +120,9 @@ class _Pending:
 class _Writer:
     """The thread that owns the writing connection."""
 
-    def __init__(self, connection: sqlite3.Connection, clock: Clock) -> None:
+    def __init__(self, connection: sqlite3.Connection, clock: Clock, memory: Memory) -> None:
         self._connection = connection
+        self._memory = memory
         self._clock = clock
         self._queue: queue.SimpleQueue[_Pending | None] = queue.SimpleQueue()
         self._syncs = True
@@ -182,7 +191,7 @@ class _Writer:
         """Run one function in a savepoint. An error of its own ends it alone; one that ended the whole transaction is raised."""
         self._connection.execute("SAVEPOINT one")
         try:
-            result = function(Transaction(self._connection, "sqlite", to_micros(self._clock())))
+            result = function(Transaction(self._connection, "sqlite", to_micros(self._clock()), self._memory))
         except BaseException as error:  # handed to whoever waits for this function
             if not self._connection.in_transaction:
                 raise

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from sqlalchemy import bindparam, delete, select, update
 
+from moorage.metadata.blobs import piece
 from moorage.metadata.records import Piece, Upload
 from moorage.metadata.statements import Statement
+from moorage.metadata.tables.blobs import small_objects
 from moorage.metadata.tables.uploads import upload_segments, uploads
 from moorage.metadata.transaction import ReadTransaction, Transaction
 
@@ -77,7 +79,10 @@ _INSERT_SEGMENT = Statement(
 )
 _SEGMENTS = Statement(
     lambda _: (
-        select(_s.size_bytes, _s.storage_key, _s.wrapped_key).where(_s.upload_id == bindparam("upload")).order_by(_s.position)
+        select(_s.size_bytes, _s.storage_key, _s.wrapped_key, small_objects.c.sealed)
+        .join(small_objects, small_objects.c.key == _s.storage_key, isouter=True)
+        .where(_s.upload_id == bindparam("upload"))
+        .order_by(_s.position)
     )
 )
 _DROP_SEGMENTS = Statement(lambda _: delete(upload_segments).where(_s.upload_id == bindparam("upload")))
@@ -122,7 +127,7 @@ def release(tx: Transaction, upload_id: str, epoch: int) -> None:
     tx.run(_RELEASE, upload=upload_id, known_epoch=epoch)
 
 
-def add_segment(tx: Transaction, upload: Upload, epoch: int, piece: Piece, prefix_digest: str | None, expires_at: int) -> bool:
+def add_segment(tx: Transaction, upload: Upload, epoch: int, part: Piece, prefix_digest: str | None, expires_at: int) -> bool:
     """Append a segment, if the upload still stands where the request began; False if another request won."""
     smallest = upload.smallest_inner_part
     if upload.last_part is not None:
@@ -132,9 +137,9 @@ def add_segment(tx: Transaction, upload: Upload, epoch: int, piece: Piece, prefi
         upload=upload.id,
         known_epoch=epoch,
         start=upload.size_received,
-        size=upload.size_received + piece.size_bytes,
+        size=upload.size_received + part.size_bytes,
         smallest=smallest,
-        part=piece.size_bytes,
+        part=part.size_bytes,
         digest=prefix_digest,
         expires=expires_at,
     )
@@ -145,16 +150,16 @@ def add_segment(tx: Transaction, upload: Upload, epoch: int, piece: Piece, prefi
         upload=upload.id,
         position=upload.segments,
         start=upload.size_received,
-        size=piece.size_bytes,
-        key=piece.storage_key,
-        wrapped_key=piece.wrapped_key,
+        size=part.size_bytes,
+        key=part.storage_key,
+        wrapped_key=part.wrapped_key,
     )
     return True
 
 
 def segments_of(tx: ReadTransaction, upload_id: str) -> tuple[Piece, ...]:
     """The segments in order."""
-    return tuple(Piece(row[0], row[1], bytes(row[2])) for row in tx.all(_SEGMENTS, upload=upload_id))
+    return tuple(piece(*row) for row in tx.all(_SEGMENTS, upload=upload_id))
 
 
 def remove(tx: Transaction, upload_id: str) -> None:

@@ -1,18 +1,32 @@
-"""Accounts and the keys of their roots. Made on the command line and at the first start, not through an API."""
+"""Accounts and the keys of their roots: made at the first start, on the command line, and by organizations."""
 
 from __future__ import annotations
 
+import json
+import re
 import secrets
 from dataclasses import dataclass
 
-from moorage.auth.credentials import Credential, root_credential
+from moorage.auth.credentials import Credential
 from moorage.keys.root_key import RootKey
-from moorage.metadata import registries
+from moorage.metadata import identities, identity_policies, organizations, registries
+from moorage.metadata.identity_records import Identity
 from moorage.metadata.records import AccessKey
 from moorage.metadata.transaction import ReadTransaction, Transaction
 from moorage.model import ids
-from moorage.model.errors import AccountExists, AccountNotFound, InvalidValue
+from moorage.model.errors import AccountExists, AccountNotFound, Conflict, InvalidValue
+from moorage.model.principal import root_arn
 from moorage.model.scope import is_account_id
+
+ACCESS_ROLE = "OrganizationAccountAccessRole"
+"""How the role is named by which an organization's management account reaches a new account."""
+
+_ROLE_NAME = re.compile(r"[\w+=,.@-]{1,64}", re.ASCII)
+_ROLE_SECONDS = 3600
+
+
+class EmailTaken(Conflict):
+    """Another account has this address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,14 +38,73 @@ class NewKey:
     secret: str
 
 
-def create_account(tx: Transaction, root_key: RootKey, account_id: str | None, name: str) -> NewKey:
-    """Add an account with a root and a key for it. Raises AccountExists, InvalidValue."""
+def create_account(
+    tx: Transaction,
+    root_key: RootKey,
+    account_id: str | None,
+    name: str,
+    *,
+    email: str | None = None,
+    role_name: str | None = None,
+    management_account: str | None = None,
+) -> NewKey:
+    """`add_account`, with a key for its root. Raises AccountExists, EmailTaken, InvalidValue."""
+    added = add_account(tx, account_id, name, email=email, role_name=role_name, management_account=management_account)
+    return create_root_key(tx, root_key, added)
+
+
+def add_account(
+    tx: Transaction,
+    account_id: str | None,
+    name: str,
+    *,
+    email: str | None = None,
+    role_name: str | None = None,
+    management_account: str | None = None,
+) -> str:
+    """Add an account and return its id.
+
+    Args:
+        account_id: None: one is chosen at random.
+        email: no two accounts have the same.
+        role_name: a role of the new account that lets those into it, as administrators, whom `management_account` allows.
+
+    Raises:
+        AccountExists, EmailTaken, InvalidValue
+    """
     chosen = account_id if account_id is not None else f"{secrets.randbelow(9 * 10**11) + 10**11:012d}"
     if not is_account_id(chosen):
         raise InvalidValue(chosen[:20], "an account id has 12 digits")
+    if email is not None and organizations.email_is_taken(tx, email):
+        raise EmailTaken(email)
     if not registries.insert_account(tx, chosen, name):
         raise AccountExists(chosen)
-    return create_root_key(tx, root_key, chosen)
+    if email is not None:
+        organizations.set_email(tx, chosen, email)
+    if role_name and management_account:
+        _add_access_role(tx, chosen, role_name, management_account)
+    return chosen
+
+
+def _add_access_role(tx: Transaction, account_id: str, name: str, management_account: str) -> None:
+    """The role by which the management account reaches an account. Source: AWS Organizations, "Accessing member accounts"."""
+    if _ROLE_NAME.fullmatch(name) is None:
+        raise InvalidValue(name[:64], "the name of a role has at most 64 letters, digits and +=,.@_-")
+    trusted = root_arn(management_account)
+    statement = {"Effect": "Allow", "Principal": {"AWS": trusted}, "Action": "sts:AssumeRole"}
+    role = Identity(
+        id=ids.unique_id("AROA"),
+        account_id=account_id,
+        kind="role",
+        name=name,
+        path="/",
+        created_at=tx.now,
+        trust_policy=json.dumps({"Version": "2012-10-17", "Statement": [statement]}),
+        trust_bindings=json.dumps({trusted: management_account}),
+        max_session_seconds=_ROLE_SECONDS,
+    )
+    identities.insert(tx, role)
+    identity_policies.attach(tx, role, "arn:aws:iam::aws:policy/AdministratorAccess")
 
 
 def create_root_key(tx: Transaction, root_key: RootKey, account_id: str, given: tuple[str, str] | None = None) -> NewKey:
@@ -65,15 +138,21 @@ def ensure_bootstrap(
     return None
 
 
-def find_active_key(tx: ReadTransaction, access_key_id: str) -> AccessKey | None:
-    """A key that counts; None for one that is unknown or inactive: nobody is told which."""
+def find_active_key(tx: ReadTransaction, access_key_id: str) -> tuple[AccessKey, str] | None:
+    """A key that counts, and the ARN of its user or root; None for one that is unknown or inactive: nobody is told which."""
     key = registries.find_key(tx, access_key_id)
-    return key if key is not None and key.status == "Active" else None
+    if key is None or key.status != "Active":
+        return None
+    if key.principal_id == key.account_id:
+        return key, root_arn(key.account_id)
+    user = identities.find_by_id(tx, key.principal_id)
+    return (key, user.arn) if user is not None else None
 
 
-def open_credential(root_key: RootKey, key: AccessKey) -> Credential:
-    """A key with its opened secret, for verifying signatures."""
-    return root_credential(key.id, root_key.open_secret(key.secret, {"access-key": key.id}).decode(), key.account_id)
+def open_credential(root_key: RootKey, key: AccessKey, arn: str) -> Credential:
+    """A key with its opened secret, for verifying signatures; `arn` is that of the user or root who has it."""
+    secret = root_key.open_secret(key.secret, {"access-key": key.id}).decode()
+    return Credential(key.id, secret, key.account_id, arn, key.principal_id)
 
 
 def set_key_status(tx: Transaction, access_key_id: str, *, active: bool) -> bool:

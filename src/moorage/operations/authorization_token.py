@@ -10,9 +10,15 @@ from moorage.model.principal import Caller
 from moorage.model.scope import Scope
 
 
-def get_authorization_token(tx: ReadTransaction, caller: Caller, scope: Scope) -> TokenClaims:
-    """The claims of a new token for the caller, good in every registry of the scope's region that the caller can reach."""
+def get_authorization_token(tx: ReadTransaction, caller: Caller, scope: Scope, *, ends_with_session: bool = False) -> TokenClaims:
+    """The claims of a new token for the caller, good in every registry of the scope's region that the caller can reach.
+
+    The token of a session has its 12 hours as well, unless `ends_with_session`.
+    """
     authorize(tx, caller, "ecr:GetAuthorizationToken", scope, "*")
+    expires_at = tx.now // 1_000_000 + limits.TOKEN_SECONDS
+    if ends_with_session and caller.session is not None:
+        expires_at = min(expires_at, caller.session.expires_at)
     return TokenClaims(
         access_key_id=caller.access_key_id,
         account_id=caller.account_id,
@@ -20,5 +26,6 @@ def get_authorization_token(tx: ReadTransaction, caller: Caller, scope: Scope) -
         arn=caller.arn,
         partition=scope.partition,
         region=scope.region,
-        expires_at=tx.now // 1_000_000 + limits.TOKEN_SECONDS,
+        expires_at=expires_at,
+        session=caller.session,
     )

@@ -133,10 +133,40 @@ def commit_segment(tx: Transaction, grant: Grant, piece: Piece, prefix_digest: s
     size = grant.upload.size_received + piece.size_bytes
     if size > limits.LAYER_BYTES:
         raise LimitExceeded(f"a layer can have at most {limits.LAYER_BYTES} bytes")
-    alive = blobs.go_live(tx, piece.storage_key)
+    alive = blobs.go_live(tx, piece)
     if not alive or not uploads.add_segment(tx, grant.upload, grant.epoch, piece, prefix_digest, _expiry(tx)):
         raise UploadBusy(grant.repository.scope.registry_id, grant.repository.name, grant.upload.id, grant.upload.size_received)
     return size
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """What `append_small` did. `follows`: the bytes came right behind what the caller had seen."""
+
+    size: int
+    epoch: int
+    follows: bool
+
+
+def append_small(
+    tx: Transaction,
+    caller: Caller,
+    scope: Scope,
+    name: RepositoryName,
+    seen: Upload,
+    start: int | None,
+    piece: Piece,
+    prefix_digest: str | None,
+) -> Appended:
+    """`begin_segment` and `commit_segment` in one, for bytes that are all here already.
+
+    Args:
+        seen: the upload as it was when `prefix_digest` was computed. If it has grown since, that digest does not count.
+    """
+    grant = begin_segment(tx, caller, scope, name, seen.id, start, piece.size_bytes)
+    follows = (grant.upload.epoch, grant.upload.size_received) == (seen.epoch, seen.size_received)
+    size = commit_segment(tx, grant, piece, prefix_digest if follows else None)
+    return Appended(size, grant.epoch, follows)
 
 
 def release_segment(tx: Transaction, grant: Grant, storage_key: str) -> None:
@@ -197,7 +227,8 @@ def complete_layer_upload(
         UploadBusy: it has grown meanwhile.
         LayerExists
     """
-    repository = locked_repository_for(tx, caller, COMPLETE, scope, name, share=True)
+    also = (UPLOAD,) if last is not None else ()
+    repository = locked_repository_for(tx, caller, COMPLETE, scope, name, share=True, also=also)
     upload = _usable(tx, scope, name, verified.id, uploads.lock(tx, repository.id, verified.id), caller)
     unchanged = (upload.epoch, upload.size_received, upload.segments) == (
         verified.epoch,
@@ -219,22 +250,18 @@ def complete_layer_upload(
 
 def put_blob(tx: Transaction, caller: Caller, scope: Scope, name: RepositoryName, digest: Digest, piece: Piece) -> Stored:
     """A blob that came in one request, verified and durable, becomes one of its repository."""
-    for action in (INITIATE, UPLOAD):
-        authorize(tx, caller, action, scope, scope.repository_arn(name))
-    repository = locked_repository_for(tx, caller, COMPLETE, scope, name, share=True)
+    repository = locked_repository_for(tx, caller, COMPLETE, scope, name, share=True, also=(INITIATE, UPLOAD))
     _take_live(tx, repository, "", piece)
     return _store(tx, repository, digest, (piece,))
 
 
 def may_put_blob(tx: ReadTransaction, caller: Caller, scope: Scope, name: RepositoryName) -> Repository:
     """The repository, if the caller may push a blob to it in one request."""
-    for action in (INITIATE, UPLOAD):
-        authorize(tx, caller, action, scope, scope.repository_arn(name))
-    return repository_for(tx, caller, COMPLETE, scope, name)
+    return repository_for(tx, caller, COMPLETE, scope, name, also=(INITIATE, UPLOAD))
 
 
 def _take_live(tx: Transaction, repository: Repository, upload_id: str, piece: Piece) -> None:
-    if not blobs.go_live(tx, piece.storage_key):
+    if not blobs.go_live(tx, piece):
         raise UploadBusy(repository.scope.registry_id, repository.name, upload_id, 0)
 
 
@@ -286,27 +313,27 @@ def mount_blob(
     if blob is None:
         return False
     if source is not None:
-        try:
-            authorize(tx, caller, "ecr:GetDownloadUrlForLayer", scope, scope.repository_arn(source))
-        except AccessDenied:
-            return False
         held_by = repositories.find(tx, scope, source)
-        if held_by is None or blobs.size_of(tx, held_by.id, digest) is None:
+        if held_by is None or not _may_pull(tx, caller, held_by) or blobs.size_of(tx, held_by.id, digest) is None:
             return False
-    elif not _may_pull_somewhere(tx, caller, scope, repository, digest):
+    elif not _may_pull_somewhere(tx, caller, repository, digest):
         return False
     blobs.link(tx, repository.id, digest, blob, tx.now + limits.BLOB_GRACE_SECONDS * _SECOND)
     return True
 
 
-def _may_pull_somewhere(tx: Transaction, caller: Caller, scope: Scope, repository: Repository, digest: Digest) -> bool:
-    for name in blobs.holders(tx, repository.registry, digest, 20):
-        try:
-            authorize(tx, caller, "ecr:GetDownloadUrlForLayer", scope, scope.repository_arn(name))
-        except AccessDenied:
-            continue
-        return True
-    return False
+def _may_pull(tx: Transaction, caller: Caller, repository: Repository) -> bool:
+    try:
+        authorize(tx, caller, "ecr:GetDownloadUrlForLayer", repository.scope, repository.arn, repository=repository)
+    except AccessDenied:
+        return False
+    return True
+
+
+def _may_pull_somewhere(tx: Transaction, caller: Caller, repository: Repository, digest: Digest) -> bool:
+    names = blobs.holders(tx, repository.registry, digest, 20)
+    found = repositories.find_named(tx, repository.scope, names)
+    return any(_may_pull(tx, caller, found[name]) for name in names if name in found)
 
 
 def require_digest(repository: Repository, upload_id: str, claimed: Digest, computed: Digest) -> None:

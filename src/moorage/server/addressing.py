@@ -54,6 +54,10 @@ class Addressing:
                 if scope != self.default and await listen(address):
                     self._given[scope] = address
 
+    def remembered(self, host: str) -> Scope | None:
+        """What `resolve` has found for this host before; None: ask it."""
+        return self._seen.get(host)
+
     async def resolve(self, host: str) -> Scope | None:
         """The registry that a Host header addresses; None for a name that looks like a registry's and is none's."""
         if host in self._seen:

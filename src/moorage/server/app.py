@@ -10,6 +10,7 @@ from typing import Any
 from moorage.auth.credentials import Credential
 from moorage.auth.cursors import Cursors
 from moorage.auth.registry_token import RegistryTokens
+from moorage.auth.sessions import SessionTokens
 from moorage.jobs.sweeper import Sweeper
 from moorage.keys.registry_keys import LocalKeyring
 from moorage.keys.root_key import RootKey
@@ -28,9 +29,12 @@ from moorage.transfer.pull_buffer import PullBuffer
 from moorage.transfer.receive import Receiver
 from moorage.transfer.send import Sender
 from moorage.transfer.work import Pools
+from moorage.upstream.fetch import Fetcher
+from moorage.upstream.oidc_keys import ProviderKeys
 from moorage.wire.aws.dispatch import Dispatcher
 from moorage.wire.aws.service import Call, Service
 from moorage.wire.aws.services.ecr import images, layers, registry, repositories
+from moorage.wire.aws.services.ecr import policies as ecr_policies
 from moorage.wire.aws.services.ecr.context import EcrContext
 from moorage.wire.aws.services.iam import (
     access_keys,
@@ -46,8 +50,11 @@ from moorage.wire.aws.services.iam import (
     tags,
 )
 from moorage.wire.aws.services.iam.context import IamContext
-from moorage.wire.aws.services.sts import caller_identity
-from moorage.wire.http import Request, Response, Send
+from moorage.wire.aws.services.organizations import accounts as organization_accounts
+from moorage.wire.aws.services.organizations.accounts import OrganizationsContext
+from moorage.wire.aws.services.sts import lookups, own_sessions, roles
+from moorage.wire.aws.services.sts.context import StsContext
+from moorage.wire.http import AtOnce, Request, Response, Send
 from moorage.wire.oci.access import Access
 from moorage.wire.oci.app import OciApp
 from moorage.wire.oci.exchange import Services
@@ -72,11 +79,12 @@ class Application:
         self.addressing = Addressing(db, settings.default_scope, settings.domain or None, settings.host_scopes)
         self._proxies = _networks(settings.trusted_proxies)
         self._db, self._root_key = db, root_key
-        self._credentials: dict[AccessKey, Credential] = {}
+        self._credentials: dict[tuple[AccessKey, str], Credential] = {}
         self.pools = Pools(remote=bool(settings.blob_store_url))
         self._hot = HotBlobs(settings.hot_blob_mib * 1024 * 1024)
         keyring = LocalKeyring(root_key)
         tokens = RegistryTokens(root_key.derive("registry tokens"))
+        self._sessions = SessionTokens(root_key.derive("session tokens"))
         link_key = root_key.derive("layer links")
         pulls, payloads = PullBuffer(db, clock), PayloadCache(db, keyring)
         receiver = Receiver(db, store, keyring, self.pools, KeyReserve(db))
@@ -107,9 +115,14 @@ class Application:
             clock=clock,
             registry_host=self._registry_host,
             link_key=link_key,
+            tokens_end_with_session=settings.tokens_end_with_session,
         )
         iam_context = IamContext(db, root_key, cursors, clock, self.pools)
-        self._aws = Dispatcher(aws_services(context, iam_context), self._find_credential, self.pools.cpu, clock=clock)
+        provider_keys = ProviderKeys(Fetcher(allow_private=settings.oidc_allow_private_issuers))
+        sts_context = StsContext(db, root_key, self._sessions, provider_keys, clock)
+        organizations_context = OrganizationsContext(db, cursors, settings.account_id)
+        services = aws_services(context, iam_context, sts_context, organizations_context)
+        self._aws = Dispatcher(services, self._find_credential, self.pools.cpu, clock=clock)
         self._health = Health(db, store, self.pools, _LOW_WATER_BYTES)
         self._links = LayerLinks(db, sender, link_key, clock)
         self.metrics = metrics
@@ -152,6 +165,15 @@ class Application:
         else:
             await Response(404, b"404 page not found\n", [_TEXT]).send(send, head=request.method == "HEAD")
 
+    def at_once(self, scope: Any) -> AtOnce | None:
+        """The answer to a GET or HEAD without a body for which nothing has to be waited for; None: ask `__call__`."""
+        if not scope["raw_path"].startswith(b"/v2/"):
+            return None
+        self._believe_proxy(scope)
+        request = Request(scope, _nothing_to_receive)
+        registry = self.addressing.remembered(request.header(b"host"))
+        return None if registry is None else self._oci.at_once(request, registry)
+
     async def _to_registry(self, request: Request, send: Send) -> None:
         host = request.header(b"host")
         scope = await self.addressing.resolve(host)
@@ -180,17 +202,20 @@ class Application:
     async def _registry_host(self, scope: Scope, call: Call) -> str:
         return await self.addressing.registry_host(scope, call.host)
 
-    async def _find_credential(self, access_key_id: str, /) -> Credential | None:
-        """A key's credential. Whether the key counts is asked every time; its secret is opened once."""
-        key = await self._db.lookup(accounts.find_active_key, access_key_id)
-        if key is None:
+    async def _find_credential(self, access_key_id: str, session_token: str | None, /) -> Credential | None:
+        """A key's credential: out of its token for a temporary one; of a long-term one whether it counts is asked every time,
+        and its secret opened once."""
+        if session_token is not None:
+            return self._sessions.open(access_key_id, session_token)
+        found = await self._db.lookup(accounts.find_active_key, access_key_id)
+        if found is None:
             return None
-        credential = self._credentials.get(key)
+        credential = self._credentials.get(found)
         if credential is None:
-            credential = accounts.open_credential(self._root_key, key)
+            credential = accounts.open_credential(self._root_key, *found)
             if len(self._credentials) >= _REMEMBERED:
                 self._credentials.clear()
-            self._credentials[key] = credential
+            self._credentials[found] = credential
         return credential
 
     def _believe_proxy(self, scope: Any) -> None:
@@ -211,15 +236,24 @@ class Application:
                 scope["client"] = (value.decode("latin-1").rpartition(",")[2].strip(), 0)
 
 
-def aws_services(context: EcrContext, iam_context: IamContext) -> list[Service]:
+async def _nothing_to_receive() -> Any:
+    raise AssertionError("a request that is answered at once has no body")
+
+
+def aws_services(
+    context: EcrContext, iam_context: IamContext, sts_context: StsContext, organizations_context: OrganizationsContext
+) -> list[Service]:
     """The AWS services with the operations that are built."""
     ecr, public, iam, sts = Service("ecr"), Service("ecr-public"), Service("iam"), Service("sts")
-    for module in (repositories, images, layers, registry):
+    organizations = Service("organizations")
+    for module in (repositories, images, layers, registry, ecr_policies):
         module.register(ecr, context)
     for each in (entities, access_keys, policies, grants, tags, instance_profiles, providers, passwords, mfa, account, reports):
         each.register(iam, iam_context)
-    caller_identity.register(sts)
-    return [ecr, public, iam, sts]
+    for room in (lookups, roles, own_sessions):
+        room.register(sts, sts_context)
+    organization_accounts.register(organizations, organizations_context)
+    return [ecr, public, iam, organizations, sts]
 
 
 def _networks(text: str) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:

@@ -16,6 +16,7 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+import time
 import urllib.parse
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, cast
@@ -100,6 +101,7 @@ class RegistryHttpProtocol(HttpToolsProtocol):
         self._host_fields = 0
         self._length: int | None = 0  # None: chunked
         self._upgrading = False
+        self._answered = False  # at once: nothing is left to do at its end
         self._priming = False
         self._body_seen = False
         self._broken_late = False
@@ -235,7 +237,10 @@ class RegistryHttpProtocol(HttpToolsProtocol):
             self._stop(503)
         self._upgrading = parser.should_upgrade()
         keep_alive = version == "1.1" and parser.should_keep_alive()
-        self.scope = self._new_scope(parser.get_method().decode("ascii"), version)
+        method = parser.get_method().decode("ascii")
+        self.scope = self._new_scope(method, version)
+        if keep_alive and method in {"GET", "HEAD"} and self._answer_at_once():
+            return
         exchange = Exchange(self, self.scope, self.expect_100_continue, keep_alive, self._length)
         offer: dict[str, Any] = {"pool": self.pool}
         if self._has_descriptor:
@@ -249,6 +254,32 @@ class RegistryHttpProtocol(HttpToolsProtocol):
         else:
             self.deadline = None
             self._run(exchange)
+
+    def _answer_at_once(self) -> bool:
+        """Answer without a task or an `Exchange`, if the application can and no other request is before it."""
+        if (
+            self.running is not None
+            or self._length != 0
+            or self._upgrading
+            or self.expect_100_continue
+            or self.closing
+            or self.flow.write_paused
+            or self.transport.is_closing()
+        ):
+            return False
+        begun = time.perf_counter()
+        scope = cast("Any", self.scope)
+        answer = self.terms.at_once(scope)
+        if answer is None:
+            return False
+        dates = b"".join([b"%b: %b\r\n" % field for field in self.server_state.default_headers])
+        self.transport.write(b"".join((STATUS_LINE[answer.status], dates, answer.head, b"\r\n", answer.body)))
+        self._answered = True
+        self.server_state.total_requests += 1
+        seconds = time.perf_counter() - begun
+        sent = len(answer.body)
+        self.on_access(Access(scope["method"], scope["raw_path"], answer.status, 0, sent, seconds, scope["client"], True))
+        return True
 
     def on_body(self, body: bytes) -> None:
         self._body_seen = True
@@ -274,6 +305,10 @@ class RegistryHttpProtocol(HttpToolsProtocol):
         self._in_head = True
         self._head_ended = True
         self._quiet_bytes = 0
+        if self._answered:
+            self._answered = False
+            self._wait_for_request()
+            return
         exchange = self.cycle
         exchange.more_body = False
         if exchange.response_complete:

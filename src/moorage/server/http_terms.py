@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from moorage.transfer.pools import Pool
 
@@ -63,6 +63,25 @@ def ignore_access(access: Access) -> None:
     """For servers that keep no access log."""
 
 
+class Quick(Protocol):
+    """An answer that needed no waiting: see `moorage.wire.http.AtOnce`."""
+
+    @property
+    def status(self) -> int: ...
+    @property
+    def head(self) -> bytes: ...
+    @property
+    def body(self) -> bytes: ...
+
+
+AnswerAtOnce = Callable[[Any], Quick | None]
+"""Given the ASGI scope of a GET or HEAD without a body; None: the application has to be asked. Called on the event loop."""
+
+
+def never_at_once(scope: Any) -> None:
+    """For applications that always have to be asked."""
+
+
 @dataclass(frozen=True, slots=True)
 class HttpTerms:
     """All that the protocol needs to know beyond uvicorn's own configuration."""
@@ -72,3 +91,4 @@ class HttpTerms:
     on_access: OnAccess = ignore_access
     handover: bool = True
     """False: never offer descriptors; everything takes the plain path."""
+    at_once: AnswerAtOnce = never_at_once

@@ -52,6 +52,10 @@ class Settings:
     workers: int = _setting(1, "processes that answer requests")
     ecr_quirks: bool = _setting(False, "imitate Amazon ECR where it departs from the distribution specification")
     bearer_challenge: bool = _setting(False, "challenge with Bearer and the token endpoint instead of Basic")
+    tokens_end_with_session: bool = _setting(False, "end a registry token with the session that asked for it, not after 12 hours")
+    oidc_allow_private_issuers: bool = _setting(
+        False, "fetch keys of identity providers also from private and loopback addresses, by http, and with pinned certificates"
+    )
     trusted_proxies: str = _setting(
         "", "addresses or networks whose X-Forwarded-Proto and X-Forwarded-For are believed, separated by commas"
     )

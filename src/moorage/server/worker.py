@@ -52,7 +52,7 @@ async def _run(settings: Settings, installation: Installation, listening: Sequen
 
     reloading = tls.Reloading(settings) if settings.tls_certificate else None
     context = reloading.context if reloading is not None else None
-    terms = HttpTerms(transfers=app.pools.transfers, on_access=on_access)
+    terms = HttpTerms(transfers=app.pools.transfers, on_access=on_access, at_once=app.at_once)
     server = HttpServer(app, terms, grace_seconds=settings.shutdown_seconds)
     host, port = listening[0].getsockname()[:2]
 

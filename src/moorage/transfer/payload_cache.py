@@ -22,11 +22,17 @@ class PayloadCache:
         self._open: OrderedDict[int, bytes] = OrderedDict()
         self._size = 0
 
-    async def open(self, repository: Repository, image: Image) -> bytes:
-        """The exact bytes of a manifest that was found for its caller. Raises StorageCorrupt, ImageNotFound."""
+    def opened(self, image: Image) -> bytes | None:
+        """The bytes of a manifest that was found for its caller, if they are here."""
         data = self._open.get(image.id)
         if data is not None:
             self._open.move_to_end(image.id)
+        return data
+
+    async def open(self, repository: Repository, image: Image) -> bytes:
+        """The exact bytes of a manifest that was found for its caller. Raises StorageCorrupt, ImageNotFound."""
+        data = self.opened(image)
+        if data is not None:
             return data
         payload = await self._db.lookup(sealed_payload, repository, image)
         data = open_payload(self._keyring, repository, image.digest, payload)

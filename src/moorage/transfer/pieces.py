@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import bisect
+import os
 from collections.abc import Sequence
 from itertools import accumulate
 
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
 from moorage.keys.registry_keys import LocalKeyring
 from moorage.metadata.records import Piece, Seal
+from moorage.model import ids
 from moorage.model.digest import Digest, finish, new_hasher
 from moorage.model.errors import StorageCorrupt
 from moorage.storage.blob_store import BlobReader, BlobStore, ObjectMissing, StorageKey
 from moorage.storage.sealed import SealedReader
+
+_NONCE_BYTES = 12
 
 
 class PiecesReader:
@@ -57,6 +64,52 @@ class PiecesReader:
         return reader
 
 
+class SmallReader:
+    """A BlobReader over content that is in memory."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = memoryview(data)
+
+    @property
+    def size(self) -> int:
+        """The length in bytes."""
+        return len(self._data)
+
+    def view(self, offset: int) -> memoryview:
+        """Everything from `offset` on."""
+        return self._data[offset:]
+
+    def descriptor(self) -> None:
+        """None: it is not in a file."""
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def seal_small(keyring: LocalKeyring, seal: Seal, data: bytes) -> Piece:
+    """An object for the database: sealed under a data key of its own, bound to its key."""
+    key = ids.small_key()
+    data_key = keyring.new_data_key(seal.wrapped_key, object_context(key))
+    nonce = os.urandom(_NONCE_BYTES)
+    sealed = nonce + AESGCM(data_key.plaintext).encrypt(nonce, data, key.encode())
+    return Piece(len(data), key, data_key.wrapped, sealed)
+
+
+def open_small(keyring: LocalKeyring, seal: Seal, piece: Piece) -> bytes:
+    """The content of an object that lies in the database. Raises StorageCorrupt."""
+    key = piece.storage_key
+    if piece.content is None:
+        raise StorageCorrupt(f"object {key} is missing")
+    data_key = keyring.open_data_key(seal.wrapped_key, piece.wrapped_key, object_context(key))
+    try:
+        data = AESGCM(data_key).decrypt(piece.content[:_NONCE_BYTES], piece.content[_NONCE_BYTES:], key.encode())
+    except (InvalidTag, ValueError):
+        raise StorageCorrupt(f"object {key} fails authentication") from None
+    if len(data) != piece.size_bytes:
+        raise StorageCorrupt(f"object {key} of {piece.size_bytes} bytes has {len(data)} bytes now")
+    return data
+
+
 def object_context(storage_key: str) -> dict[str, str]:
     """What the data key of a stored object is bound to."""
     return {"object": storage_key}
@@ -64,6 +117,8 @@ def object_context(storage_key: str) -> dict[str, str]:
 
 def open_piece(store: BlobStore, keyring: LocalKeyring, seal: Seal, piece: Piece) -> BlobReader:
     """A reader of one piece's content. Raises StorageCorrupt if its object is missing or of another size."""
+    if ids.is_small_key(piece.storage_key):
+        return SmallReader(open_small(keyring, seal, piece))
     key = StorageKey(piece.storage_key)
     data_key = keyring.open_data_key(seal.wrapped_key, piece.wrapped_key, object_context(key))
     try:

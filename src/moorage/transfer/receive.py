@@ -29,13 +29,15 @@ from moorage.operations import uploads
 from moorage.operations.uploads import Grant, Stored
 from moorage.storage.blob_store import BlobStore, BlobWriter, StorageKey
 from moorage.storage.sealed import SealedWriter
-from moorage.transfer.handover import receive_into
+from moorage.transfer.handover import fill, receive_into
 from moorage.transfer.key_reserve import KeyReserve
-from moorage.transfer.pieces import hash_pieces, object_context
+from moorage.transfer.pieces import hash_pieces, object_context, seal_small
 from moorage.transfer.work import Pools
 
 SMALL_BYTES = 256 * 1024
 """A body up to this size is received on the event loop and stored in one hop to the pool."""
+ROW_BYTES = 16 * 1024
+"""A body up to this size is stored in the database, with the row that names it: no file, no sync of its own, no request to S3."""
 _RENEW_SECONDS = 3.0
 _LIVE_HASHERS = 512
 
@@ -44,13 +46,14 @@ class ClientGone(Exception):
     """The client left before its body was whole. What came is kept where the protocol can resume."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Body:
-    """A request's body, not read yet. `length` is its Content-Length, None for a chunked one."""
+    """A request's body. `length` is its Content-Length, None for a chunked one; `begun` is what `read_small` has read of it."""
 
     scope: Any
     receive: Any
     length: int | None
+    begun: bytes = b""
 
     @staticmethod
     def of(data: bytes | bytearray) -> Body:
@@ -67,10 +70,21 @@ class Body:
         return self.length == 0
 
     async def read_small(self) -> bytes | None:
-        """The whole body of at most `SMALL_BYTES`, None for one that may be larger. Raises ClientGone."""
-        if self.length is None or self.length > SMALL_BYTES:
-            return None
-        return await read_whole(self.receive)
+        """The whole body if it is small, None for one that may be larger: then its begin is in `begun`. Raises ClientGone.
+
+        Small is `SMALL_BYTES`; of a chunked body, whose length nobody knows, `ROW_BYTES`.
+        """
+        if self.length is not None:
+            return await read_whole(self.receive) if self.length <= SMALL_BYTES else None
+        while len(self.begun) <= ROW_BYTES:
+            message = await self.receive()
+            if message["type"] == "http.disconnect":
+                return None  # whoever asks for more will hear it again, and may keep what came
+            self.begun += message.get("body", b"")
+            if not message.get("more_body", False):
+                data, self.begun = self.begun, b""
+                return data
+        return None
 
 
 async def read_whole(receive: Any) -> bytes:
@@ -136,6 +150,12 @@ class Receiver:
         self, caller: Caller, scope: Scope, name: RepositoryName, upload_id: str, start: int | None, body: Body
     ) -> int:
         """Append a body to an upload; return how many bytes it has now. A prefix that came before the client left is kept."""
+        if body.length is None or body.length <= ROW_BYTES:
+            small = await body.read_small()
+            if small and len(small) <= ROW_BYTES:
+                return await self._append_small(caller, scope, name, upload_id, start, small)
+            if small is not None:
+                body = Body.of(small)
         grant = await self._db.write(uploads.begin_segment, caller, scope, name, upload_id, start, body.length)
         hasher = self._hasher_at(grant.upload)
         try:
@@ -153,6 +173,22 @@ class Receiver:
         if not complete:
             raise ClientGone
         return size
+
+    async def _append_small(
+        self, caller: Caller, scope: Scope, name: RepositoryName, upload_id: str, start: int | None, data: bytes
+    ) -> int:
+        """Bytes that fit into a row: one transaction leases the upload, stores them and lets go."""
+        repository, upload = await self._db.lookup(uploads.find_upload, caller, scope, name, upload_id)
+        uploads.check_position(repository, upload, start, len(data))
+        hasher = self._hasher_at(upload)
+        if hasher is not None:
+            hasher.update(data)
+        prefix = finish(hasher.copy(), upload.algorithm) if hasher is not None else None
+        piece = seal_small(self.keyring, repository.seal, data)
+        done = await self._db.write(uploads.append_small, caller, scope, name, upload, start, piece, prefix)
+        if done.follows:
+            self._keep_hasher(upload_id, done.epoch, done.size, hasher)
+        return done.size
 
     async def append_part(
         self, caller: Caller, scope: Scope, name: RepositoryName, upload_id: str, start: int, part: bytes | bytearray
@@ -265,11 +301,16 @@ class Receiver:
 
         An error inside, or on the way here, gives the object up, unless a transaction has already made it part of something.
         """
+        small = await body.read_small()
+        if small is not None and len(small) <= ROW_BYTES:
+            if hasher is not None:
+                hasher.update(small)
+            yield seal_small(self.keyring, repository.seal, small), True
+            return
         key = await self._reserve.take()
         data_key = self.keyring.new_data_key(repository.seal.wrapped_key, object_context(key))
         committed = False
         try:
-            small = await body.read_small()
             if small is not None:
                 await self._pools.on_bytes(_store_small, self._store, key, data_key.plaintext, small, hasher)
                 size, complete = len(small), True
@@ -295,6 +336,8 @@ class Receiver:
         sink = _HashingSink(writer, hasher, limits.LAYER_BYTES - offset)
         keeper = asyncio.create_task(self._keep(grant, key, sink))
         try:
+            if body.begun:
+                await self._pools.on_bytes(fill, sink, body.begun)
             complete = await receive_into(body.scope, body.receive, sink)
             await self._pools.on_bytes(writer.finish)
         except BaseException as error:

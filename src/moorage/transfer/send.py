@@ -10,7 +10,7 @@ from moorage.metadata.records import Blob
 from moorage.storage.blob_store import BlobStore
 from moorage.transfer.handover import send_source
 from moorage.transfer.hot_blobs import HotBlobs
-from moorage.transfer.pieces import PiecesReader
+from moorage.transfer.pieces import PiecesReader, open_small
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,11 @@ class Sender:
         if not length:  # an empty blob, which may have no pieces at all
             await send({"type": "http.response.start", "status": status, "headers": headers})
             await send({"type": "http.response.body", "body": b""})
+            return
+        if len(blob.pieces) == 1 and blob.pieces[0].content is not None:
+            data = open_small(self._keyring, blob.seal, blob.pieces[0])
+            await send({"type": "http.response.start", "status": status, "headers": headers})
+            await send({"type": "http.response.body", "body": data[wanted.start : wanted.stop]})
             return
         source = self._hot.open(blob.pieces[0].storage_key, lambda: self._reader(blob), length)
         try:

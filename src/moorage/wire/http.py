@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, unquote_to_bytes
 
 Scope = MutableMapping[str, Any]
@@ -87,6 +87,21 @@ class Request:
         """The peer's address, empty where there is none."""
         client = self.scope.get("client")
         return client[0] if client else ""
+
+
+class AtOnce(NamedTuple):
+    """An answer that needed no waiting: `head` is its header fields as they leave (``name: value\\r\\n``), length included."""
+
+    status: int
+    head: bytes
+    body: bytes
+
+    @staticmethod
+    def of(status: int, headers: Iterable[Header], body: bytes, length: int | None = None) -> AtOnce:
+        """Header fields rendered; `length` where it is not that of the body (HEAD)."""
+        size = len(body) if length is None else length
+        fields = [*headers, (b"content-length", b"%d" % size)]
+        return AtOnce(status, b"".join([b"%b: %b\r\n" % field for field in fields]), body)
 
 
 class Response:

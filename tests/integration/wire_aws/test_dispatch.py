@@ -31,7 +31,6 @@ from moorage.wire.aws.coverage import coverage
 from moorage.wire.aws.dispatch import Dispatcher
 from moorage.wire.aws.models import ModelMissing
 from moorage.wire.aws.service import Call, Output, Service
-from moorage.wire.aws.services.sts import caller_identity
 
 ACCOUNT = "123456789012"
 ROOT = root_credential("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", ACCOUNT)
@@ -44,12 +43,16 @@ ECR = "AmazonEC2ContainerRegistry_V20150921"
 ecr = Service("ecr")
 public = Service("ecr-public")
 sts = Service("sts")
-caller_identity.register(sts)
 calls: list[Call] = []
 
 
-async def find_key(access_key_id: str, /) -> Credential | None:
+async def find_key(access_key_id: str, _session_token: str | None, /) -> Credential | None:
     return KEYS.get(access_key_id)
+
+
+@sts.operation("GetCallerIdentity")
+async def get_caller_identity(call: Call) -> Output:
+    return {"UserId": call.caller.user_id, "Account": call.caller.account_id, "Arn": call.caller.principal_arn}
 
 
 @ecr.operation("BatchGetImage")

@@ -185,7 +185,7 @@ def test_a_key_whose_writer_never_came_back_can_never_go_live_again(world: World
     world.wait(61)
     assert world.db.run_write(garbage.doom_abandoned) == 1
     assert world.deletable() == [key]
-    assert not world.db.run_write(blobs.go_live, key)
+    assert not world.db.run_write(blobs.go_live, Piece(1, key, b""))
 
 
 def test_bytes_under_a_key_that_the_sweep_has_forgotten_are_deleted_again(world: World) -> None:
@@ -207,7 +207,7 @@ def test_a_long_upload_keeps_its_key(world: World) -> None:
         world.wait(3000)
         assert world.db.run_write(uploads.keep_key, key)
         assert world.db.run_write(garbage.doom_abandoned) == 0
-    assert world.db.run_write(blobs.go_live, key)
+    assert world.db.run_write(blobs.go_live, Piece(1, key, b""))
     world.db.run_write(uploads.give_up, key)
     assert world.deletable() == []
 

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import base64
 import os
+from dataclasses import replace
 
+import msgspec
 import pytest
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from hypothesis import given
 from hypothesis import strategies as st
 
 from moorage.auth.cursors import Cursors
 from moorage.auth.registry_token import RegistryTokens, TokenClaims, TokenExpired, basic_password
 from moorage.model.errors import NotAuthenticated, TokenInvalid
+from moorage.model.principal import Session
 
 CLAIMS = TokenClaims("AKIA", "000000000000", "000000000000", "arn:aws:iam::000000000000:root", "aws", "us-east-1", 1000)
-tokens = RegistryTokens(os.urandom(32))
+KEY = os.urandom(32)
+tokens = RegistryTokens(KEY)
 password = tokens.issue(CLAIMS)
 
 
@@ -23,6 +28,19 @@ def test_a_token_says_what_was_sealed_into_it_until_it_expires() -> None:
     assert tokens.open(password, 0) == CLAIMS
     with pytest.raises(TokenExpired):
         tokens.open(password, 1000)
+
+
+def test_a_token_of_a_session_carries_its_facts() -> None:
+    session = Session(kind="AssumedRole", name="s", issued_at=1, expires_at=2, policies=("{}",), tags=(("team", "a"),))
+    claims = replace(CLAIMS, session=session)
+    assert RegistryTokens(KEY).open(RegistryTokens(KEY).issue(claims), 0) == claims
+
+
+def test_a_token_of_the_first_version_still_opens() -> None:
+    nonce = os.urandom(12)
+    fields = ("AKIA", "000000000000", "000000000000", CLAIMS.arn, "aws", "us-east-1", 1000)
+    sealed = AESGCM(KEY).encrypt(nonce, msgspec.json.encode(fields), b"moorage registry token v1")
+    assert RegistryTokens(KEY).open(base64.urlsafe_b64encode(nonce + sealed).decode(), 0) == CLAIMS
 
 
 def test_another_server_cannot_open_it() -> None:

@@ -46,6 +46,13 @@ repository_blobs = table(
     ),
 )
 
+# Objects so small that a row costs less than a file or a request: sealed like any other, written with what names them.
+small_objects = table(
+    "small_objects",
+    Column("key", String, primary_key=True),
+    Column("sealed", Bytes, nullable=False),
+)
+
 # What may exist in the store is a subset of this table. `due`: when the sweep may delete a key that is writing or doomed.
 storage_objects = table(
     "storage_objects",

@@ -16,5 +16,6 @@ def caller_of(call: Call) -> Caller:
         credential.principal_arn,
         call.source_ip,
         call.user_agent,
+        credential.session,
         is_secure=call.scheme == "https",
     )

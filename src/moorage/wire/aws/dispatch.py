@@ -234,7 +234,7 @@ class Dispatcher:
             return None, None
         signed = parse_authorization(request.headers, request.raw_query)
         key_id = signed.access_key_id
-        found = await self._credentials(key_id) if _KEY_ID.fullmatch(key_id) else None
+        found = await self._credentials(key_id, signed.session_token) if _KEY_ID.fullmatch(key_id) else None
         credential = check_credential(signed, found, request.now)
         check_scope(signed, route.service.signing_name, self._regions)
         check_time(signed, request.now)

@@ -24,6 +24,8 @@ from moorage.wire.aws.faults import (
 )
 from moorage.wire.aws.models import OperationPlan, ServicePlan
 from moorage.wire.aws.services.iam.errors import IAM
+from moorage.wire.aws.services.organizations.errors import ORGANIZATIONS
+from moorage.wire.aws.services.sts.errors import STS
 from moorage.wire.aws.signature_words import signature_error
 from moorage.wire.aws.validate import has_parameter_family, parameter_message, validation_message
 
@@ -197,6 +199,13 @@ ECR: dict[type[domain.DomainError], _Wording] = {
         "ReferencedImagesNotFoundException",
         f"Images with digests '[{{digests}}]' required for pushing image into repository {_IN} do not exist",
     ),
+    domain.RepositoryPolicyNotFound: _code(
+        "RepositoryPolicyNotFoundException", f"Repository policy does not exist for the repository {_IN}"
+    ),
+    domain.RegistryPolicyNotFound: _code(
+        "RegistryPolicyNotFoundException", "Registry policy does not exist in the registry with id '{e.registry_id}'"
+    ),
+    domain.SettingInvalid: _code("ValidationException", "Invalid value for account setting"),
     domain.RepositoryExists: _code(
         "RepositoryAlreadyExistsException",
         "The repository with name '{e.repository}' already exists in the registry with id '{e.registry_id}'",
@@ -257,7 +266,8 @@ QUERY: dict[type[domain.DomainError], _Wording] = {
 }
 """Of the services of the query protocol; what their models name is added by each service's own errors."""
 
-_QUERY_TABLES = {"iam": QUERY | IAM}
+_JSON_TABLES = {"organizations": ECR | ORGANIZATIONS}
+_QUERY_TABLES = {"iam": QUERY | IAM, "sts": QUERY | STS}
 
 NOT_MET = frozenset((domain.AccountExists, domain.ImageReferenced, domain.BlobReferenced))
 """Errors that no operation of ``ecr`` raises: the command line's, the batch failures', the /v2/ plane's."""
@@ -270,7 +280,7 @@ def to_aws_error(error: Exception, service: ServicePlan, operation: OperationPla
         code, status, message = signature_error(error, is_json=is_json)
         return AwsError(code, message, status)
     if isinstance(error, domain.DomainError):
-        table = ECR if is_json else _QUERY_TABLES.get(service.name, QUERY)
+        table = _JSON_TABLES.get(service.name, ECR) if is_json else _QUERY_TABLES.get(service.name, QUERY)
         for base in type(error).__mro__:
             wording = table.get(base)
             if wording is not None:

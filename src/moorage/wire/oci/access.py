@@ -38,6 +38,8 @@ class Access:
             claims.arn,
             request.client_address,
             request.header(b"user-agent"),
+            claims.session,
+            is_secure=request.scope["scheme"] == "https",
         )
 
     def _open(self, header: str) -> TokenClaims:

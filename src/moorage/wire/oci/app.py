@@ -8,12 +8,13 @@ from collections.abc import Awaitable, Callable
 import msgspec
 
 from moorage.metadata.database import DatabaseUnavailable
-from moorage.model.errors import DomainError, ManifestInvalid, NotAuthenticated, RangeMismatch, UploadBusy
+from moorage.model.errors import BlobNotFound, DomainError, ManifestInvalid, NotAuthenticated, RangeMismatch, UploadBusy
+from moorage.model.principal import Caller
 from moorage.model.scope import Scope
 from moorage.operations import registry
 from moorage.storage.blob_store import StoreUnavailable
 from moorage.transfer.receive import ClientGone
-from moorage.wire.http import BadRequest, ClientLeft, Request, Response, Send
+from moorage.wire.http import AtOnce, BadRequest, ClientLeft, Request, Response, Send
 from moorage.wire.oci import blobs, lists, manifests, uploads
 from moorage.wire.oci.access import challenge
 from moorage.wire.oci.errors import JSON, OciError, describe
@@ -50,6 +51,13 @@ ROUTES: dict[tuple[str, str], Handler] = {
     ("upload", "PUT"): uploads.finish,
     ("upload", "GET"): uploads.status,
     ("upload", "DELETE"): uploads.cancel,
+}
+
+
+AT_ONCE: dict[tuple[str, str], Callable[[Services, Request, Route, Scope, Caller], AtOnce | None]] = {
+    ("manifest", "GET"): manifests.get_at_once,
+    ("manifest", "HEAD"): manifests.get_at_once,
+    ("blob", "HEAD"): blobs.head_at_once,
 }
 
 
@@ -93,6 +101,27 @@ class OciApp:
             if request.is_answered:
                 raise
             await self._refuse(error, request, send, origin)
+
+    def at_once(self, request: Request, scope: Scope) -> AtOnce | None:
+        """The answer to the pull of a manifest, or to HEAD of a blob, where nothing has to be waited for; None for all else.
+
+        What is answered None goes the whole way through `__call__`: this is a shorter way to the same answer, which spares the
+        event loop a task, never another decision.
+        """
+        services = self._services
+        if not services.db.answers_at_once:
+            return None
+        try:
+            route = parse_route(request.path)
+            handler = AT_ONCE.get((route.kind, request.method)) if route is not None else None
+            if route is None or handler is None:
+                return None
+            return handler(services, request, route, scope, services.access.caller(request, scope))
+        except BlobNotFound as error:
+            described = describe(error)
+            return AtOnce.of(described.status, [VERSION, JSON], b"", len(described.body()))
+        except (DomainError, BadRequest, DatabaseUnavailable):
+            return None
 
     async def token(self, request: Request, send: Send, origin: str) -> None:
         """``GET /token``: the same token for clients that prefer Bearer. Source: Docker token authentication specification."""

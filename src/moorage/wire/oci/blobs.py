@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from moorage.model.digest import parse_digest
 from moorage.model.errors import BlobNotFound, NotBuilt
+from moorage.model.names import parse_repository_name
+from moorage.model.principal import Caller
+from moorage.model.scope import Scope
 from moorage.operations import layers
 from moorage.wire.blob_response import content_headers, send_blob
-from moorage.wire.http import Response
-from moorage.wire.oci.exchange import VERSION, Exchange
+from moorage.wire.http import AtOnce, Request, Response
+from moorage.wire.oci.exchange import VERSION, Exchange, Services
+from moorage.wire.oci.router import Route
 
 
 async def get(exchange: Exchange) -> None:
@@ -18,6 +22,13 @@ async def get(exchange: Exchange) -> None:
     if services.quirks.serve_named_blobs_only and not await services.db.lookup(layers.is_named, exchange.scope, name, digest):
         raise BlobNotFound(exchange.scope.registry_id, name, digest)
     await send_blob(services.sender, exchange.request, exchange.send, blob, VERSION)
+
+
+def head_at_once(services: Services, request: Request, route: Route, scope: Scope, caller: Caller) -> AtOnce | None:
+    """`head` where the answer needs no write: of every push of a new layer this is the first question."""
+    name, digest = parse_repository_name(route.name), parse_digest(route.reference)
+    _, size, renew = services.db.lookup_at_once(layers.head_blob, caller, scope, name, digest)
+    return None if renew else AtOnce.of(200, [VERSION, *content_headers(digest.encode())], b"", size)
 
 
 async def head(exchange: Exchange) -> None:

@@ -1,4 +1,4 @@
-"""Identities and policies: who may do what."""
+"""Identities and policies: who may do what; small objects in rows."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -22,6 +22,13 @@ def upgrade() -> None:
     op.create_index("ix_access_keys_principal_id", "access_keys", ["principal_id"])
     op.add_column("repositories", sa.Column("policy", String, nullable=True))
     op.add_column("repositories", sa.Column("policy_bindings", String, nullable=True))
+    op.create_table(
+        "small_objects",
+        sa.Column("key", String, nullable=False),
+        sa.Column("sealed", Bytes, nullable=False),
+        sa.PrimaryKeyConstraint("key", name="pk_small_objects"),
+        sqlite_strict=True,
+    )
     op.create_table(
         "identities",
         sa.Column("id", String, nullable=False),
@@ -271,6 +278,7 @@ def downgrade() -> None:
     op.drop_table("inline_policies")
     op.drop_table("group_members")
     op.drop_table("identities")
+    op.drop_table("small_objects")
     op.drop_column("repositories", "policy_bindings")
     op.drop_column("repositories", "policy")
     op.drop_index("ix_access_keys_principal_id", "access_keys")

@@ -28,6 +28,7 @@ class EcrContext:
     Args:
         registry_host: the host (and path prefix) under which docker reaches a registry, given the call that asks.
         link_key: signs download URLs of layers.
+        tokens_end_with_session: whether a registry token ends with the session that asked for it.
     """
 
     db: Database
@@ -40,6 +41,7 @@ class EcrContext:
     clock: Clock
     registry_host: Callable[[Scope, Call], Awaitable[str]]
     link_key: bytes
+    tokens_end_with_session: bool = False
 
 
 def scope_of(call: Call) -> Scope:

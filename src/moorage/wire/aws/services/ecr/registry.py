@@ -24,7 +24,12 @@ def register(service: Service, context: EcrContext) -> None:
     @service.operation("GetAuthorizationToken")
     async def get_authorization_token(call: Call) -> Output:
         own = Scope.of(call.region, call.caller.account_id)
-        claims = await context.db.lookup(authorization_token.get_authorization_token, caller_of(call), own)
+        claims = await context.db.lookup(
+            authorization_token.get_authorization_token,
+            caller_of(call),
+            own,
+            ends_with_session=context.tokens_end_with_session,
+        )
         data = []
         for registry_id in call.get("registryIds") or [own.registry_id]:
             password = context.tokens.issue(claims)

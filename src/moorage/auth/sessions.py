@@ -1,0 +1,104 @@
+"""Temporary credentials: what STS hands out, sealed into their own session token.
+
+A session token holds its access key id, its secret, the principal and the session's facts under an AEAD key that all nodes derive
+from the root key. So no row is written for a session and none is read to verify a signature; a token that was seen is found in a
+cache by its text. Like a registry token it is the name of a principal and never a grant: whether the principal, and the long-term
+key that asked for the session, still exist is looked up at each request (`authorize`). Source: STS, "Temporary security
+credentials".
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import os
+from collections import OrderedDict
+from dataclasses import dataclass, field
+
+import msgspec
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from moorage.auth.credentials import Credential
+from moorage.auth.packed_session import NotPacked, pack, unpack
+from moorage.model import ids
+from moorage.model.errors import NotAuthenticated
+from moorage.model.principal import Session
+
+_NONCE_BYTES = 12
+_LONGEST = 6144
+_CACHED = 4096
+_BINDING = b"moorage session token v1"
+_Fields = tuple[str, str, str, str, str, bytes]
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(_Fields).decode
+
+
+@dataclass(frozen=True, slots=True)
+class TemporaryKey:
+    """Temporary credentials, as STS hands them out once.
+
+    `principal_id` is the unique id of the user or role they act as, `arn` what GetCallerIdentity shows for them.
+    """
+
+    access_key_id: str
+    secret: str = field(repr=False)
+    account_id: str
+    principal_id: str
+    arn: str
+    session: Session
+
+
+def new_key(account_id: str, principal_id: str, arn: str, session: Session) -> TemporaryKey:
+    """Fresh temporary credentials."""
+    return TemporaryKey(ids.temporary_key_id(account_id), ids.secret_access_key(), account_id, principal_id, arn, session)
+
+
+class SessionTokens:
+    """Makes and opens session tokens. Belongs to one thread (the event loop's)."""
+
+    def __init__(self, key: bytes) -> None:
+        self._aead = AESGCM(key)
+        self._seen: OrderedDict[str, Credential] = OrderedDict()
+
+    def issue(self, key: TemporaryKey) -> str:
+        """The session token of temporary credentials."""
+        nonce = os.urandom(_NONCE_BYTES)
+        fields = (key.access_key_id, key.secret, key.account_id, key.principal_id, key.arn, pack(key.session))
+        sealed = nonce + self._aead.encrypt(nonce, _encode(fields), _BINDING)
+        return base64.urlsafe_b64encode(sealed).decode("ascii")
+
+    def open(self, access_key_id: str, token: str) -> Credential | None:
+        """The credential of a token, expired or not; None if it is not this key's, or was not made by this server."""
+        credential = self._seen.get(token)
+        if credential is None:
+            try:
+                credential = self._unseal(token)
+            except NotAuthenticated:
+                return None
+            self._seen[token] = credential
+            if len(self._seen) > _CACHED:
+                self._seen.popitem(last=False)
+        return credential if credential.access_key_id == access_key_id else None
+
+    def _unseal(self, token: str) -> Credential:
+        try:
+            if len(token) > _LONGEST:
+                raise ValueError("longer than any token")
+            sealed = base64.b64decode(token.encode("ascii"), altchars=b"-_", validate=True)
+            plain = self._aead.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], _BINDING)
+            key_id, secret, account_id, principal_id, arn, packed = _decode(plain)
+            session = unpack(packed)
+        except (ValueError, binascii.Error, InvalidTag, msgspec.DecodeError, NotPacked):
+            raise NotAuthenticated("not a session token of this server") from None
+        return Credential(
+            access_key_id=key_id,
+            secret=secret,
+            account_id=account_id,
+            principal_arn=arn,
+            principal_id=principal_id,
+            session_token=token,
+            expires_at=session.expires_at,
+            session=session,
+        )

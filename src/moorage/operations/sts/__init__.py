@@ -1,0 +1,1 @@
+"""STS: temporary credentials for users, roles, federated users and web identities."""

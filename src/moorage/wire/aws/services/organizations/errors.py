@@ -1,0 +1,41 @@
+"""How Organizations words its errors: codes and statuses as in its model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from moorage.model import errors as domain
+from moorage.model import organization_errors as organization
+
+if TYPE_CHECKING:
+    from moorage.wire.aws.errors import AwsError, _Context
+
+_Wording = Callable[[Any, "_Context"], "AwsError"]
+
+
+def _code(code: str, text: str, **members: str) -> _Wording:
+    return lambda e, context: context.modelled(code, text.format(e=e), **members)
+
+
+ORGANIZATIONS: dict[type[domain.DomainError], _Wording] = {
+    domain.TokenInvalid: _code("InvalidInputException", "The provided next token is invalid.", Reason="INVALID_NEXT_TOKEN"),
+    domain.ParameterInvalid: _code("InvalidInputException", "{e}", Reason="INVALID_PATTERN"),
+    organization.NotInOrganization: _code(
+        "AWSOrganizationsNotInUseException", "Your account is not a member of an organization."
+    ),
+    organization.AlreadyInOrganization: _code(
+        "AlreadyInOrganizationException", "The AWS account is already a member of an organization."
+    ),
+    organization.NotManagement: _code("AccessDeniedException", "You don't have permissions to access this resource."),
+    organization.AccountUnknown: _code("AccountNotFoundException", "You specified an account that doesn't exist."),
+    organization.AccountRequestUnknown: _code(
+        "CreateAccountStatusNotFoundException",
+        "We can't find an create account request with the CreateAccountRequestId that you specified.",
+    ),
+    organization.ChildUnknown: _code(
+        "ChildNotFoundException",
+        "We can't find an organizational unit (OU) or AWS account with the ChildId that you specified.",
+    ),
+}
+"""Beside those of the JSON services."""

@@ -1,0 +1,93 @@
+"""How STS words its errors: codes and statuses as in its model, texts as it is seen to send them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from moorage.model import errors as domain
+from moorage.model import sts_errors as sts
+
+if TYPE_CHECKING:
+    from moorage.wire.aws.errors import AwsError, _Context
+
+_Wording = Callable[[Any, "_Context"], "AwsError"]
+
+_UNREACHABLE = "The identity provider could not be reached. Try again."
+
+_TAG_PROBLEMS = {
+    "twice": "Duplicate tag keys found. Please note that Tag keys are case insensitive.",
+    "reserved": "Tag keys that start with aws: are reserved for system use.",
+    "absent": "The specified transitive tag key must be included in the requested tags.",
+    "inherited": (
+        "One of the specified transitive tag keys can't be set because it conflicts with a transitive tag key from the calling "
+        "session."
+    ),
+}
+
+
+def _code(code: str, text: str = "{e}") -> _Wording:
+    return lambda e, context: context.modelled(code, text.format(e=e))
+
+
+def _denied(text: str) -> _Wording:
+    return lambda e, context: replace(context.modelled("AccessDenied", text.format(e=e)), status=403)
+
+
+def _duration(e: sts.DurationTooLong, context: _Context) -> AwsError:
+    if e.is_chained:
+        text = "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining"
+    else:
+        text = "The requested DurationSeconds exceeds the MaxSessionDuration set for this role."
+    return context.modelled("ValidationError", text)
+
+
+def _mfa(e: sts.MfaFailed, context: _Context) -> AwsError:
+    if e.is_incomplete:
+        text = "MultiFactorAuthentication failed, must provide both MFA serial number and one time pass code."
+    else:
+        text = "MultiFactorAuthentication failed with invalid MFA one time pass code."
+    return _denied(text)(e, context)
+
+
+def _expired(e: sts.IdentityTokenExpired, context: _Context) -> AwsError:
+    text = f"Token expired: current date/time {e.now} must be before the expiration date/time {e.expires_at}"
+    return context.modelled("ExpiredTokenException", text)
+
+
+STS: dict[type[domain.DomainError], _Wording] = {
+    domain.MalformedPolicy: _code("MalformedPolicyDocument"),
+    sts.RoleArnInvalid: lambda e, context: context.modelled(
+        "ValidationError", "Request ARN is invalid" if e.arn.startswith("arn:") else f"{e.arn[:256]} is invalid"
+    ),
+    sts.SessionPolicyUnknown: _code("ValidationError", "Policy {e.arn} does not exist or is not attachable."),
+    sts.RootMayNotAssume: _denied("Roles may not be assumed by root accounts."),
+    sts.SessionsMayNotAsk: _denied("Cannot call {e.operation} with session credentials"),
+    sts.DurationTooLong: _duration,
+    sts.PackedPolicyTooLarge: _code(
+        "PackedPolicyTooLarge", "Packed policy consumes {e.percent}% of allotted space, please use smaller policy."
+    ),
+    sts.SessionTagInvalid: lambda e, context: context.modelled("ValidationError", _TAG_PROBLEMS[e.problem]),
+    sts.WebIdentityDenied: _denied("Not authorized to perform {e.action}"),
+    sts.MfaFailed: _mfa,
+    sts.MessageUndecodable: _code("InvalidAuthorizationMessageException", "Message is not valid"),
+    sts.IdentityTokenMalformed: _code(
+        "InvalidIdentityToken",
+        "The ID Token provided is not a valid JWT. (You may see this error if you sent an Access Token)",
+    ),
+    sts.IdentityTokenExpired: _expired,
+    sts.IdentityTokenEarly: _code("InvalidIdentityToken", "The ID Token provided is not valid yet"),
+    sts.IdentityTokenForged: _code("InvalidIdentityToken", "The signature of the ID Token provided is not valid"),
+    sts.AudienceUnknown: _code("InvalidIdentityToken", "Incorrect token audience"),
+    sts.ClaimMissing: _code("InvalidIdentityToken", "Missing a required claim: {e.claim}"),
+    sts.ClaimRejected: _code("IDPRejectedClaim", "The claim {e.claim} of the ID Token provided cannot be used"),
+    sts.ProviderUnknown: _code("InvalidIdentityToken", "No OpenIDConnect provider found in your account for {e.url}"),
+    sts.VerificationKeyMissing: _code(
+        "InvalidIdentityToken",
+        "Couldn't retrieve verification key from your identity provider, please reference AssumeRoleWithWebIdentity "
+        "documentation for requirements",
+    ),
+    sts.ProviderUnreachable: _code("IDPCommunicationError", _UNREACHABLE),
+}
+"""Beside those of the query protocol."""
