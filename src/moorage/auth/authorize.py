@@ -1,51 +1,169 @@
 """May this caller do that, now? The one place where it is decided, for both planes, inside the transaction that acts.
 
-Nothing is remembered between requests: the key is looked up again each time, so one that was disabled or deleted has no rights
-from the next request on, whatever tokens it made before. Until IAM policies exist there is one kind of principal, the root of
-an account, which may do everything in its own account and nothing elsewhere; whatever is not known to be allowed is denied.
+A request is asked about as it is now: whether its key still counts, and under which epoch of its account. What the policies of
+that epoch say is remembered compiled (`snapshots`); the decision itself is that of `moorage.policy.evaluate`.
 """
 
 from __future__ import annotations
 
-from moorage.metadata import registries
+from moorage.auth.activity import Activity
+from moorage.auth.compiled_policies import resource_policies
+from moorage.auth.request_context import CallContext
+from moorage.auth.snapshots import RegistryPolicies, Snapshot, principal_of, registry_policies, session_policies, snapshot_of
+from moorage.metadata import identities
+from moorage.metadata.records import Repository
 from moorage.metadata.transaction import ReadTransaction
-from moorage.model.errors import AccessDenied, NotAuthenticated
+from moorage.model.errors import NotAuthenticated
 from moorage.model.principal import NO_FACTS, Caller, RequestFacts
 from moorage.model.scope import Scope
+from moorage.policy.compile import EMPTY, PolicySet
+from moorage.policy.document import Kind
+from moorage.policy.evaluate import Decision, Outcome, Policies, PolicyType, RegistryScope, Request, decide
 
 INVALID_CREDENTIALS = "The security token included in the request is invalid."
 
-
-def check_standing(tx: ReadTransaction, caller: Caller) -> None:
-    """Make sure that the caller's key still counts. Raises NotAuthenticated."""
-    _check(registries.key_standing(tx, caller.access_key_id), caller)
+Standing = tuple[int, tuple[str, str, str] | None]
+"""The epoch of the caller's account (negative: there is no such account), and account, principal and status of its key."""
 
 
-def _check(standing: tuple[str, str, str] | None, caller: Caller) -> None:
-    if standing != (caller.account_id, caller.principal_id, "Active"):
+def key_to_check(caller: Caller) -> str:
+    """The long-term key on which the caller stands: its own, or the one that asked for its session. Empty: none."""
+    if caller.session is None:
+        return caller.access_key_id
+    return caller.session.issuer_key_id or ""
+
+
+def check_standing(tx: ReadTransaction, caller: Caller) -> Snapshot:
+    """Make sure that the caller still counts: its key, and the user or role that it acts as. Raises NotAuthenticated."""
+    return _check(tx, identities.standing(tx, caller.account_id, key_to_check(caller)), caller)
+
+
+def _check(tx: ReadTransaction, standing: Standing, caller: Caller) -> Snapshot:
+    epoch, key = standing
+    session = caller.session
+    if session is None:
+        counts = key == (caller.account_id, caller.principal_id, "Active")
+    else:
+        # A role may have been assumed from another account: of the key that did it only its status matters.
+        counts = session.issuer_key_id is None or (key is not None and key[2] == "Active")
+    snapshot = snapshot_of(tx, caller.account_id, caller.principal_id, epoch) if counts and epoch >= 0 else None
+    if snapshot is None:
         raise NotAuthenticated(INVALID_CREDENTIALS)
+    return snapshot
 
 
 def authorize(
-    tx: ReadTransaction, caller: Caller, action: str, scope: Scope, resource: str, facts: RequestFacts = NO_FACTS
+    tx: ReadTransaction,
+    caller: Caller,
+    action: str,
+    scope: Scope,
+    resource: str,
+    facts: RequestFacts = NO_FACTS,
+    *,
+    repository: Repository | None = None,
 ) -> None:
     """Allow `action` (such as ``ecr:PutImage``) on `resource` (an ARN or ``*``) of the registry `scope`, or raise.
 
-    Called before it is disclosed whether the resource exists. Services that know no region (IAM, STS) give the `Scope` of their
-    account in ``us-east-1``. `facts` are what policy conditions may ask about this request.
+    Called before it is disclosed whether the resource exists.
+
+    Args:
+        scope: whose the resource is. Services that know no region (IAM, STS) give that of their account in ``us-east-1``.
+        facts: what policy conditions may ask about this request.
+        repository: the resource, if it is a repository that exists: its policy and its tags take part.
 
     Raises:
-        NotAuthenticated: the caller's key was disabled or deleted.
+        NotAuthenticated: the caller's key or principal was disabled or deleted.
         AccessDenied: it may not.
     """
-    judge(registries.key_standing(tx, caller.access_key_id), caller, action, scope, resource)
+    standing = identities.standing(tx, caller.account_id, key_to_check(caller))
+    judge(tx, standing, caller, action, scope, resource, facts, repository)
 
 
-def judge(standing: tuple[str, str, str] | None, caller: Caller, action: str, scope: Scope, resource: str) -> None:
-    """`authorize` for those who have looked up how the key stands (account, principal, status) themselves."""
-    _check(standing, caller)
-    is_root = caller.principal_id == caller.account_id
-    if is_root and caller.account_id == scope.registry_id:
-        return
-    kind = "resource-based" if caller.account_id != scope.registry_id else "identity-based"
-    raise AccessDenied(caller.arn, action, resource, f"no {kind} policy allows the {action} action")
+def judge(
+    tx: ReadTransaction,
+    standing: Standing,
+    caller: Caller,
+    action: str,
+    scope: Scope,
+    resource: str,
+    facts: RequestFacts = NO_FACTS,
+    repository: Repository | None = None,
+) -> None:
+    """`authorize` for those who have looked up how the caller stands themselves."""
+    snapshot = _check(tx, standing, caller)
+    own, registry = _resource_side(tx, caller, action, scope, resource, snapshot.epoch, repository)
+    is_at_home = caller.account_id == scope.registry_id
+    plain = own is EMPTY and registry is None and is_at_home and caller.session is None and snapshot.boundary is None
+    if not (plain and _is_plainly_allowed(snapshot, action, resource)):
+        decision = _decide(tx, caller, snapshot, action, scope, resource, facts, repository, own, registry)
+        if not decision.allowed:
+            raise decision.error()
+    tx.memory.of(Activity).note(caller, action, resource, scope.region, tx.now)
+
+
+def decision_for(
+    tx: ReadTransaction,
+    caller: Caller,
+    action: str,
+    scope: Scope,
+    resource: str,
+    facts: RequestFacts = NO_FACTS,
+    *,
+    repository: Repository | None = None,
+) -> Decision:
+    """What `authorize` would decide, with all that it rests on. Raises NotAuthenticated."""
+    snapshot = check_standing(tx, caller)
+    own, registry = _resource_side(tx, caller, action, scope, resource, snapshot.epoch, repository)
+    return _decide(tx, caller, snapshot, action, scope, resource, facts, repository, own, registry)
+
+
+def _resource_side(
+    tx: ReadTransaction, caller: Caller, action: str, scope: Scope, resource: str, epoch: int, repository: Repository | None
+) -> tuple[PolicySet, RegistryPolicies | None]:
+    """The repository's policy, and the registry's where it has one; None: it has none, or is not asked."""
+    own = EMPTY
+    if repository is not None and repository.policy is not None:
+        own = resource_policies(repository.policy, repository.policy_bindings, Kind.REPOSITORY, repository.arn)
+    if resource == "*" or not action.startswith("ecr:"):
+        return own, None
+    registry = registry_policies(tx, scope, caller, epoch)
+    return own, registry if registry.policies is not EMPTY else None
+
+
+def _decide(
+    tx: ReadTransaction,
+    caller: Caller,
+    snapshot: Snapshot,
+    action: str,
+    scope: Scope,
+    resource: str,
+    facts: RequestFacts,
+    repository: Repository | None,
+    own: PolicySet,
+    registry: RegistryPolicies | None,
+) -> Decision:
+    principal = principal_of(snapshot, caller)
+    context = CallContext(tx, caller, principal, snapshot.tags, scope.region, scope.registry_id, facts, repository)
+    policies = Policies(
+        identity=snapshot.policies,
+        boundary=snapshot.boundary,
+        session=session_policies(tx, caller.session, caller.account_id, snapshot.epoch),
+        resource=own,
+        registry=EMPTY if registry is None else registry.policies,
+        registry_scope=RegistryScope.V2 if registry is None else registry.scope,
+    )
+    request = Request(principal, action, resource, scope.registry_id, context)
+    decision = decide(request, policies)
+    if resource == "*" and caller.account_id != scope.registry_id and decision.allowed:
+        # What has no resource of its own is done in one's own account only: nobody there can have allowed it.
+        return Decision(Outcome.IMPLICIT_DENY, PolicyType.RESOURCE, None, request, policies)
+    return decision
+
+
+def _is_plainly_allowed(snapshot: Snapshot, action: str, resource: str) -> bool:
+    """The common case, in a microsecond: nobody but the principal's own policies is asked, and an Allow without conditions is
+    all that they say about this action and resource."""
+    if snapshot.identity is None:
+        return True
+    about = snapshot.policies.candidates(action.lower(), resource)
+    return not about.denies and bool(about.allows) and about.allows[0].is_plain

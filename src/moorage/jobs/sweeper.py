@@ -6,9 +6,11 @@ from __future__ import annotations
 import asyncio
 import logging
 
+from moorage.auth.activity import Activity
 from moorage.metadata.database import Database, DatabaseUnavailable
 from moorage.model.errors import StorageFull
 from moorage.operations import garbage
+from moorage.operations.identity.activity import record_activity
 from moorage.storage import buffers
 from moorage.storage.blob_store import BlobStore, StorageKey, StoreUnavailable
 from moorage.transfer.pull_buffer import PullBuffer
@@ -17,7 +19,9 @@ from moorage.transfer.work import Pools
 logger = logging.getLogger("moorage.jobs")
 
 _FLUSH_SECONDS = 1.0
+_ACTIVITY_SECONDS = 5.0
 _SWEEP_SECONDS = 30.0
+_BATCH = 500
 
 
 class Sweeper:
@@ -28,10 +32,13 @@ class Sweeper:
         self._stopping = asyncio.Event()
 
     async def run(self) -> None:
-        """Flush pulls every second and sweep twice a minute."""
-        until_sweep = 0.0
+        """Flush pulls every second, activity every few, and sweep twice a minute."""
+        until_sweep, until_activity = 0.0, _ACTIVITY_SECONDS
         while not self._stopping.is_set():
             await self._quietly(self._pulls.flush())
+            if until_activity <= 0:
+                await self._quietly(self.flush_activity())
+                until_activity = _ACTIVITY_SECONDS
             if until_sweep <= 0:
                 await self._quietly(self.sweep())
                 until_sweep = _SWEEP_SECONDS
@@ -39,11 +46,22 @@ class Sweeper:
                 await asyncio.wait_for(self._stopping.wait(), _FLUSH_SECONDS)
             except TimeoutError:
                 until_sweep -= _FLUSH_SECONDS
+                until_activity -= _FLUSH_SECONDS
         await self._quietly(self._pulls.flush())
+        await self._quietly(self.flush_activity())
 
     def stop(self) -> None:
         """End after the round that runs."""
         self._stopping.set()
+
+    async def flush_activity(self) -> None:
+        """Write down what principals did since the last time."""
+        uses, keys = self._db.memory.of(Activity).take()
+        entries = sorted(uses.items())
+        for begin in range(0, len(entries), _BATCH):
+            await self._db.write(record_activity, dict(entries[begin : begin + _BATCH]), {})
+        if keys:
+            await self._db.write(record_activity, {}, keys)
 
     async def sweep(self) -> None:
         """Finish everything that is due now. Batches are short, since on SQLite everybody waits behind the writer."""

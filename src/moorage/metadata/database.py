@@ -11,6 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Concatenate, ParamSpec, TypeVar
 
+from moorage.metadata.memory import Memory
 from moorage.metadata.transaction import ReadTransaction, Transaction
 
 P = ParamSpec("P")
@@ -25,6 +26,7 @@ class Database(ABC):
     """An opened database of either engine. Its methods belong to the event loop; `run_read` and `run_write` to other threads."""
 
     dialect: str
+    memory: Memory
     answers_at_once: bool
     """Look-ups by key need no waiting: `lookup_at_once` may be called."""
 

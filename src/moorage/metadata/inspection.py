@@ -8,7 +8,7 @@ from sqlalchemy import bindparam, exists, func, select
 
 from moorage.metadata.blobs import piece
 from moorage.metadata.records import Piece, Seal
-from moorage.metadata.small_objects import present, unused
+from moorage.metadata.small_objects import present
 from moorage.metadata.statements import Statement
 from moorage.metadata.tables.blobs import blob_pieces, blobs, repository_blobs, small_objects, storage_objects
 from moorage.metadata.tables.images import (
@@ -93,6 +93,17 @@ _UNUSED_LIVE = Statement(
         .limit(bindparam("count"))
     )
 )
+_UNUSED_SMALL = Statement(
+    lambda _: (
+        select(small_objects.c.key)
+        .where(
+            ~exists().where(blob_pieces.c.storage_key == small_objects.c.key),
+            ~exists().where(upload_segments.c.storage_key == small_objects.c.key),
+        )
+        .order_by(small_objects.c.key)
+        .limit(bindparam("count"))
+    )
+)
 _STRAY_TAGS = Statement(
     lambda _: (
         select(func.count())
@@ -167,7 +178,7 @@ def object_states(tx: ReadTransaction, keys: list[str]) -> dict[str, str]:
 
 def unused_live_objects(tx: ReadTransaction, count: int) -> list[str]:
     """Objects that count as live although nothing is made of them."""
-    return [row[0] for row in tx.all(_UNUSED_LIVE, count=count)] + unused(tx, count)
+    return [row[0] for statement in (_UNUSED_LIVE, _UNUSED_SMALL) for row in tx.all(statement, count=count)]
 
 
 def count_stray_tags(tx: ReadTransaction) -> int:

@@ -18,6 +18,7 @@ import psycopg
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from moorage.metadata.database import Database, DatabaseUnavailable
+from moorage.metadata.memory import Memory
 from moorage.metadata.transaction import Connection, ReadTransaction, Transaction
 from moorage.model.clock import Clock, to_micros
 from moorage.model.errors import StorageFull
@@ -37,6 +38,7 @@ class PostgresDatabase(Database):
 
     def __init__(self, url: str, clock: Clock, connections: int = 8) -> None:
         self._clock = clock
+        self.memory = Memory()
         self._pool: ConnectionPool[psycopg.Connection[tuple[Any, ...]]] = ConnectionPool(
             url,
             min_size=1,
@@ -82,7 +84,7 @@ class PostgresDatabase(Database):
         return self._attempt(run)
 
     def _transaction(self, kind: type[Any], connection: psycopg.Connection[tuple[Any, ...]]) -> Any:
-        return kind(cast(Connection, connection), "postgresql", to_micros(self._clock()))
+        return kind(cast(Connection, connection), "postgresql", to_micros(self._clock()), self.memory)
 
     def _attempt(self, run: Callable[[psycopg.Connection[tuple[Any, ...]]], T], *, is_read: bool = False) -> T:
         for attempt in range(1, _ATTEMPTS + 1):

@@ -31,6 +31,10 @@ class Repository(Struct, frozen=True, gc=False):
     encryption_type: str
     kms_key: str | None
     seal: Seal
+    policy: str | None = None
+    """The text of its policy, as it was given."""
+    policy_bindings: str | None = None
+    """JSON: the unique ids of the principals that the policy names, by ARN."""
 
     @property
     def arn(self) -> str:
@@ -61,9 +65,10 @@ class Payload(Struct, frozen=True, gc=False):
 
 
 class Pull(Struct, frozen=True, gc=False):
-    """What one statement finds out about a pull: how the key stands, and what there is."""
+    """What one statement finds out about a pull: how the caller stands, and what there is."""
 
-    standing: tuple[str, str, str] | None
+    standing: tuple[int, tuple[str, str, str] | None]
+    """The epoch of the caller's account, and account, principal and status of its key."""
     repository: Repository | None
     image: Image | None
 

@@ -19,7 +19,7 @@ from moorage.model.scope import Scope
 _r, _g, _s = repositories.c, registries.c, seals.c
 COLUMNS = (
     _r.id, _r.registry, _r.name, _r.created_at, _r.tag_mutability, _r.mutability_filters, _r.scan_on_push, _r.encryption_type,
-    _r.kms_key, _s.id, _s.kind, _s.wrapped_key,
+    _r.kms_key, _s.id, _s.kind, _s.wrapped_key, _r.policy, _r.policy_bindings,
 )  # fmt: skip
 
 
@@ -72,6 +72,13 @@ _SET_MUTABILITY = Statement(
         .values(tag_mutability=bindparam("mode"), mutability_filters=bindparam("filters"))
     )
 )
+_SET_POLICY = Statement(
+    lambda _: (
+        update(repositories)
+        .where(_r.id == bindparam("repository"))
+        .values(policy=bindparam("document"), policy_bindings=bindparam("bindings"))
+    )
+)
 _HAS_IMAGES = Statement(lambda _: select(exists().where(manifests.c.repository_id == bindparam("repository"))))
 _DELETED = Statement(lambda _: select(_r.id).where(_r.state != word("live")).order_by(_r.state, _r.id).limit(bindparam("count")))
 _PURGE = Statement(lambda _: delete(repositories).where(_r.id == bindparam("repository"), _r.state != word("live")))
@@ -107,7 +114,8 @@ def record(row: Row, scope: Scope) -> Repository:
     """A Repository from a row of `COLUMNS`."""
     seal = Seal(row[9], row[10], bytes(row[11]))
     filters = tuple(json.loads(row[5])) if row[5] != "[]" else ()
-    return Repository(row[0], row[1], scope, RepositoryName(row[2]), row[3], row[4], filters, bool(row[6]), row[7], row[8], seal)
+    name = RepositoryName(row[2])
+    return Repository(row[0], row[1], scope, name, row[3], row[4], filters, bool(row[6]), row[7], row[8], seal, row[12], row[13])
 
 
 def _place(scope: Scope) -> dict[str, str]:
@@ -202,6 +210,11 @@ def has_images(tx: ReadTransaction, repository: Repository) -> bool:
 def set_mutability(tx: Transaction, repository: Repository, mode: str, filters: tuple[str, ...]) -> None:
     """Replace the mode and the exclusion filters together."""
     tx.run(_SET_MUTABILITY, repository=repository.id, mode=mode, filters=json.dumps(filters))
+
+
+def set_policy(tx: Transaction, repository: Repository, document: str | None, bindings: str | None) -> None:
+    """Replace the repository's policy, with the unique ids of the principals that it names; None: it has none."""
+    tx.run(_SET_POLICY, repository=repository.id, document=document, bindings=bindings)
 
 
 def resource_tags_of(tx: ReadTransaction, repository: Repository) -> dict[str, str]:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from sqlalchemy import bindparam, delete, exists, select
+from sqlalchemy import bindparam, delete, select
 
 from moorage.metadata.statements import Statement
-from moorage.metadata.tables.blobs import blob_pieces, small_objects
-from moorage.metadata.tables.uploads import upload_segments
+from moorage.metadata.tables.blobs import small_objects
 from moorage.metadata.transaction import ReadTransaction, Transaction
 from moorage.metadata.types import among
 from moorage.model.ids import is_small_key
@@ -16,17 +15,6 @@ _o = small_objects.c
 _INSERT = Statement(lambda insert: insert(small_objects).values(key=bindparam("object"), sealed=bindparam("content")))
 _DELETE = Statement(lambda _: delete(small_objects).where(_o.key == bindparam("object")))
 _PRESENT = Statement(lambda _: select(_o.key).where(among(_o.key, "keys")))
-_UNUSED = Statement(
-    lambda _: (
-        select(_o.key)
-        .where(
-            ~exists().where(blob_pieces.c.storage_key == _o.key),
-            ~exists().where(upload_segments.c.storage_key == _o.key),
-        )
-        .order_by(_o.key)
-        .limit(bindparam("count"))
-    )
-)
 
 
 def insert(tx: Transaction, key: str, sealed: bytes) -> None:
@@ -48,8 +36,3 @@ def delete_all(tx: Transaction, keys: list[str]) -> list[str]:
 def present(tx: ReadTransaction, keys: list[str]) -> set[str]:
     """Those of `keys` that lie here."""
     return {row[0] for row in tx.all(_PRESENT, keys=keys)}
-
-
-def unused(tx: ReadTransaction, count: int) -> list[str]:
-    """Objects that nothing names: there should be none."""
-    return [row[0] for row in tx.all(_UNUSED, count=count)]

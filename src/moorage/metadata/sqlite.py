@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from moorage.metadata.database import Database, DatabaseUnavailable
+from moorage.metadata.memory import Memory
 from moorage.metadata.transaction import ReadTransaction, Transaction
 from moorage.model.clock import Clock, to_micros
 from moorage.model.errors import StorageFull
@@ -53,7 +54,8 @@ class SqliteDatabase(Database):
         self._local = threading.local()
         self._opened: list[sqlite3.Connection] = [self._nearby]
         self._readers = ThreadPoolExecutor(2, thread_name_prefix="sql")
-        self._writer = _Writer(self._connect(readonly=False), clock)
+        self.memory = Memory()
+        self._writer = _Writer(self._connect(readonly=False), clock, self.memory)
 
     def _connect(self, *, readonly: bool) -> sqlite3.Connection:
         connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False, cached_statements=256)
@@ -93,7 +95,7 @@ class SqliteDatabase(Database):
     ) -> T:
         connection.execute("BEGIN")  # one snapshot for all statements of the function
         try:
-            return function(ReadTransaction(connection, "sqlite", to_micros(self._clock())), *args, **kwargs)
+            return function(ReadTransaction(connection, "sqlite", to_micros(self._clock()), self.memory), *args, **kwargs)
         except sqlite3.Error as error:
             raise translate(error) from error
         finally:
@@ -118,8 +120,9 @@ class _Pending:
 class _Writer:
     """The thread that owns the writing connection."""
 
-    def __init__(self, connection: sqlite3.Connection, clock: Clock) -> None:
+    def __init__(self, connection: sqlite3.Connection, clock: Clock, memory: Memory) -> None:
         self._connection = connection
+        self._memory = memory
         self._clock = clock
         self._queue: queue.SimpleQueue[_Pending | None] = queue.SimpleQueue()
         self._syncs = True
@@ -188,7 +191,7 @@ class _Writer:
         """Run one function in a savepoint. An error of its own ends it alone; one that ended the whole transaction is raised."""
         self._connection.execute("SAVEPOINT one")
         try:
-            result = function(Transaction(self._connection, "sqlite", to_micros(self._clock())))
+            result = function(Transaction(self._connection, "sqlite", to_micros(self._clock()), self._memory))
         except BaseException as error:  # handed to whoever waits for this function
             if not self._connection.in_transaction:
                 raise

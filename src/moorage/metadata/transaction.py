@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Protocol
 
+from moorage.metadata.memory import Memory
 from moorage.metadata.statements import Statement, places
 
 Row = tuple[Any, ...]
@@ -26,14 +27,15 @@ class Connection(Protocol):
 
 
 class ReadTransaction:
-    """Queries only. `now` (microseconds) is fixed when it starts."""
+    """Queries only. `now` (microseconds) is fixed when it starts; `memory` is that of the database."""
 
-    __slots__ = ("_connection", "dialect", "now")
+    __slots__ = ("_connection", "dialect", "memory", "now")
 
-    def __init__(self, connection: Connection, dialect: str, now: int) -> None:
+    def __init__(self, connection: Connection, dialect: str, now: int, memory: Memory) -> None:
         self._connection = connection
         self.dialect = dialect
         self.now = now
+        self.memory = memory
 
     def _execute(self, statement: Statement, parameters: dict[str, Any]) -> Cursor:
         compiled = statement.for_dialect(self.dialect)

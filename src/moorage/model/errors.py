@@ -5,14 +5,16 @@
     DomainError
     ├── InvalidValue            a value breaks a rule of the field
     │   ├── DigestInvalid  NameInvalid  TagInvalid  ManifestInvalid  RangeInvalid  TokenInvalid  ArnInvalid
-    │   └── ParameterInvalid    (member, constraint): an AWS input that is well-formed but not acceptable
+    │   ├── ParameterInvalid    (member, constraint): an AWS input that is well-formed but not acceptable
+    │   └── SettingInvalid      no setting of that name, or no value that it can have
     ├── MalformedPolicy         a policy document that breaks the language's rules
     │   └── PrincipalNotFound   it names a principal that does not exist
     ├── NotAuthenticated        no credentials, or none that count
     ├── AccessDenied            authenticated, not allowed
     ├── NotFound
     │   ├── RepositoryNotFound  ImageNotFound  BlobNotFound  UploadNotFound  LayersNotFound
-    │   └── ReferencedImagesNotFound  AccountNotFound
+    │   ├── ReferencedImagesNotFound  AccountNotFound
+    │   └── RepositoryPolicyNotFound  RegistryPolicyNotFound
     ├── Conflict
     │   ├── RepositoryExists  RepositoryNotEmpty  ImageExists  TagImmutable  ImageReferenced  BlobReferenced
     │   └── LayerExists  UploadBusy  AccountExists
@@ -106,6 +108,10 @@ class PrincipalNotFound(MalformedPolicy):
         self.arn = arn
 
 
+class SettingInvalid(InvalidValue):
+    """An account setting that does not exist, or that cannot have this value."""
+
+
 class NotAuthenticated(DomainError):
     """No credentials, or credentials that no longer count. The message may be shown."""
 
@@ -183,6 +189,18 @@ class LayersNotFound(_InRepository, NotFound):
 
 class ReferencedImagesNotFound(LayersNotFound):
     """An index names manifests that its repository does not hold."""
+
+
+class RepositoryPolicyNotFound(_InRepository, NotFound):
+    """The repository has no policy."""
+
+
+class RegistryPolicyNotFound(NotFound):
+    """The registry has no policy."""
+
+    def __init__(self, registry_id: str) -> None:
+        super().__init__(registry_id)
+        self.registry_id = registry_id
 
 
 class AccountNotFound(NotFound):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from moorage.auth.authorize import judge
+from moorage.auth.authorize import judge, key_to_check
 from moorage.keys.registry_keys import LocalKeyring
 from moorage.metadata import blobs, manifests, pulls, repositories, tags
 from moorage.metadata.records import Image, Payload, Repository
@@ -183,14 +183,9 @@ def get_image(
     tx: ReadTransaction, caller: Caller, scope: Scope, name: RepositoryName, digest: str | None, tag: str | None
 ) -> tuple[Repository, Image]:
     """The image that is pulled. Raises RepositoryNotFound, ImageNotFound."""
-    if caller.session is not None:  # its key has no row, from which the one statement starts
-        repository = repository_for(tx, caller, "ecr:BatchGetImage", scope, name)
-        image = _find(tx, repository, WantedImage(None, tag) if tag is not None else WantedImage(digest, None))
-        if image is None:
-            raise ImageNotFound(scope.registry_id, name, digest, tag)
-        return repository, image
-    pull = pulls.find(tx, caller.access_key_id, scope, name, digest, tag)
-    judge(pull.standing, caller, "ecr:BatchGetImage", scope, scope.repository_arn(name))
+    pull = pulls.find(tx, caller.account_id, key_to_check(caller), scope, name, digest, tag)
+    arn = scope.repository_arn(name)
+    judge(tx, pull.standing, caller, "ecr:BatchGetImage", scope, arn, repository=pull.repository)
     if pull.repository is None:
         raise RepositoryNotFound(scope.registry_id, name)
     if pull.image is None:

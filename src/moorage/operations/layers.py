@@ -12,7 +12,7 @@ from moorage.metadata.records import Blob, Repository
 from moorage.metadata.transaction import ReadTransaction, Transaction
 from moorage.model import limits, media_types
 from moorage.model.digest import is_digest
-from moorage.model.errors import AccessDenied, BlobNotFound, BlobReferenced, LayerInaccessible
+from moorage.model.errors import AccessDenied, BlobNotFound, BlobReferenced, LayerInaccessible, RepositoryNotFound
 from moorage.model.names import RepositoryName
 from moorage.model.principal import Caller
 from moorage.model.scope import Scope
@@ -57,12 +57,15 @@ def head_blob(
 
     Allowed to those who may check and to those who may pull: pull-only clients ask for the size first.
     """
+    found = repositories.find(tx, scope, name)
     try:
-        authorize(tx, caller, CHECK, scope, scope.repository_arn(name))
+        authorize(tx, caller, CHECK, scope, scope.repository_arn(name), repository=found)
         action = CHECK
     except AccessDenied:
         action = GET
-    repository = repository_for(tx, caller, action, scope, name)
+    repository = repository_for(tx, caller, action, scope, name) if action is GET else found
+    if repository is None:
+        raise RepositoryNotFound(scope.registry_id, name)
     held = blobs.size_of(tx, repository.id, digest)
     if held is None:
         raise BlobNotFound(scope.registry_id, name, digest)

@@ -20,10 +20,10 @@ from moorage.model.errors import (
     RepositoryNotFound,
 )
 from moorage.model.names import RepositoryName
-from moorage.model.principal import Caller
+from moorage.model.principal import NO_FACTS, Caller
 from moorage.model.scope import Scope
 from moorage.operations.finding import locked_repository_for
-from moorage.operations.resource_tags import check_tags
+from moorage.operations.resource_tags import about_tags, check_tags
 from moorage.operations.tag_mutability import MUTABLE, check_filters
 
 AES256 = "AES256"
@@ -53,9 +53,10 @@ def create_repository(
         RepositoryExists, LimitExceeded.
     """
     arn = scope.repository_arn(request.name)
-    authorize(tx, caller, "ecr:CreateRepository", scope, arn)
+    facts = about_tags(request.tags) if request.tags else NO_FACTS
+    authorize(tx, caller, "ecr:CreateRepository", scope, arn, facts)
     if request.tags:
-        authorize(tx, caller, "ecr:TagResource", scope, arn)
+        authorize(tx, caller, "ecr:TagResource", scope, arn, facts)
     tags = check_tags(request.tags)
     filters = check_filters(request.tag_mutability, request.mutability_filters)
     if request.encryption_type != AES256:
@@ -108,9 +109,10 @@ def delete_repository(tx: Transaction, caller: Caller, scope: Scope, name: Repos
 
 def describe_named(tx: ReadTransaction, caller: Caller, scope: Scope, names: Sequence[RepositoryName]) -> list[Repository]:
     """The repositories of that name, in byte order. Raises RepositoryNotFound for the first that is missing."""
-    for name in names:
-        authorize(tx, caller, "ecr:DescribeRepositories", scope, scope.repository_arn(name))
     found = repositories.find_named(tx, scope, list(names))
+    for name in names:
+        arn = scope.repository_arn(name)
+        authorize(tx, caller, "ecr:DescribeRepositories", scope, arn, repository=found.get(name))
     for name in names:
         if name not in found:
             raise RepositoryNotFound(scope.registry_id, name)

@@ -10,7 +10,7 @@ from moorage.metadata.transaction import ReadTransaction, Transaction
 from moorage.model import limits
 from moorage.model.errors import TagKeyInvalid, TooManyTags
 from moorage.model.names import RepositoryName
-from moorage.model.principal import Caller
+from moorage.model.principal import Caller, RequestFacts
 from moorage.model.scope import Scope
 from moorage.operations.finding import locked_repository_for, repository_for
 
@@ -36,9 +36,15 @@ def check_tags(tags: Sequence[tuple[str, str]]) -> dict[str, str]:
     return checked
 
 
+def about_tags(tags: Sequence[tuple[str, str]]) -> RequestFacts:
+    """What policies may ask about tags that a request brings: ``aws:RequestTag``, ``aws:TagKeys``."""
+    return RequestFacts(request_tags=dict(tags), tag_keys=[key for key, _ in tags])
+
+
 def tag_resource(tx: Transaction, caller: Caller, scope: Scope, name: RepositoryName, tags: Sequence[tuple[str, str]]) -> None:
     """Add tags to a repository, replacing values of keys that exist. Raises TooManyTags for more than 50 after the merge."""
-    repository = locked_repository_for(tx, caller, "ecr:TagResource", scope, name, share=False)
+    facts = about_tags(tags)
+    repository = locked_repository_for(tx, caller, "ecr:TagResource", scope, name, share=False, facts=facts)
     merged = check_tags(tags)
     if len(repositories.resource_tags_of(tx, repository) | merged) > limits.RESOURCE_TAGS:
         raise TooManyTags(f"a resource can have at most {limits.RESOURCE_TAGS} tags")
@@ -47,7 +53,8 @@ def tag_resource(tx: Transaction, caller: Caller, scope: Scope, name: Repository
 
 def untag_resource(tx: Transaction, caller: Caller, scope: Scope, name: RepositoryName, keys: Sequence[str]) -> None:
     """Remove tags; absent keys are no error."""
-    repository = locked_repository_for(tx, caller, "ecr:UntagResource", scope, name, share=False)
+    facts = RequestFacts(tag_keys=keys)
+    repository = locked_repository_for(tx, caller, "ecr:UntagResource", scope, name, share=False, facts=facts)
     if any(key.lower().startswith("aws:") for key in keys):
         raise TagKeyInvalid("tag keys that start with aws: are reserved")
     repositories.drop_resource_tags(tx, repository, list(keys))

@@ -227,7 +227,8 @@ def complete_layer_upload(
         UploadBusy: it has grown meanwhile.
         LayerExists
     """
-    repository = locked_repository_for(tx, caller, COMPLETE, scope, name, share=True)
+    also = (UPLOAD,) if last is not None else ()
+    repository = locked_repository_for(tx, caller, COMPLETE, scope, name, share=True, also=also)
     upload = _usable(tx, scope, name, verified.id, uploads.lock(tx, repository.id, verified.id), caller)
     unchanged = (upload.epoch, upload.size_received, upload.segments) == (
         verified.epoch,
@@ -249,18 +250,14 @@ def complete_layer_upload(
 
 def put_blob(tx: Transaction, caller: Caller, scope: Scope, name: RepositoryName, digest: Digest, piece: Piece) -> Stored:
     """A blob that came in one request, verified and durable, becomes one of its repository."""
-    for action in (INITIATE, UPLOAD):
-        authorize(tx, caller, action, scope, scope.repository_arn(name))
-    repository = locked_repository_for(tx, caller, COMPLETE, scope, name, share=True)
+    repository = locked_repository_for(tx, caller, COMPLETE, scope, name, share=True, also=(INITIATE, UPLOAD))
     _take_live(tx, repository, "", piece)
     return _store(tx, repository, digest, (piece,))
 
 
 def may_put_blob(tx: ReadTransaction, caller: Caller, scope: Scope, name: RepositoryName) -> Repository:
     """The repository, if the caller may push a blob to it in one request."""
-    for action in (INITIATE, UPLOAD):
-        authorize(tx, caller, action, scope, scope.repository_arn(name))
-    return repository_for(tx, caller, COMPLETE, scope, name)
+    return repository_for(tx, caller, COMPLETE, scope, name, also=(INITIATE, UPLOAD))
 
 
 def _take_live(tx: Transaction, repository: Repository, upload_id: str, piece: Piece) -> None:
@@ -316,27 +313,27 @@ def mount_blob(
     if blob is None:
         return False
     if source is not None:
-        try:
-            authorize(tx, caller, "ecr:GetDownloadUrlForLayer", scope, scope.repository_arn(source))
-        except AccessDenied:
-            return False
         held_by = repositories.find(tx, scope, source)
-        if held_by is None or blobs.size_of(tx, held_by.id, digest) is None:
+        if held_by is None or not _may_pull(tx, caller, held_by) or blobs.size_of(tx, held_by.id, digest) is None:
             return False
-    elif not _may_pull_somewhere(tx, caller, scope, repository, digest):
+    elif not _may_pull_somewhere(tx, caller, repository, digest):
         return False
     blobs.link(tx, repository.id, digest, blob, tx.now + limits.BLOB_GRACE_SECONDS * _SECOND)
     return True
 
 
-def _may_pull_somewhere(tx: Transaction, caller: Caller, scope: Scope, repository: Repository, digest: Digest) -> bool:
-    for name in blobs.holders(tx, repository.registry, digest, 20):
-        try:
-            authorize(tx, caller, "ecr:GetDownloadUrlForLayer", scope, scope.repository_arn(name))
-        except AccessDenied:
-            continue
-        return True
-    return False
+def _may_pull(tx: Transaction, caller: Caller, repository: Repository) -> bool:
+    try:
+        authorize(tx, caller, "ecr:GetDownloadUrlForLayer", repository.scope, repository.arn, repository=repository)
+    except AccessDenied:
+        return False
+    return True
+
+
+def _may_pull_somewhere(tx: Transaction, caller: Caller, repository: Repository, digest: Digest) -> bool:
+    names = blobs.holders(tx, repository.registry, digest, 20)
+    found = repositories.find_named(tx, repository.scope, names)
+    return any(_may_pull(tx, caller, found[name]) for name in names if name in found)
 
 
 def require_digest(repository: Repository, upload_id: str, claimed: Digest, computed: Digest) -> None:

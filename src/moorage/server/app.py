@@ -34,6 +34,7 @@ from moorage.upstream.oidc_keys import ProviderKeys
 from moorage.wire.aws.dispatch import Dispatcher
 from moorage.wire.aws.service import Call, Service
 from moorage.wire.aws.services.ecr import images, layers, registry, repositories
+from moorage.wire.aws.services.ecr import policies as ecr_policies
 from moorage.wire.aws.services.ecr.context import EcrContext
 from moorage.wire.aws.services.iam import (
     access_keys,
@@ -245,7 +246,7 @@ def aws_services(
     """The AWS services with the operations that are built."""
     ecr, public, iam, sts = Service("ecr"), Service("ecr-public"), Service("iam"), Service("sts")
     organizations = Service("organizations")
-    for module in (repositories, images, layers, registry):
+    for module in (repositories, images, layers, registry, ecr_policies):
         module.register(ecr, context)
     for each in (entities, access_keys, policies, grants, tags, instance_profiles, providers, passwords, mfa, account, reports):
         each.register(iam, iam_context)

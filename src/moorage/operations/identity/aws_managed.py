@@ -1,16 +1,16 @@
-"""The managed policies of AWS, present in every account under their own ARNs and immutable."""
+"""The managed policies of AWS as IAM's operations show them: present in every account under their own ARNs, and immutable."""
 
 from __future__ import annotations
 
-import json
+from datetime import UTC, datetime
+from functools import cache
 
 from msgspec import Struct
 
 from moorage.metadata.identity_records import ManagedPolicy, PolicyVersion
-from moorage.model.identity import arn_of
+from moorage.policy import managed
 
 AWS = "aws"
-_SERVICE_PATH = "/aws-service-role/"
 
 
 class AwsPolicy(Struct, frozen=True):
@@ -18,51 +18,37 @@ class AwsPolicy(Struct, frozen=True):
 
     policy: ManagedPolicy
     version: PolicyVersion
+    is_attachable: bool
+    """Whether users may attach it: not if it is made for a service's own role."""
 
     @property
     def arn(self) -> str:
         """Its ARN."""
         return self.policy.arn
 
-    @property
-    def is_attachable(self) -> bool:
-        """Whether users may attach it: not if it is made for a service's own role."""
-        return self.policy.path != _SERVICE_PATH
 
-
-def _policy(unique: str, name: str, version: int, *actions: str) -> AwsPolicy:
-    document = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": actions, "Resource": "*"}]})
-    born = 1_420_070_400_000_000
-    policy = ManagedPolicy(unique, AWS, name, "/", arn_of(AWS, "policy", "/", name), None, version, version, born, born)
-    return AwsPolicy(policy, PolicyVersion(version, document, born))
-
-
-_POLICIES = {
-    found.arn: found
-    for found in (
-        _policy("ANPAIWMBCKSKIEE64ZLYK", "AdministratorAccess", 1, "*"),
-        _policy(
-            "ANPAIFYZPA37OOHVIH7KQ",
-            "AmazonEC2ContainerRegistryReadOnly",
-            3,
-            *(
-                f"ecr:{action}"
-                for action in (
-                    "GetAuthorizationToken", "BatchCheckLayerAvailability", "GetDownloadUrlForLayer", "GetRepositoryPolicy",
-                    "DescribeRepositories", "ListImages", "DescribeImages", "BatchGetImage", "GetLifecyclePolicy",
-                    "GetLifecyclePolicyPreview", "ListTagsForResource", "DescribeImageScanFindings",
-                )
-            ),
-        ),
-    )
-}  # fmt: skip
-
-
+@cache
 def find(arn: str) -> AwsPolicy | None:
     """The policy of AWS with that ARN."""
-    return _POLICIES.get(arn)
+    found = managed.find_managed(arn)
+    return None if found is None or found.arn() != arn else _shown(found)
 
 
+@cache
 def list_all() -> list[AwsPolicy]:
     """All policies of AWS, by name."""
-    return sorted(_POLICIES.values(), key=lambda found: found.policy.name.lower())
+    return sorted(map(_shown, managed.MANAGED.values()), key=lambda found: found.policy.name.lower())
+
+
+def _shown(found: managed.ManagedPolicy) -> AwsPolicy:
+    version = int(found.version_id.removeprefix("v"))
+    created, updated = _micros(found.created), _micros(found.updated)
+    policy = ManagedPolicy(
+        found.policy_id, AWS, found.name, found.path, found.arn(), found.description, version, version, created, updated
+    )
+    return AwsPolicy(policy, PolicyVersion(version, found.document, updated), found.is_attachable)
+
+
+def _micros(iso: str) -> int:
+    moment = datetime.fromisoformat(iso)
+    return int(moment.replace(tzinfo=moment.tzinfo or UTC).timestamp()) * 1_000_000

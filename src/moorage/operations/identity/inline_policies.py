@@ -18,7 +18,7 @@ from moorage.operations.identity.paging import Key, Page, cut
 def put_policy(tx: Transaction, caller: Caller, kind: Kind, name: str, policy_name: str, document: str) -> None:
     """Set or replace an inline policy. Raises EntityNotFound, MalformedPolicy, LimitExceeded, Unmodifiable."""
     identity = changing(tx, caller, f"Put{kind.capitalize()}Policy", kind, name)
-    documents.check(document, "identity")
+    documents.check_inline(document)
     others = (text for other, text in identity_policies.inline_of(tx, identity).items() if other != policy_name)
     limit = identity_limits.INLINE_POLICIES_SIZE[kind]
     if documents.size_of(document) + sum(map(documents.size_of, others)) > limit:

@@ -16,8 +16,8 @@ _SESSION = re.compile(
 def unique_id_of(tx: ReadTransaction, arn: str) -> str | None:
     """The unique id of the principal that an ARN names, in any account of this server; None: there is none.
 
-    A user or a role by its ARN to the letter, path and case included; a role's session: the role; a root, twelve digits or a
-    federated user: the account itself. Groups are no principals.
+    A user or a role by its ARN to the letter, path and case included; a role's session: the role; a root or twelve digits: the
+    account itself; a federated user: its account and name. Groups are no principals.
     """
     account = account_of_root(arn)
     if account is not None:
@@ -25,7 +25,7 @@ def unique_id_of(tx: ReadTransaction, arn: str) -> str | None:
     session = _SESSION.fullmatch(arn)
     if session is not None:
         if session[2] is None:
-            return session[1] if registries.account_exists(tx, session[1]) else None
+            return f"{session[1]}:{arn.rpartition('/')[2]}" if registries.account_exists(tx, session[1]) else None
         role = identities.find(tx, session[1], "role", session[2])
         return role.id if role is not None and role.name == session[2] else None
     parts = parse_iam_arn(arn)

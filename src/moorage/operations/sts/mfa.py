@@ -12,7 +12,7 @@ from moorage.operations.identity.mfa import check_mfa
 
 
 def check_code(tx: Transaction, root_key: RootKey, caller: Caller, serial: str | None, code: str | None) -> bool:
-    """Whether the code is the one that the device of a user or root shows now; True without serial number and code.
+    """Whether the code is what the device of a user or root shows now; True where neither serial number nor code is given.
 
     Failed tries are counted, and wrong ones make the device wait, so the caller is told by `refuse` after this was committed.
     Temporary credentials have no device: what they know of MFA is in their session.

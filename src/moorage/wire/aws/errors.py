@@ -199,6 +199,13 @@ ECR: dict[type[domain.DomainError], _Wording] = {
         "ReferencedImagesNotFoundException",
         f"Images with digests '[{{digests}}]' required for pushing image into repository {_IN} do not exist",
     ),
+    domain.RepositoryPolicyNotFound: _code(
+        "RepositoryPolicyNotFoundException", f"Repository policy does not exist for the repository {_IN}"
+    ),
+    domain.RegistryPolicyNotFound: _code(
+        "RegistryPolicyNotFoundException", "Registry policy does not exist in the registry with id '{e.registry_id}'"
+    ),
+    domain.SettingInvalid: _code("ValidationException", "Invalid value for account setting"),
     domain.RepositoryExists: _code(
         "RepositoryAlreadyExistsException",
         "The repository with name '{e.repository}' already exists in the registry with id '{e.registry_id}'",
