@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -122,13 +123,14 @@ def test_what_a_user_has_must_go_first(iam: Any, user: str, group: str) -> None:
     key = iam.create_access_key(UserName=user)["AccessKey"]["AccessKeyId"]
     iam.create_login_profile(UserName=user, Password="correct Horse 1")
     iam.add_user_to_group(GroupName=group, UserName=user)
-    for what, undo in (
+    steps: list[tuple[str, Callable[[], Any]]] = [
         ("detach all policies", lambda: iam.detach_user_policy(UserName=user, PolicyArn=ADMINISTRATOR)),
         ("delete policies", lambda: iam.delete_user_policy(UserName=user, PolicyName="inline")),
         ("delete access keys", lambda: iam.delete_access_key(UserName=user, AccessKeyId=key)),
         ("delete login profile", lambda: iam.delete_login_profile(UserName=user)),
         ("remove users from group", lambda: iam.remove_user_from_group(GroupName=group, UserName=user)),
-    ):
+    ]
+    for what, undo in steps:
         with refused("DeleteConflict", f"Cannot delete entity, must {what} first.", 409):
             iam.delete_user(UserName=user)
         undo()

@@ -54,13 +54,11 @@ def test_documents_go_out_percent_encoded(server: MoorageServer, role: str) -> N
         [("Action", "CreateUser"), ("UserName", "")],
         [("Action", "CreateUser"), ("UserName", "a\0b")],
         [("Action", "CreateUser"), ("UserName", "fine"), ("Tags.member.1.Key", "a")],
-        [("Action", "CreateUser"), ("UserName", "fine"), ("Tags", "x")],
         [("Action", "CreateUser"), ("UserName", "fine"), ("PermissionsBoundary", "\0" * 20)],
         [("Action", "ListUsers"), ("MaxItems", "99999999999999999999")],
         [("Action", "ListUsers"), ("MaxItems", "0")],
         [("Action", "ListUsers"), ("Marker", "\u00ff" * 300)],
         [("Action", "ListUsers"), ("Marker", "x" * 321)],
-        [("Action", "ListUsers"), ("PathPrefix", "/%00")],
         [("Action", "GetPolicy"), ("PolicyArn", "arn:aws:iam::000000000000:policy/" + "x" * 3000)],
         [("Action", "CreatePolicy"), ("PolicyName", "p"), ("PolicyDocument", "{}"), ("Description", "\0")],
         [("Action", "CreateOpenIDConnectProvider"), ("Url", "https://x\0.example")],
@@ -71,9 +69,6 @@ def test_documents_go_out_percent_encoded(server: MoorageServer, role: str) -> N
 )
 def test_odd_requests_are_the_senders_fault(server: MoorageServer, fields: list[tuple[str, str]]) -> None:
     status, body = send(server, fields)
-    if fields == [("Action", "CreateUser"), ("UserName", "fine"), ("Tags", "x")]:
-        assert status == 200
-        return
     assert 400 <= status < 500, body
     assert "<Type>Sender</Type>" in body
 
