@@ -26,4 +26,4 @@ PAGE_DEFAULT = 100
 REPORT_FRESH_SECONDS = 4 * 3600
 """A credential report of this age is not made anew."""
 REPORT_LIFE_SECONDS = 7 * 24 * 3600
-"""Ours: an older one is no longer shown."""
+"""Ours for the credential report, IAM's for reports on last accesses: an older one is no longer shown."""
