@@ -81,7 +81,6 @@ def test_iam_knows_no_such_session_and_no_federated_user(home: Account) -> None:
     home.using(assumed, "iam").list_users()
 
 
-@pytest.mark.xfail(strict=True, reason="a root's rights do not yet reach the federated users that it names")
 def test_a_federated_user_of_a_root_has_what_its_policy_allows(home: Account) -> None:
     made = home.sts(home.root).get_federation_token(Name="cat", Policy=json.dumps(allow("ecr:DescribeRegistry")))
     home.using(made["Credentials"], "ecr").describe_registry()
