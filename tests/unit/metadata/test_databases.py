@@ -180,7 +180,8 @@ ON_PURPOSE = {
     "repositories._DELETED",
     "uploads._RELEASE_ALL",
 }
-"""There are few of these: reports of the last days, accounts, registries, keys of an account, deleted repositories, uploads at a start."""
+"""There are few of these: reports of the last days, accounts, registries, keys of an account, deleted repositories, uploads at
+a start."""
 
 
 @pytest.fixture(scope="module")
