@@ -70,6 +70,7 @@ def test_trust_policy(iam: Any, role: str, user: str) -> None:
         arn("role", "nothing"),
         arn("group", "g"),
         "999999999999",
+        "arn:aws:iam::999999999999:root",
         f"arn:aws:sts::{ACCOUNT}:assumed-role/nothing/s",
         "AIDAJQABLZS4A3QDU576Q",
     ],
