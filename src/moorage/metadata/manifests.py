@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import bindparam, delete, exists, func, select, tuple_
+from sqlalchemy import and_, bindparam, delete, exists, func, or_, select, tuple_
 
 from moorage.metadata.records import Image, Payload
 from moorage.metadata.statements import Statement
@@ -151,6 +151,22 @@ _DELETE = tuple(
         lambda _: delete(manifest_blobs).where(manifest_blobs.c.manifest_id == bindparam("manifest")),
         lambda _: delete(manifest_children).where(manifest_children.c.parent_id == bindparam("manifest")),
         lambda _: delete(manifests).where(_m.id == bindparam("manifest")),
+    )
+)
+# No index has this order: the tags of one repository are sorted for each page, which only this list costs anything.
+_NEWEST_TAGS = Statement(
+    lambda _: (
+        select(tags.c.name, tags.c.tagged_at, *COLUMNS)
+        .join(tags, tags.c.manifest_id == _m.id)
+        .where(
+            tags.c.repository_id == bindparam("repository"),
+            or_(
+                tags.c.tagged_at < bindparam("before"),
+                and_(tags.c.tagged_at == bindparam("before"), tags.c.name > bindparam("after")),
+            ),
+        )
+        .order_by(tags.c.tagged_at.desc(), tags.c.name)
+        .limit(bindparam("count"))
     )
 )
 _ANY = Statement(lambda _: select(_m.id).where(_HERE).order_by(_m.pushed_at).limit(bindparam("count")))
@@ -313,6 +329,13 @@ def list_page(tx: ReadTransaction, repository_id: int, tag_status: str, before: 
     return [
         image(row) for row in tx.all(statement, repository=repository_id, before=before[0], before_digest=before[1], count=count)
     ]
+
+
+def newest_tags(tx: ReadTransaction, repository_id: int, after: tuple[int, str], count: int) -> list[tuple[str, int, Image]]:
+    """At most `count` tags, the one set last first, that come after `after` (time, name); each with its time and its image."""
+    before, name = after
+    rows = tx.all(_NEWEST_TAGS, repository=repository_id, before=before, after=name, count=count)
+    return [(row[0], row[1], image(row[2:])) for row in rows]
 
 
 def referrers(

@@ -82,10 +82,10 @@ def create_repository(
     )
     if not inserted:
         raise RepositoryExists(scope.registry_id, request.name)
-    if repositories.count_in(tx, registry) > limits.REPOSITORIES_PER_REGISTRY:
+    most = limits.PUBLIC_REPOSITORIES_PER_REGISTRY if scope.is_public else limits.REPOSITORIES_PER_REGISTRY
+    if repositories.count_in(tx, registry) > most:
         raise LimitExceeded(
-            f"The maximum number of repositories ({limits.REPOSITORIES_PER_REGISTRY}) in the registry with id "
-            f"'{scope.registry_id}' has been reached"
+            f"The maximum number of repositories ({most}) in the registry with id '{scope.registry_id}' has been reached"
         )
     repository = repositories.find(tx, scope, request.name)
     assert repository is not None

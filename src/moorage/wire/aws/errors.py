@@ -202,6 +202,9 @@ ECR: dict[type[domain.DomainError], _Wording] = {
     domain.RepositoryPolicyNotFound: _code(
         "RepositoryPolicyNotFoundException", f"Repository policy does not exist for the repository {_IN}"
     ),
+    domain.CatalogDataNotFound: _code(
+        "RepositoryCatalogDataNotFoundException", f"Catalog data does not exist for the repository {_IN}"
+    ),
     domain.RegistryPolicyNotFound: _code(
         "RegistryPolicyNotFoundException", "Registry policy does not exist in the registry with id '{e.registry_id}'"
     ),
@@ -247,8 +250,10 @@ ECR: dict[type[domain.DomainError], _Wording] = {
     domain.PartTooSmall: _code("LayerPartTooSmallException", "Layer parts must be at least 5 MiB in size"),
     domain.LimitExceeded: _code("LimitExceededException", "{e}"),
     domain.TooManyTags: _code("TooManyTagsException", "{e}"),
+    domain.RateExceeded: _code("ThrottlingException", "{e}"),
     domain.TagKeyInvalid: _code("InvalidTagParameterException", "{e}"),
     domain.NotBuilt: _code("UnknownOperationException", "{e}"),
+    domain.Unsupported: _code("UnsupportedCommandException", "{e}"),
     domain.StorageFull: lambda *_: AwsError("ServerException", NO_ROOM_MESSAGE, 507, is_sender_fault=False),
     domain.StorageCorrupt: _server_fault,
 }
