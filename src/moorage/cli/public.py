@@ -30,20 +30,20 @@ def list_registries(loaded: Loaded) -> None:
 
 
 @public.command("alias")
-@click.argument("account_id", metavar="ACCOUNT_ID")
+@click.argument("owner", metavar="ACCOUNT_ID")
 @click.argument("name")
 @click.option("--remove", is_flag=True, help="take the alias away instead; its default one every registry keeps")
 @with_settings
-def alias(loaded: Loaded, account_id: str, name: str, *, remove: bool) -> None:
+def alias(loaded: Loaded, owner: str, name: str, *, remove: bool) -> None:
     """Give an account's public registry an alias, its primary one from now on: images are then at <public host>/NAME/..."""
     with opened(loaded) as installation:
         try:
             if not remove:
-                installation.db.run_write(aliases.add_alias, account_id, name)
-            elif not installation.db.run_write(aliases.remove_alias, account_id, name):
-                fail(f"{name} is no alias that was given to {account_id}: see moorage public list")
+                installation.db.run_write(aliases.add_alias, owner, name)
+            elif not installation.db.run_write(aliases.remove_alias, owner, name):
+                fail(f"{name} is no alias that was given to {owner}: see moorage public list")
         except AccountNotFound:
-            fail(f"there is no account {account_id}: see moorage account list")
+            fail(f"there is no account {owner}: see moorage account list")
         except AliasTaken:
             fail(f"the alias {name} is taken: see moorage public list")
         except InvalidValue as error:
@@ -53,13 +53,13 @@ def alias(loaded: Loaded, account_id: str, name: str, *, remove: bool) -> None:
 
 
 @public.command("verify")
-@click.argument("account_id", metavar="ACCOUNT_ID")
+@click.argument("owner", metavar="ACCOUNT_ID")
 @click.option("--withdraw", is_flag=True, help="take the mark away instead")
 @with_settings
-def verify(loaded: Loaded, account_id: str, *, withdraw: bool) -> None:
+def verify(loaded: Loaded, owner: str, *, withdraw: bool) -> None:
     """Mark an account as verified: its registry's name and logos are then its own beyond doubt."""
     with opened(loaded) as installation:
         try:
-            installation.db.run_write(aliases.set_verified, account_id, is_verified=not withdraw)
+            installation.db.run_write(aliases.set_verified, owner, is_verified=not withdraw)
         except AccountNotFound:
-            fail(f"there is no account {account_id}: see moorage account list")
+            fail(f"there is no account {owner}: see moorage account list")

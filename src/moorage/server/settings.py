@@ -37,9 +37,7 @@ class Settings:
     region: str = _setting("us-east-1", "region that a plain host name stands for")
     domain: str = _setting("", "own domain below which <account>.dkr.ecr.<region>.<domain> reaches every registry")
     hosts: Mapping[str, str] = _setting({}, 'further host names, each with the registry it reaches: name = "account/region"')
-    public_host: str = _setting(
-        "", "host name of the public registries; empty: public.<domain>, without a domain public.localhost"
-    )
+    public_host: str = _setting("", "host name of the public registries; empty: public.<domain>, else public.localhost")
     public_anonymous_pulls_per_second: int = _setting(
         1, "manifests that one address may go on pulling from public registries without a login; 0: any number"
     )

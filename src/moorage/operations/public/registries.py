@@ -1,8 +1,8 @@
 """Public registries: made on first use, named by aliases. Source: ECR Public DescribeRegistries, GetRegistryCatalogData,
 PutRegistryCatalogData.
 
-Every registry has a default alias, chosen at random. The server's operator gives it others (`aliases`): what AWS does by a request
-that somebody approves is here one step, so an alias is never pending or rejected.
+Every registry has a default alias, chosen at random. The server's operator gives it others (`aliases`): what AWS does by a
+request that somebody approves is here one step, so an alias is never pending or rejected.
 """
 
 from __future__ import annotations

@@ -50,24 +50,17 @@ def create_repository(
     return created
 
 
-def get_repository_catalog_data(
-    tx: ReadTransaction, caller: Caller, scope: Scope, name: RepositoryName
-) -> tuple[Repository, Catalog]:
-    """The repository and its catalog data. Raises RepositoryNotFound, CatalogDataNotFound (none was ever put)."""
-    repository = repository_for(tx, caller, "ecr:GetRepositoryCatalogData", scope, name)
-    found = _get(tx, repository)
+def get_repository_catalog_data(tx: ReadTransaction, caller: Caller, scope: Scope, name: RepositoryName) -> Catalog:
+    """The catalog data of a repository. Raises RepositoryNotFound, CatalogDataNotFound (none was ever put)."""
+    found = _get(tx, repository_for(tx, caller, "ecr:GetRepositoryCatalogData", scope, name))
     if found is None:
         raise CatalogDataNotFound(scope.registry_id, name)
-    return repository, found
+    return found
 
 
-def put_repository_catalog_data(
-    tx: Transaction, caller: Caller, scope: Scope, name: RepositoryName, catalog: Catalog
-) -> Repository:
+def put_repository_catalog_data(tx: Transaction, caller: Caller, scope: Scope, name: RepositoryName, catalog: Catalog) -> None:
     """Replace the whole of a repository's catalog data: what is not given is gone. Raises RepositoryNotFound."""
-    repository = locked_repository_for(tx, caller, "ecr:PutRepositoryCatalogData", scope, name, share=False)
-    _put(tx, repository, catalog)
-    return repository
+    _put(tx, locked_repository_for(tx, caller, "ecr:PutRepositoryCatalogData", scope, name, share=False), catalog)
 
 
 def logo_of(tx: ReadTransaction, named: str, name: RepositoryName) -> bytes | None:

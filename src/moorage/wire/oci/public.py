@@ -1,7 +1,7 @@
 """The door to public registries: ``/v2/<alias>/<repository>/...`` for everybody, by Bearer tokens that everybody is given.
 
-Behind it stand the same routes as for private registries. What is particular: who needs no login, and that neither an unknown alias
-nor a known one tells more than that there is no such repository, in the alias's own name. Source: ECR Public's data plane.
+Behind it stand the same routes as for private registries. What is particular: who needs no login, and that neither an unknown
+alias nor a known one tells more than that there is no such repository, in the alias's own name. Source: ECR Public's data plane.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ _READS = frozenset((kind, method) for kind in ("manifest", "blob", "tags", "refe
 class PublicDoor(Struct, frozen=True):
     """By which host and path a request came.
 
-    `host` is the name of the public registries, as the challenge tells it. `below` is empty where the host is theirs alone; else it
-    is the first part of the path, with its slash, and the rest of the host's paths are a private registry's.
+    `host` is the name of the public registries, as the challenge tells it. `below` is empty where the host is theirs alone; else
+    it is the first part of the path, with its slash, and the host's other paths are a private registry's.
     """
 
     host: str

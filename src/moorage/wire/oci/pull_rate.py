@@ -1,6 +1,6 @@
 """How often one address may pull without a login: a token bucket for each.
 
-A bucket holds a burst and is filled at a steady rate. Buckets are counted by each process for itself. Source: ECR Public quota "Rate of
+A bucket holds a burst and is filled at a steady rate. Each process counts for itself. Source: ECR Public quota "Rate of
 unauthenticated image pulls", 1 per second.
 """
 

@@ -36,9 +36,7 @@ def register(service: Service, context: EcrContext) -> None:
 
     @service.operation("GetRepositoryCatalogData")
     async def get_repository_catalog_data(call: Call) -> Output:
-        _, catalog = await context.db.read(
-            repositories.get_repository_catalog_data, caller_of(call), scope_of(call), name_of(call)
-        )
+        catalog = await context.db.read(repositories.get_repository_catalog_data, caller_of(call), scope_of(call), name_of(call))
         return {"catalogData": _shown(call, catalog)}
 
     @service.operation("PutRepositoryCatalogData")
