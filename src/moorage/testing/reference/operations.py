@@ -13,7 +13,7 @@ from moorage.testing.reference.markdown import code, document, table
 from moorage.wire.aws.coverage import Coverage, coverage
 
 TESTS = Path("tests") / "integration"
-_FOLDERS = {"ecr": "aws", "ecr-public": "aws"}
+_FOLDERS = {"ecr": "aws", "ecr-public": "public"}
 """Where a service's tests stand; elsewhere the folder has its name."""
 _SHOWN = {"built": "built", "always refused": "refused", "not built yet": "not yet"}
 _BORROWED = {

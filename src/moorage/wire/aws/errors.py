@@ -274,7 +274,7 @@ QUERY: dict[type[domain.DomainError], _Wording] = {
 _JSON_TABLES = {"organizations": ECR | ORGANIZATIONS}
 _QUERY_TABLES = {"iam": QUERY | IAM, "sts": QUERY | STS}
 
-NOT_MET = frozenset((domain.AccountExists, domain.ImageReferenced, domain.BlobReferenced))
+NOT_MET = frozenset((domain.AccountExists, domain.AliasTaken, domain.ImageReferenced, domain.BlobReferenced))
 """Errors that no operation of ``ecr`` raises: the command line's, the batch failures', the /v2/ plane's."""
 
 
