@@ -14,7 +14,9 @@ from moorage.testing.server import ROOT, KeyPair, MoorageServer
 from tests.conftest import fresh_name
 from tests.integration.access.people import Person, allow, document, grant
 from tests.integration.aws.errors import refused
+from tests.integration.public.conftest import server, stranger
 
+__all__ = ["server", "stranger"]
 NO_UPLOAD = "00000000-0000-4000-8000-000000000000"
 EVERYTHING = (allow("ecr-public:*", "sts:GetServiceBearerToken"),)
 

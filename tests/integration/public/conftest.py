@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from moorage.testing.registry_client import RegistryClient
-from moorage.testing.server import MoorageServer
+from moorage.testing.server import KeyPair, MoorageServer
 from tests.conftest import Pool, fresh_name
 
 UNLIMITED = ("--public-anonymous-pulls-per-second", "0")
@@ -21,6 +22,13 @@ def server(pool: Pool, stack: str) -> Iterator[MoorageServer]:
     since = shared.log_size()
     yield shared
     shared.require_clean_log(since)
+
+
+@pytest.fixture
+def stranger(pool: Pool, stack: str, server: MoorageServer) -> KeyPair:
+    """Another account of that server, the same for all tests: for what it may not do."""
+    found: KeyPair = pool.get(f"public stranger {stack}", lambda: contextlib.nullcontext(server.create_account("stranger")))
+    return found
 
 
 @pytest.fixture
