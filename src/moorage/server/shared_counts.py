@@ -1,4 +1,4 @@
-"""Memory that the workers of a server share: each writes what it has counted into a slot of its own, whoever is asked adds them up.
+"""Memory that workers share: each writes what it has counted into a slot of its own, and whoever is asked adds them up.
 
 Made by the parent before it forks. A slot has one writer; a reader that comes in the middle of a write sees an odd version, or
 another one than before, and reads again.
