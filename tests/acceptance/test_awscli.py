@@ -53,6 +53,45 @@ def test_getting_started(shell: Shell, version: str) -> None:
     assert aws("ecr", "describe-repositories")["repositories"] == []
 
 
+@pytest.mark.parametrize("version", ["aws-v1", "aws-v2"])
+def test_identities(shell: Shell, version: str) -> None:
+    """A user with a key, a role and a policy, as a script makes them."""
+    program, server = clients.program(version), shell.server
+    endpoint = ("--endpoint-url", server.endpoint) if version == "aws-v2" else ()
+    shell.environment["AWS_ENDPOINT_URL"] = server.endpoint
+
+    def iam(*arguments: str) -> Any:
+        text = shell.run(program, *endpoint, "iam", *arguments, "--output", "json")
+        return json.loads(text) if text.strip() else None
+
+    trust, policy = shell.home / "trust.json", shell.home / "policy.json"
+    statement = {"Effect": "Allow", "Principal": {"Service": "ecs-tasks.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    trust.write_text(json.dumps({"Version": "2012-10-17", "Statement": [statement]}, indent=2))
+    allowed = {"Effect": "Allow", "Action": "ecr:GetAuthorizationToken", "Resource": "*"}
+    policy.write_text(json.dumps({"Version": "2012-10-17", "Statement": allowed}))
+    user = iam("create-user", "--user-name", "alice", "--path", "/team/", "--tags", "Key=team,Value=red")["User"]
+    assert user["Arn"] == f"arn:aws:iam::{server.root.account_id}:user/team/alice"
+    assert iam("create-access-key", "--user-name", "alice")["AccessKey"]["Status"] == "Active"
+    iam("create-role", "--role-name", "ci", "--assume-role-policy-document", f"file://{trust}")
+    role = iam("get-role", "--role-name", "ci")["Role"]
+    assert role["AssumeRolePolicyDocument"]["Statement"] == [statement]
+    made = iam("create-policy", "--policy-name", "login", "--policy-document", f"file://{policy}")["Policy"]["Arn"]
+    iam("attach-role-policy", "--role-name", "ci", "--policy-arn", made)
+    iam("put-user-policy", "--user-name", "alice", "--policy-name", "own", "--policy-document", f"file://{policy}")
+    assert iam("get-user-policy", "--user-name", "alice", "--policy-name", "own")["PolicyDocument"]["Statement"] == allowed
+    assert [each["PolicyArn"] for each in iam("list-attached-role-policies", "--role-name", "ci")["AttachedPolicies"]] == [made]
+    everything = iam("list-policies", "--page-size", "1")["Policies"]
+    assert "AdministratorAccess" in [each["PolicyName"] for each in everything]
+    seed = shell.home / "seed"
+    device = iam(
+        *("create-virtual-mfa-device", "--virtual-mfa-device-name", "phone"),
+        *("--bootstrap-method", "Base32StringSeed", "--outfile", str(seed)),
+    )
+    assert device["VirtualMFADevice"]["SerialNumber"].endswith(":mfa/phone")
+    assert len(seed.read_text().strip()) == 32
+    assert iam("get-account-summary")["SummaryMap"]["Users"] == 1
+
+
 def test_boto3(shell: Shell) -> None:
     """Push and pull with nothing but the AWS API."""
     ecr = shell.server.client()

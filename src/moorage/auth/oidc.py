@@ -227,6 +227,10 @@ def _time(claims: Claims, name: str) -> float:
 _NOT_KEYS = frozenset(("aud", "azp", "exp", "iat", "iss", "nbf", "oaud"))
 
 
+_RESERVED = frozenset(("aws", "ecr", "ecr-public", "iam", "kms", "organizations", "s3", "sts"))
+"""What other condition keys begin with: a host of such a name would speak of more than its own tokens."""
+
+
 def condition_keys(identity: WebIdentity) -> dict[str, str | list[str]]:
     """What a trust policy may ask about the token: ``<issuer without scheme>:<claim>`` in lower case.
 
@@ -234,6 +238,8 @@ def condition_keys(identity: WebIdentity) -> dict[str, str | list[str]]:
     they are text, numbers, truth values or lists of text.
     """
     prefix = identity.issuer.partition("://")[2].lower()
+    if prefix in _RESERVED:
+        return {}
     keys: dict[str, str | list[str]] = {f"{prefix}:aud": _one_or_all(audiences(identity.claims))}
     if identity.claims.get("azp") is not None:
         keys[f"{prefix}:oaud"] = _one_or_all(audiences({"aud": identity.claims.get("aud")}))

@@ -45,7 +45,9 @@ def matching_step(seed: bytes, codes: tuple[str, ...], steps: Iterable[int]) -> 
     """The last step of the first run of consecutive steps, beginning at one of `steps`, whose codes these are."""
     found = None
     for first in steps:
-        matches = [hmac.compare_digest(code_at(seed, first + offset), code) for offset, code in enumerate(codes)]
+        matches = [
+            hmac.compare_digest(code_at(seed, first + offset).encode(), code.encode()) for offset, code in enumerate(codes)
+        ]
         if all(matches) and found is None:
             found = first + len(codes) - 1
     return found

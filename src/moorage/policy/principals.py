@@ -209,7 +209,8 @@ def bind_principals(
     """
     for account in principal_accounts(policy):
         if not has_account(account):
-            raise PrincipalNotFound(account, policy.kind.value)
+            root = f"arn:aws:iam::{account}:root"
+            raise PrincipalNotFound(root if f'"{root}"' in policy.text else account, policy.kind.value)
     bindings = {}
     for arn in principal_arns(policy):
         unique_id = resolve(arn)

@@ -262,8 +262,8 @@ class MoorageServer:
         return done
 
     def create_account(self, name: str) -> KeyPair:
-        """``moorage account create``: a fresh account with its root's key."""
-        text = self.run("account", "create", name).stdout
+        """``moorage account create``: a fresh account with its root's key, and nothing else in it."""
+        text = self.run("account", "create", name, "--role-name", "").stdout
         return _key_of(text)
 
     def create_key(self, account_id: str) -> KeyPair:

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import ssl
 from collections.abc import Sequence
+from importlib import import_module
 from urllib.parse import urlsplit
 
 from moorage.upstream.addresses import AddressRefused, NameUnknown, Place, find_place, pinned_resolver
@@ -32,6 +33,7 @@ class Fetcher:
 
     def __init__(self, *, allow_private: bool) -> None:
         self._allow_private = allow_private
+        self._authorities: ssl.SSLContext | None = None
 
     async def get(self, url: str, limit: int, thumbprints: Sequence[str] = ()) -> bytes:
         """The document at `url`, of at most `limit` bytes.
@@ -51,6 +53,7 @@ class Fetcher:
             raise FetchFailed(str(error)) from None
         if scheme == "http" and place.is_public:
             raise FetchRefused(f"{url}: https is needed")
+        await asyncio.to_thread(import_module, "aiohttp")  # at the first fetch: the event loop does not wait for it
         try:
             async with asyncio.timeout(TIMEOUT_SECONDS):
                 tls = await self._trust(place, thumbprints) if scheme == "https" else None
@@ -78,7 +81,9 @@ class Fetcher:
                 context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
                 context.check_hostname = False  # this very certificate is trusted, whatever names it bears
                 return context
-        return ssl.create_default_context()
+        if self._authorities is None:  # reading them takes tens of milliseconds
+            self._authorities = await asyncio.to_thread(ssl.create_default_context)
+        return self._authorities
 
 
 async def _certificate_of(place: Place) -> bytes:

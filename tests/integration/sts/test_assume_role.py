@@ -5,11 +5,14 @@ from __future__ import annotations
 import base64
 import json
 import os
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from moorage.testing.registry_client import RegistryClient
+from moorage.testing.server import MoorageServer
 from tests.conftest import fresh_name
 from tests.integration.aws.errors import refused
 from tests.integration.sts.conftest import ALLOW_ALL, Account, User, allow, trust
@@ -362,3 +365,33 @@ def test_a_new_user_of_an_old_name_is_somebody_else(home: Account) -> None:
     key = home.iam.create_access_key(UserName=user.name)["AccessKey"]
     with denied(user, role["Arn"]):
         home.using(key).assume_role(RoleArn=role["Arn"], RoleSessionName="s1")
+
+
+def test_a_trusted_proxy_makes_a_request_secure(make_server: Callable[..., MoorageServer]) -> None:
+    server = make_server(options=["--trusted-proxies", "127.0.0.1"])
+    account = Account(server, server.create_account("behind-proxy"))
+    user = account.user()
+    policy = trust(user.arn, Bool={"aws:SecureTransport": "true"})
+    role = account.role(policy, allow("ecr:*", Bool={"aws:SecureTransport": "true"}))
+    plain, proxied = account.sts(user.key), account.sts(user.key)
+    through_proxy(proxied)
+    with denied(user, role["Arn"]):
+        plain.assume_role(RoleArn=role["Arn"], RoleSessionName="s1")
+    made = proxied.assume_role(RoleArn=role["Arn"], RoleSessionName="s1")["Credentials"]
+    direct, ecr = account.using(made, "ecr"), account.using(made, "ecr")
+    through_proxy(ecr)
+    ecr.describe_registry()
+    with refused("AccessDeniedException"):
+        direct.describe_registry()
+    data = ecr.get_authorization_token()["authorizationData"][0]
+    password = base64.b64decode(data["authorizationToken"]).decode().partition(":")[2]
+    name = fresh_name()
+    ecr.create_repository(repositoryName=name)
+    with RegistryClient("127.0.0.1", server.port, password, host=server.registry_host(account.id)) as registry:
+        assert registry.get(f"/v2/{name}/tags/list").status == 403
+        assert registry.get(f"/v2/{name}/tags/list", X_Forwarded_Proto="https").status == 200
+
+
+def through_proxy(client: Any) -> None:
+    """Let a client send what a proxy that ends TLS adds."""
+    client.meta.events.register("before-send", lambda request, **_: request.headers.update({"X-Forwarded-Proto": "https"}))

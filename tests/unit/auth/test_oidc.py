@@ -261,6 +261,11 @@ def test_no_claim_in_other_letters_takes_the_place_of_one_that_counts() -> None:
     assert keys == {"token.example.org/tenant:aud": "client", "token.example.org/tenant:sub": "repo:a/b"}
 
 
+def test_an_issuer_cannot_speak_of_the_request() -> None:
+    token = read_token(sign(RSA, claims(iss="https://aws", SourceIp="10.0.0.1")))
+    assert condition_keys(check_claims(token, "https://aws", ["client"], NOW)) == {}
+
+
 VALID = sign(RSA, claims())
 
 

@@ -182,12 +182,18 @@ ON_PURPOSE = {
 """There are few of these: accounts, registries, keys of an account, deleted repositories, uploads at a start."""
 
 
-@pytest.mark.parametrize(("name", "statement"), statements(), ids=lambda value: value if isinstance(value, str) else "")
-def test_no_query_reads_a_whole_table(name: str, statement: Any, tmp_path: Path) -> None:
-    path = tmp_path / "m.db"
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with a schema and nothing in it."""
+    path = tmp_path_factory.mktemp("empty") / "m.db"
     migrate.upgrade(f"sqlite:///{path}")
+    return path
+
+
+@pytest.mark.parametrize(("name", "statement"), statements(), ids=lambda value: value if isinstance(value, str) else "")
+def test_no_query_reads_a_whole_table(name: str, statement: Any, empty: Path) -> None:
     compiled = statement.for_dialect("sqlite")
-    connection = sqlite3.connect(path)
+    connection = sqlite3.connect(empty)
     parameters = [compiled.literals.get(name, 1) for name in compiled.names]
     sql = compiled.sql
     plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", parameters)]

@@ -12,8 +12,8 @@ from moorage.metadata.transaction import ReadTransaction
 from moorage.model.errors import ParameterInvalid
 from moorage.model.principal import Caller, Session
 from moorage.model.sts_errors import DurationTooLong, PackedPolicyTooLarge, SessionPolicyUnknown, SessionTagInvalid
-from moorage.operations.identity import aws_managed
 from moorage.policy.document import Kind
+from moorage.policy.managed import find_managed
 from moorage.policy.parse import parse
 from moorage.policy.sizes import size_limit
 
@@ -71,7 +71,7 @@ def check_policies(tx: ReadTransaction, account_id: str, limits: Limits) -> None
     if len(limits.policy_arns) > POLICY_ARNS:
         raise ParameterInvalid("policyArns", f"Member must have length less than or equal to {POLICY_ARNS}")
     for arn in limits.policy_arns:
-        known = aws_managed.find(arn)
+        known = find_managed(arn)
         if managed_policies.find(tx, account_id, arn) is None and (known is None or not known.is_attachable):
             raise SessionPolicyUnknown(arn)
 

@@ -6,18 +6,22 @@ import re
 from pathlib import Path
 from typing import Any, cast
 
+from botocore import xform_name
+
 from moorage.server.app import aws_services
 from moorage.testing.reference.markdown import code, document, table
 from moorage.wire.aws.coverage import Coverage, coverage
 
-TESTS = Path("tests") / "integration" / "aws"
+TESTS = Path("tests") / "integration"
+_FOLDERS = {"ecr": "aws", "ecr-public": "aws"}
+"""Where a service's tests stand; elsewhere the folder has its name."""
+_SHOWN = {"built": "built", "always refused": "refused", "not built yet": "not yet"}
 _BORROWED = {
     ("ecr", "ListImageReferrers"): "ecr:BatchGetImage",
     ("sts", "GetCallerIdentity"): "",
     ("sts", "GetSessionToken"): "",
 }
 """Operations that need another action than that of their own name, or none."""
-_WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
 def covered() -> list[Coverage]:
@@ -34,17 +38,17 @@ def action_of(service: str, operation: str) -> str:
 def page(root: Path) -> str:
     """The page; tests are looked up below `root`."""
     found = covered()
-    callers = _callers(root)
     blocks = []
     for service in dict.fromkeys(entry.service for entry in found):
+        callers = _callers(root, _FOLDERS.get(service, service))
         entries = [entry for entry in found if entry.service == service]
         built = [entry for entry in entries if entry.state == "built"]
         rows = [
             [
                 code(entry.operation),
-                "built" if entry.state == "built" else "not yet",
+                _SHOWN[entry.state],
                 code(action_of(service, entry.operation)) or "none",
-                _link(callers.get(_method(entry.operation))) if entry.state == "built" else "",
+                _link(callers.get(_method(entry.operation))) if entry.state != "not built yet" else "",
             ]
             for entry in entries
         ]
@@ -56,20 +60,21 @@ def page(root: Path) -> str:
     return document(
         "Operations of the AWS API",
         "All operations that botocore's service models have. One that is not built yet is refused with "
-        "`UnknownOperationException` (`InvalidAction` of `sts`). CreateRepository with tags also needs `ecr:TagResource`.",
+        "`UnknownOperationException` (`InvalidAction` of `iam` and `sts`); one marked refused is answered `AccessDenied`, "
+        "whoever asks. Making something with tags also takes the right to tag it.",
         *blocks,
     )
 
 
 def _method(operation: str) -> str:
     """What boto3 calls an operation."""
-    return _WORDS.sub("_", operation).lower()
+    return str(xform_name(operation))
 
 
-def _callers(root: Path) -> dict[str, Path]:
-    """By boto3's name: the test file that calls the operation most often."""
+def _callers(root: Path, folder: str) -> dict[str, Path]:
+    """By boto3's name: the test file of the folder that calls the operation most often."""
     counts: dict[str, dict[Path, int]] = {}
-    for path in sorted((root / TESTS).glob("test_*.py")):
+    for path in sorted((root / TESTS / folder).glob("test_*.py")):
         for method in re.findall(r"\.([a-z][a-z_]+)\(", path.read_text("utf-8")):
             by_path = counts.setdefault(method, {})
             by_path[path] = by_path.get(path, 0) + 1

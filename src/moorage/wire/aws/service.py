@@ -62,6 +62,13 @@ class Service:
     def __init__(self, name: str) -> None:
         self.plan = service_plan(name)
         self.handlers: dict[str, Handler] = {}
+        self.refused: set[str] = set()
+        """Those of them that answer nothing but a refusal, whoever asks."""
+
+    def refusal(self, name: str) -> Callable[[Handler], Handler]:
+        """`operation` for one that is refused whoever asks, in the words of the service."""
+        self.refused.add(name)
+        return self.operation(name)
 
     def operation(self, name: str) -> Callable[[Handler], Handler]:
         """Register the decorated coroutine function as the handler of operation `name`.

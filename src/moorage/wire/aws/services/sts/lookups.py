@@ -28,7 +28,7 @@ def register(service: Service, context: StsContext) -> None:
         return await context.db.lookup(lookups.decode_authorization_message, caller_of(call), call["EncodedMessage"])
 
     for name, member in _REFUSED.items():
-        service.operation(name)(_refusal(context, name, member))
+        service.refusal(name)(_refusal(context, name, member))
 
 
 def _refusal(context: StsContext, name: str, member: str | None) -> Handler:

@@ -38,7 +38,7 @@ def register(service: Service, context: StsContext) -> None:
             "Provider": provider.arn,
         }
 
-    @service.operation("AssumeRoleWithSAML")
+    @service.refusal("AssumeRoleWithSAML")
     async def assume_role_with_saml(_call: Call) -> Output:
         raise WebIdentityDenied("sts:AssumeRoleWithSAML")
 

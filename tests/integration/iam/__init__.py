@@ -1,0 +1,1 @@
+"""The IAM service through boto3, on both stacks."""
