@@ -1,8 +1,8 @@
 """Decisions when part of the context is not known: what holds whatever it turns out to be, and what may hold.
 
-Adding an Allow never denies and adding a Deny never allows, so the truth lies between two ordinary decisions: one in which every
-statement that asks for something unknown does its worst (an Allow is left out, a Deny applies), and one in which it does its best.
-Both are those of `evaluate.decide`.
+Adding an Allow never denies and adding a Deny never allows, so the truth lies between two ordinary decisions (`evaluate.decide`):
+one in which every statement that asks for something unknown does its worst (an Allow is left out, a Deny applies), and one in
+which it does its best.
 """
 
 from __future__ import annotations
@@ -48,14 +48,19 @@ class PartialView:
         return Partly(certain, possible, tuple(self._unknown(request, policies)) if differ else ())
 
     def _views(self, policies: Policies) -> tuple[Policies, Policies]:
-        worst, best = {}, {}
-        for name in ("identity", "boundary", "session", "resource", "registry"):
-            found: PolicySet | None = getattr(policies, name)
-            if found is not None and found.policies:
-                worst[name], best[name] = self._split(found)
-        if all(worst[name] is best[name] for name in worst):
-            return policies, policies
-        return replace(policies, **worst), replace(policies, **best)
+        worst, best = self._view_of(policies, 0), self._view_of(policies, 1)
+        return (policies, policies) if worst == best else (worst, best)
+
+    def _view_of(self, policies: Policies, place: int) -> Policies:
+        boundary, session = policies.boundary, policies.session
+        return replace(
+            policies,
+            identity=self._split(policies.identity)[place],
+            boundary=None if boundary is None else self._split(boundary)[place],
+            session=None if session is None else self._split(session)[place],
+            resource=self._split(policies.resource)[place],
+            registry=self._split(policies.registry)[place],
+        )
 
     def _split(self, policies: PolicySet) -> tuple[PolicySet, PolicySet]:
         made = self._made.get(policies)

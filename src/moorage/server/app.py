@@ -47,6 +47,7 @@ from moorage.wire.aws.services.iam import (
     policies,
     providers,
     reports,
+    simulation,
     tags,
 )
 from moorage.wire.aws.services.iam.context import IamContext
@@ -248,7 +249,8 @@ def aws_services(
     organizations = Service("organizations")
     for module in (repositories, images, layers, registry, ecr_policies):
         module.register(ecr, context)
-    for each in (entities, access_keys, policies, grants, tags, instance_profiles, providers, passwords, mfa, account, reports):
+    identity_rooms = (entities, access_keys, policies, grants, tags, instance_profiles, providers, passwords, mfa, account)
+    for each in (*identity_rooms, reports, simulation):
         each.register(iam, iam_context)
     for room in (lookups, roles, own_sessions):
         room.register(sts, sts_context)
