@@ -15,6 +15,7 @@ from bench.measure import Bench
 from bench.memory import fill_page_cache
 from bench.peers import KINDS, MOORAGE, MOTO, REGISTRIES, Absent, Peer
 from bench.processes import StartFailed
+from bench.rows.access import access
 from bench.rows.aws_calls import aws_calls
 from bench.rows.manifests import manifests
 from bench.rows.many_images import many_images
@@ -27,6 +28,7 @@ ROWS: dict[str, Callable[[Bench], None]] = {
     "pull": pulls,
     "push": pushes,
     "manifest": manifests,
+    "access": access,
     "small": small_images,
     "aws": aws_calls,
     "many": many_images,
