@@ -21,10 +21,10 @@ from moorage.policy.explain import origin_dict, origin_text, to_dict, to_text
 from moorage.server.settings import Loaded, Settings
 
 
-def scope_of(settings: Settings, account: str | None, region: str | None) -> Scope:
-    """The registry that is meant: the default one, but for what is given."""
+def scope_of(settings: Settings, account: str | None = None) -> Scope:
+    """The registry of an account, by default the default one, in the default region."""
     try:
-        return Scope.of(region or settings.region, account or settings.account_id)
+        return Scope.of(settings.region, account or settings.account_id)
     except InvalidValue as error:
         fail(f"{error.value}: {error.reason}", WRONG_INPUT)
 
@@ -49,7 +49,7 @@ def explain(
     """Say whether a principal may do something now, and why. Exit status 0: it may; 1: it may not; 2: wrong input."""
     context = _context(pairs)
     text = None if session_policy is None else read_file(session_policy)
-    here = scope_of(loaded.settings, None, None)
+    here = scope_of(loaded.settings)
     with opened(loaded, WRONG_INPUT) as installation:
         try:
             found = installation.db.run_read(explain_access, principal, action, resource, here, context, text)
@@ -62,13 +62,14 @@ def explain(
 @click.command("who-can")
 @click.argument("action")
 @click.argument("repository")
-@click.option("--account", "account_id", default=None, metavar="ID", help="whose registry; the default account's if left out")
-@click.option("--region", "in_region", default=None, metavar="NAME", help="where; the default region if left out")
+@click.option(
+    "--account", "owner", default=None, metavar="ID", help="whose registry, in --region; the default account's if left out"
+)
 @click.option("--json", "as_json", is_flag=True, help="print JSON")
 @answering
-def who_can(loaded: Loaded, action: str, repository: str, account_id: str | None, in_region: str | None, as_json: bool) -> None:
+def who_can(loaded: Loaded, action: str, repository: str, owner: str | None, as_json: bool) -> None:
     """List who may do ACTION on REPOSITORY now, and by which statement. Exit status 2: wrong input."""
-    scope = scope_of(loaded.settings, account_id, in_region)
+    scope = scope_of(loaded.settings, owner)
     with opened(loaded, WRONG_INPUT) as installation:
         try:
             found = installation.db.run_read(holders.who_can, action, scope, repository)

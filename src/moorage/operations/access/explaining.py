@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from moorage.auth.authorize import decision_about, snapshot_about
 from moorage.auth.trust import trust_decision
@@ -33,7 +34,7 @@ def explain_access(
     """The decision about a principal, an action and a resource as they are now, explained.
 
     Args:
-        here: the registry in which a repository's name, or an action without a resource, is meant.
+        here: the registry in which a repository's name is meant; its region also for actions without a resource.
         context: condition keys of the request; keys that only a request has and that are not given are absent.
         session_policy: the text of a policy that limits the principal's session.
 
@@ -47,7 +48,8 @@ def explain_access(
             raise QuestionInvalid(f"the session policy cannot be read: {error}") from None
     caller = caller_for(tx, principal_arn, () if session_policy is None else (session_policy,))
     named = action_named(action)
-    target = target_for(tx, named, resource, here)
+    home = replace(here, registry_id=caller.account_id)  # what has no resource is done in one's own account
+    target = target_for(tx, named, resource, home if resource == "*" else here)
     return explain(_decide(tx, caller, named, target, dict(context)))
 
 

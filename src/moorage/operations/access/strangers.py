@@ -17,7 +17,8 @@ from moorage.model.scope import Scope
 from moorage.operations.identity.principals import unique_id_of
 from moorage.policy.compile import CompiledStatement, PolicySet, Source
 from moorage.policy.document import Kind
-from moorage.policy.evaluate import Policies, Request
+from moorage.policy.evaluate import Policies, PolicyType, Request
+from moorage.policy.explain import Origin, origin
 from moorage.policy.partial import PartialView, Partly, is_denied
 from moorage.policy.principals import Principal, PrincipalKind
 
@@ -37,7 +38,9 @@ class Grantee:
 
     name: str
     kind: str
-    partly: Partly
+    origin: Origin
+    """A statement that names it, one with few conditions if there are several."""
+    unknown_keys: tuple[str, ...]
     needs_own_side: bool
 
 
@@ -46,15 +49,15 @@ def grantees(tx: ReadTransaction, action: str, scope: Scope, repository: Reposit
     own = Caller("", scope.registry_id, scope.registry_id, root_arn(scope.registry_id))
     asked = decision_about(tx, own, action, scope, repository.arn, repository=repository)
     sets = asked.policies.resource_sets(action.lower())
-    seen: set[str] = set()
-    for statement in _allows(sets, action, repository.arn):
+    named: dict[str, tuple[str, Principal, CompiledStatement]] = {}
+    for statement in sorted(_allows(sets, action, repository.arn), key=lambda each: len(each.conditions)):
         for name, kind, principal in _named(tx, statement, scope.registry_id):
-            if name in seen:
-                continue
-            seen.add(name)
-            partly = _decide(principal, kind, asked.request, asked.policies)
-            if not is_denied(partly):
-                yield Grantee(name, kind, partly, needs_own_side=kind != "service")
+            named.setdefault(name, (kind, principal, statement))
+    for name, (kind, principal, statement) in named.items():
+        partly = _decide(principal, kind, asked.request, asked.policies)
+        if not is_denied(partly):
+            place = origin(statement, PolicyType.RESOURCE)
+            yield Grantee(name, kind, place, partly.unknown_keys, needs_own_side=kind != "service")
 
 
 def _allows(sets: tuple[PolicySet, ...], action: str, arn: str) -> Iterator[CompiledStatement]:

@@ -18,7 +18,7 @@ from moorage.model.principal import Caller, RequestFacts, Session, root_arn
 from moorage.model.scope import Scope
 from moorage.operations.access.principals import UNNAMED_SESSION, QuestionInvalid
 from moorage.operations.access.questions import action_named, needs_repository
-from moorage.operations.access.strangers import Grantee, grantees
+from moorage.operations.access.strangers import grantees
 from moorage.policy.context import PRINCIPAL_KEYS
 from moorage.policy.explain import Origin, origin
 from moorage.policy.partial import PartialView, Partly, is_denied
@@ -89,7 +89,9 @@ def who_can(tx: ReadTransaction, action: str, scope: Scope, repository_name: str
         if not is_denied(partly):
             holders.append(_holder(caller.arn, kind, partly))
     for grantee in grantees(tx, named, scope, repository):
-        holders.append(_of_grantee(grantee))
+        holders.append(
+            Holder(grantee.name, grantee.kind, grantee.origin, grantee.unknown_keys, needs_own_side=grantee.needs_own_side)
+        )
     return Answer(named, repository.arn, tuple(holders))
 
 
@@ -119,8 +121,3 @@ def _holder(arn: str, kind: str, partly: Partly) -> Holder:
     if decision.statement is not None and decision.decided_by is not None:
         found = origin(decision.statement, decision.decided_by)
     return Holder(arn, kind, found, partly.unknown_keys)
-
-
-def _of_grantee(grantee: Grantee) -> Holder:
-    held = _holder(grantee.name, grantee.kind, grantee.partly)
-    return Holder(held.arn, held.kind, held.origin, held.unknown_keys, needs_own_side=grantee.needs_own_side)
