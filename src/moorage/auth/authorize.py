@@ -1,13 +1,16 @@
 """May this caller do that, now? The one place where it is decided, for both planes, inside the transaction that acts.
 
 A request is asked about as it is now: whether its key still counts, and under which epoch of its account. What the policies of
-that epoch say is remembered compiled (`snapshots`); the decision itself is that of `moorage.policy.evaluate`.
+that epoch say is remembered compiled (`snapshots`); the decision itself is that of `moorage.policy.evaluate`. An Allow in which
+no condition and no variable had a say rests on the policies alone, so it is kept for as long as they are the same objects.
 """
 
 from __future__ import annotations
 
+from operator import is_not
+
 from moorage.auth.activity import Activity
-from moorage.auth.compiled_policies import resource_policies
+from moorage.auth.compiled_policies import compiled, policy_set, resource_policies
 from moorage.auth.request_context import CallContext
 from moorage.auth.snapshots import RegistryPolicies, Snapshot, principal_of, registry_policies, session_policies, snapshot_of
 from moorage.metadata import identities
@@ -16,11 +19,23 @@ from moorage.metadata.transaction import ReadTransaction
 from moorage.model.errors import NotAuthenticated
 from moorage.model.principal import NO_FACTS, Caller, RequestFacts
 from moorage.model.scope import Scope
-from moorage.policy.compile import EMPTY, PolicySet
+from moorage.policy.compile import EMPTY, CompiledStatement, PolicySet, Source
 from moorage.policy.document import Kind
 from moorage.policy.evaluate import Decision, Outcome, Policies, PolicyType, RegistryScope, Request, decide
+from moorage.policy.principals import PrincipalKind
 
 INVALID_CREDENTIALS = "The security token included in the request is invalid."
+
+_EVERYTHING = policy_set(
+    [
+        compiled(
+            '{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}', Kind.IDENTITY, Source("root")
+        )
+    ]
+)
+_LIMITS = frozenset((PolicyType.BOUNDARY, PolicyType.SESSION))
+_REMEMBERED = 256
+"""Allows that are kept for a principal."""
 
 Standing = tuple[int, tuple[str, str, str] | None]
 """The epoch of the caller's account (negative: there is no such account), and account, principal and status of its key."""
@@ -92,12 +107,16 @@ def judge(
     """`authorize` for those who have looked up how the caller stands themselves."""
     snapshot = _check(tx, standing, caller)
     own, registry = _resource_side(tx, caller, action, scope, resource, snapshot.epoch, repository)
-    is_at_home = caller.account_id == scope.registry_id
-    plain = own is EMPTY and registry is None and is_at_home and caller.session is None and snapshot.boundary is None
-    if not (plain and _is_plainly_allowed(snapshot, action, resource)):
+    key, rests_on = (action, resource, id(caller.session)), (caller.session, own, registry)
+    known = snapshot.allowed.get(key)
+    if known is None or any(map(is_not, known, rests_on)):
         decision = _decide(tx, caller, snapshot, action, scope, resource, facts, repository, own, registry)
         if not decision.allowed:
             raise decision.error()
+        if _asks_no_context(decision):
+            if len(snapshot.allowed) >= _REMEMBERED:
+                snapshot.allowed.clear()
+            snapshot.allowed[key] = rests_on
     tx.memory.of(Activity).note(caller, action, resource, scope.region, tx.now)
 
 
@@ -181,9 +200,12 @@ def _decide(
     registry: RegistryPolicies | None,
 ) -> Decision:
     principal = principal_of(snapshot, caller)
+    identity = snapshot.policies
+    if snapshot.identity is None and principal.kind is PrincipalKind.FEDERATED_USER:
+        identity = _EVERYTHING  # a root's federated user may do what its session's policies allow
     context = CallContext(tx, caller, principal, snapshot.tags, scope.region, scope.registry_id, facts, repository)
     policies = Policies(
-        identity=snapshot.policies,
+        identity=identity,
         boundary=snapshot.boundary,
         session=session_policies(tx, caller.session, caller.account_id, snapshot.epoch),
         resource=own,
@@ -198,10 +220,17 @@ def _decide(
     return decision
 
 
-def _is_plainly_allowed(snapshot: Snapshot, action: str, resource: str) -> bool:
-    """The common case, in a microsecond: nobody but the principal's own policies is asked, and an Allow without conditions is
-    all that they say about this action and resource."""
-    if snapshot.identity is None:
-        return True
-    about = snapshot.policies.candidates(action.lower(), resource)
-    return not about.denies and bool(about.allows) and about.allows[0].is_plain
+def _asks_no_context(decision: Decision) -> bool:
+    """Whether an Allow would stand whatever the context: no Deny and no statement that it needs has a condition or a variable."""
+    action, resource = decision.request.action.lower(), decision.request.resource
+    needed = [decision.statement] if decision.statement is not None else []
+    for role, policies in decision.policies.by_type(action):
+        about = policies.candidates(action, resource)
+        needed += about.denies
+        if role in _LIMITS:
+            needed += about.allows[:1]  # those without conditions come first
+    return not any(map(_asks_context, needed))
+
+
+def _asks_context(statement: CompiledStatement) -> bool:
+    return bool(statement.conditions) or (statement.resources is not None and bool(statement.resources.templates))

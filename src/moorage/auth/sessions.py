@@ -50,6 +50,14 @@ class TemporaryKey:
     session: Session
 
 
+def may_reach(session: Session, service: str) -> bool:
+    """Whether sessions of this kind count at a service at all. At IAM users' own ones without MFA do not, nor federated users,
+    whatever policies say. Source: STS, GetSessionToken and GetFederationToken, "Permissions"."""
+    if service != "iam":
+        return True
+    return session.kind == "AssumedRole" or (session.kind == "SessionToken" and session.mfa_at is not None)
+
+
 def new_key(account_id: str, principal_id: str, arn: str, session: Session) -> TemporaryKey:
     """Fresh temporary credentials."""
     return TemporaryKey(ids.temporary_key_id(account_id), ids.secret_access_key(), account_id, principal_id, arn, session)

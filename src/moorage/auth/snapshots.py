@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from moorage.auth.compiled_policies import compiled, policy_set, resource_policies
 from moorage.metadata import identities, identity_policies, managed_policies, registry_documents
@@ -26,6 +26,12 @@ _REMEMBERED = 4096
 REGISTRY_POLICY_SCOPE = "REGISTRY_POLICY_SCOPE"
 
 
+AllowKey = tuple[str, str, int]
+"""Action, resource, and the identity of the session."""
+Allowed = tuple[object, object, object]
+"""The very objects on which an Allow rests beside the snapshot: session, repository's policy, registry's policy."""
+
+
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """A user, a role or an account's root as of one epoch. `identity` is None for a root, which no policy of its own limits."""
@@ -37,6 +43,8 @@ class Snapshot:
     policies: PolicySet
     boundary: PolicySet | None
     tags: Mapping[str, str]
+    allowed: dict[AllowKey, Allowed] = field(default_factory=dict)
+    """Allows that will hold as long as this snapshot does: see `auth.authorize`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,6 +49,7 @@ _INSERT_REPORT = Statement(
         created_at=bindparam("now"),
     )
 )
+_PURGE_REPORTS = Statement(lambda _: delete(access_reports).where(_r.created_at < bindparam("before")))
 _ACTIVITY = Statement(
     lambda _: select(_a.principal_id, _a.action, _a.region, _a.last_at).where(among(_a.principal_id, "principals"))
 )
@@ -109,6 +110,11 @@ def insert_report(tx: Transaction, report: AccessReport) -> None:
         granularity=report.granularity,
         now=report.created_at,
     )
+
+
+def purge_reports(tx: Transaction, before: int) -> None:
+    """Forget the reports that were asked for before a moment, of all accounts."""
+    tx.run(_PURGE_REPORTS, before=before)
 
 
 def activity_of(tx: ReadTransaction, principal_ids: list[str]) -> list[Activity]:

@@ -33,9 +33,8 @@ def allowing(*actions: str, sid: str | None = None) -> dict[str, Any]:
 
 def of_size(size: int) -> str:
     """An identity policy with so many characters that count, and white space that does not."""
-    document = allowing("ecr:A")
-    short = len("".join(json.dumps(document).split()))
-    return json.dumps(allowing("ecr:A" + "a" * (size - short)), indent=4)
+    short = len("".join(json.dumps(allowing("ecr:A", sid="s")).split()))
+    return json.dumps(allowing("ecr:A", sid="s" * (size - short + 1)), indent=4)
 
 
 TRUST = text(trusting(Service="ecs-tasks.amazonaws.com"))

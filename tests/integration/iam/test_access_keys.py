@@ -51,6 +51,8 @@ def test_status_must_be_one(iam: Any, user: str) -> None:
     key = iam.create_access_key(UserName=user)["AccessKey"]["AccessKeyId"]
     with refused("ValidationError"):
         iam.update_access_key(UserName=user, AccessKeyId=key, Status="Sleeping")
+    with refused("InvalidInput", "The status of an access key is Active or Inactive"):
+        iam.update_access_key(UserName=user, AccessKeyId=key, Status="Expired")
 
 
 def test_keys_of_the_root(server: MoorageServer, account: KeyPair, own: Any) -> None:

@@ -77,11 +77,11 @@ def test_service_linked_roles(own: Any) -> None:
         lambda: own.update_assume_role_policy(RoleName=name, PolicyDocument=TRUST),
         lambda: own.update_role(RoleName=name, MaxSessionDuration=7200),
         lambda: own.put_role_permissions_boundary(RoleName=name, PermissionsBoundary=ADMINISTRATOR),
-        lambda: own.tag_role(RoleName=name, Tags=[{"Key": "a", "Value": "b"}]),
     ):
         with refused("UnmodifiableEntity", protected):
             call()
     own.update_role_description(RoleName=name, Description="changed")
+    own.tag_role(RoleName=name, Tags=[{"Key": "a", "Value": "b"}])
     task = own.delete_service_linked_role(RoleName=name)["DeletionTaskId"]
     assert task.startswith(f"task/aws-service-role/{service}/{name}/")
     assert own.get_service_linked_role_deletion_status(DeletionTaskId=task)["Status"] == "SUCCEEDED"
@@ -101,4 +101,7 @@ def test_what_is_no_service_linked_role(own: Any) -> None:
     with refused("NoSuchEntity", status=404):
         own.delete_service_linked_role(RoleName="plain")
     for service in ("pullthroughcache.ecr.amazonaws.com", "ecr.amazonaws.com"):
-        assert own.create_service_linked_role(AWSServiceName=service)["Role"]["Path"] == f"/aws-service-role/{service}/"
+        made = own.create_service_linked_role(AWSServiceName=service)["Role"]
+        assert made["Path"] == f"/aws-service-role/{service}/"
+        (attached,) = own.list_attached_role_policies(RoleName=made["RoleName"])["AttachedPolicies"]
+        assert own.get_policy(PolicyArn=attached["PolicyArn"])["Policy"]["AttachmentCount"] == 1

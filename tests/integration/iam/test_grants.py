@@ -103,6 +103,16 @@ def test_what_cannot_be_attached(entity: Entity, own: Any) -> None:
             entity.call("attach_{}_policy", PolicyArn=wrong)
 
 
+def test_policies_of_services_are_not_attached_by_users(entity: Entity) -> None:
+    policy = "arn:aws:iam::aws:policy/aws-service-role/ECRReplicationServiceRolePolicy"
+    assert entity.iam.get_policy(PolicyArn=policy)["Policy"]["IsAttachable"] is False
+    with refused("PolicyNotAttachable", "Cannot attach a Service Role Policy to a Customer Role."):
+        entity.call("attach_{}_policy", PolicyArn=policy)
+    if entity.kind != "group":
+        with refused("PolicyNotAttachable"):
+            entity.call("put_{}_permissions_boundary", PermissionsBoundary=policy)
+
+
 def test_ten_attachments_are_enough(entity: Entity) -> None:
     arns = [entity.iam.create_policy(PolicyName=fresh_name("p"), PolicyDocument=POLICY)["Policy"]["Arn"] for _ in range(11)]
     for each in arns[:10]:

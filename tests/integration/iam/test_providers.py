@@ -110,6 +110,8 @@ def test_saml(iam: Any) -> None:
     assert iam.update_saml_provider(SAMLProviderArn=provider, SAMLMetadataDocument=changed)["SAMLProviderArn"] == provider
     assert iam.get_saml_provider(SAMLProviderArn=provider)["SAMLMetadataDocument"] == changed
     assert provider in [entry["Arn"] for entry in iam.list_saml_providers()["SAMLProviderList"]]
+    with refused("InvalidAction"):
+        iam.update_saml_provider(SAMLProviderArn=provider, AssertionEncryptionMode="Required")
     iam.delete_saml_provider(SAMLProviderArn=provider)
     with refused("NoSuchEntity", status=404):
         iam.delete_saml_provider(SAMLProviderArn=provider)

@@ -65,6 +65,8 @@ def test_a_session_with_mfa(home: Account, user: User, device: Device) -> None:
     plain = sts.get_session_token()["Credentials"]
     proven = sts.get_session_token(SerialNumber=device.serial, TokenCode=device.code())["Credentials"]
     home.using(proven, "ecr").describe_registry()
+    with refused("AccessDenied", status=403):  # IAM takes it, the user's policy does not say so
+        home.using(proven, "iam").list_users()
     with refused("AccessDeniedException"):
         home.using(plain, "ecr").describe_registry()
     with refused("AccessDeniedException"):

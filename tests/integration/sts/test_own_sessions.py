@@ -69,6 +69,23 @@ def test_of_sts_such_a_session_has_two_operations(home: Account) -> None:
             act()
 
 
+def test_iam_knows_no_such_session_and_no_federated_user(home: Account) -> None:
+    user = home.user(ALLOW_ALL)
+    own = home.sts(user.key).get_session_token()["Credentials"]
+    federated = home.sts(user.key).get_federation_token(Name="ann", Policy=json.dumps(ALLOW_ALL))["Credentials"]
+    for credentials in (own, federated):
+        with refused("InvalidClientTokenId", "The security token included in the request is invalid.", 403):
+            home.using(credentials, "iam").list_users()
+    role = home.role(trust(user.arn), ALLOW_ALL)
+    assumed = home.sts(user.key).assume_role(RoleArn=role["Arn"], RoleSessionName="s1")["Credentials"]
+    home.using(assumed, "iam").list_users()
+
+
+def test_a_federated_user_of_a_root_has_what_its_policy_allows(home: Account) -> None:
+    made = home.sts(home.root).get_federation_token(Name="cat", Policy=json.dumps(allow("ecr:DescribeRegistry")))
+    home.using(made["Credentials"], "ecr").describe_registry()
+
+
 def test_a_roles_session_asks_for_none_of_its_own(home: Account) -> None:
     user = home.user()
     role = home.role(trust(user.arn), ALLOW_ALL)

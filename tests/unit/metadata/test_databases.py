@@ -170,6 +170,7 @@ def statements() -> list[tuple[str, Any]]:
 
 
 ON_PURPOSE = {
+    "account_facts._PURGE_REPORTS",
     "organizations._FIND",
     "organizations._BY_EMAIL",
     "organizations._REQUESTS",
@@ -179,7 +180,7 @@ ON_PURPOSE = {
     "repositories._DELETED",
     "uploads._RELEASE_ALL",
 }
-"""There are few of these: accounts, registries, keys of an account, deleted repositories, uploads at a start."""
+"""There are few of these: accounts, registries, keys of an account, deleted repositories, uploads at a start, reports."""
 
 
 @pytest.fixture(scope="module")

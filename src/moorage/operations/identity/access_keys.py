@@ -12,12 +12,12 @@ from moorage.metadata.transaction import ReadTransaction, Transaction
 from moorage.model import identity_limits, ids
 from moorage.model.errors import LimitExceeded
 from moorage.model.identity import arn_of
-from moorage.model.identity_errors import EntityNotFound
+from moorage.model.identity_errors import EntityNotFound, InputInvalid
 from moorage.model.principal import Caller, root_arn
 from moorage.operations.identity.finding import changing_user_or_self, permit, user_or_self
 from moorage.operations.identity.paging import Key, Page, cut
 
-ACTIVE = "Active"
+ACTIVE, INACTIVE = "Active", "Inactive"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +53,10 @@ def list_access_keys(
 
 
 def update_access_key(tx: Transaction, caller: Caller, user_name: str | None, access_key_id: str, status: str) -> None:
-    """Make a key count or not, from the next request on. Raises EntityNotFound."""
+    """Make a key count or not, from the next request on. Raises EntityNotFound, InputInvalid: a status that none is given."""
     user = changing_user_or_self(tx, caller, "UpdateAccessKey", user_name)
+    if status not in {ACTIVE, INACTIVE}:
+        raise InputInvalid(f"The status of an access key is {ACTIVE} or {INACTIVE}")
     registries.set_key_status(tx, _key_of(tx, _owner(caller, user), access_key_id).id, status)
 
 

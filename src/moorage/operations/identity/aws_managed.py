@@ -27,17 +27,20 @@ class AwsPolicy(Struct, frozen=True):
         return self.policy.arn
 
 
-@cache
 def find(arn: str) -> AwsPolicy | None:
     """The policy of AWS with that ARN."""
-    found = managed.find_managed(arn)
-    return None if found is None or found.arn() != arn else _shown(found)
+    return _by_arn().get(arn)
+
+
+def list_all() -> list[AwsPolicy]:
+    """All policies of AWS, by name."""
+    return list(_by_arn().values())
 
 
 @cache
-def list_all() -> list[AwsPolicy]:
-    """All policies of AWS, by name."""
-    return sorted(map(_shown, managed.MANAGED.values()), key=lambda found: found.policy.name.lower())
+def _by_arn() -> dict[str, AwsPolicy]:
+    shown = sorted(map(_shown, managed.MANAGED.values()), key=lambda found: found.policy.name.lower())
+    return {found.arn: found for found in shown}
 
 
 def _shown(found: managed.ManagedPolicy) -> AwsPolicy:

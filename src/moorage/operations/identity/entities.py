@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from msgspec.structs import replace
+
 from moorage.metadata import (
     account_facts,
     credentials,
@@ -22,6 +24,7 @@ from moorage.model.errors import LimitExceeded
 from moorage.model.identity import Kind, arn_of, fold
 from moorage.model.identity_errors import DeleteConflict, EntityExists
 from moorage.model.principal import Caller
+from moorage.operations import policy_documents
 from moorage.operations.identity.finding import changing, identity_for, permit, renewed
 from moorage.operations.identity.login_profiles import HISTORY
 from moorage.operations.identity.paging import Key, Page, after_text, page_of
@@ -60,8 +63,11 @@ def add(tx: Transaction, identity: Identity, tags: dict[str, str]) -> Described:
 
 
 def get_identity(tx: ReadTransaction, caller: Caller, kind: Kind, name: str) -> Described:
-    """GetUser with a name, GetRole."""
-    return described(tx, identity_for(tx, caller, f"Get{kind.capitalize()}", kind, name))
+    """GetUser with a name, GetRole. In a trust policy unique ids stand for principals that are gone."""
+    found = identity_for(tx, caller, f"Get{kind.capitalize()}", kind, name)
+    if found.trust_policy is not None:
+        found = replace(found, trust_policy=policy_documents.shown(tx, found.trust_policy, found.trust_bindings))
+    return described(tx, found)
 
 
 def list_identities(tx: ReadTransaction, caller: Caller, kind: Kind, prefix: str, after: Key, count: int) -> Page[Identity]:

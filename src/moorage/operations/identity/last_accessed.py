@@ -14,6 +14,7 @@ from typing import Any, Literal
 from moorage.metadata import account_facts, identities, identity_policies, managed_policies, memberships
 from moorage.metadata.identity_records import AccessReport, Activity, Identity
 from moorage.metadata.transaction import ReadTransaction, Transaction
+from moorage.model import identity_limits
 from moorage.model.identity import KINDS, Kind, parse_iam_arn
 from moorage.model.identity_errors import EntityNotFound, InputInvalid
 from moorage.model.principal import Caller
@@ -58,6 +59,7 @@ class Granting:
 def generate_service_last_accessed_details(tx: Transaction, caller: Caller, arn: str, granularity: Granularity) -> str:
     """Ask for a report about a user, group, role or policy; return its id. Raises EntityNotFound, InputInvalid."""
     _covered(tx, caller, "GenerateServiceLastAccessedDetails", arn)
+    account_facts.purge_reports(tx, _oldest(tx))
     report = AccessReport(str(uuid.uuid4()), caller.account_id, arn, granularity, tx.now)
     account_facts.insert_report(tx, report)
     return report.id
@@ -116,9 +118,13 @@ def list_policies_granting_service_access(
 def _report(tx: ReadTransaction, caller: Caller, action: str, report_id: str) -> AccessReport:
     permit(tx, caller, action, "*")
     report = account_facts.find_report(tx, report_id)
-    if report is None or report.account_id != caller.account_id:
+    if report is None or report.account_id != caller.account_id or report.created_at < _oldest(tx):
         raise EntityNotFound("report", report_id)
     return report
+
+
+def _oldest(tx: ReadTransaction) -> int:
+    return tx.now - identity_limits.REPORT_LIFE_SECONDS * 1_000_000
 
 
 def _covered(tx: ReadTransaction, caller: Caller, action: str, arn: str) -> Identity | None:

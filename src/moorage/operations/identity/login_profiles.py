@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from hmac import compare_digest
 
 from moorage.auth.passwords import hash_password, is_among, verify_password
 from moorage.metadata import account_facts, credentials, identities
@@ -132,7 +133,7 @@ def hashed_change(change: Change, old_password: str, new_password: str) -> str:
 def change_password(tx: Transaction, caller: Caller, change: Change, hashed: str) -> None:
     """The second half of ChangePassword. Raises OldPasswordWrong if the password was changed meanwhile."""
     user = _permitted(tx, caller)
-    if _profile_of(tx, user, locked=True).password_hash != change.current:
+    if not compare_digest(_profile_of(tx, user, locked=True).password_hash, change.current):
         raise OldPasswordWrong("The old password was incorrect.")
     credentials.set_password(tx, user.id, hashed, must_reset=False)
     credentials.set_tries(tx, user.id, 0, 0)

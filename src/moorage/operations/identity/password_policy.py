@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import string
+from hmac import compare_digest
 
 import msgspec
 
@@ -50,7 +51,7 @@ def check_default(password: str, account_id: str) -> None:
     """The rules where the account has no policy of its own. Raises PasswordRefused."""
     PasswordPolicy(minimum_length=8).check(password)
     kinds = sum(not members.isdisjoint(password) for members in (_UPPER, _LOWER, _DIGITS, _SYMBOLS))
-    if kinds < 3 or password == account_id:
+    if kinds < 3 or compare_digest(password.encode(), account_id.encode()):
         raise PasswordRefused(
             "Password should have at least three of: uppercase letters, lowercase letters, numbers, non-alphanumeric characters"
         )

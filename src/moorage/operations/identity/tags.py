@@ -30,10 +30,7 @@ def _user(tx: ReadTransaction, caller: Caller, action: str, name: str, **facts: 
 
 
 def _role(tx: ReadTransaction, caller: Caller, action: str, name: str, **facts: Any) -> str:
-    role = identity_for(tx, caller, action, "role", name, **facts)
-    if role.linked_service is not None and not action.startswith("List"):
-        raise Unmodifiable("role", role.name)
-    return role.id
+    return identity_for(tx, caller, action, "role", name, **facts).id
 
 
 def _policy(tx: ReadTransaction, caller: Caller, action: str, arn: str, **facts: Any) -> str:

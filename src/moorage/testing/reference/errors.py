@@ -6,11 +6,13 @@ import inspect
 from collections.abc import Iterator
 
 from moorage.auth.signature_errors import FaultKind
+from moorage.model import identity_errors
 from moorage.model.errors import DomainError
 from moorage.testing.reference.markdown import code, document, sentence, table
 from moorage.wire.aws import faults
 from moorage.wire.aws.errors import AwsError, internal_error, to_aws_error
 from moorage.wire.aws.models import service_plan
+from moorage.wire.aws.services.iam.errors import IAM
 from moorage.wire.aws.signature_words import CODES
 from moorage.wire.oci.errors import describe
 
@@ -70,12 +72,26 @@ def page() -> str:
         "## Of the domain",
         "An empty cell: no operation of `ecr` raises it. Errors of values have the code of the operation's own family.",
         table(["error", "when", "`/v2/`", "`ecr`"], rows),
+        "## Of identities",
+        "Those of `iam` beside the above. What is in the text depends on the entity: a user, a role, a policy.",
+        table(["error", "when", "`iam`"], list(_identities())),
         "## Of `/v2/` itself",
         table(["status", "code", "when"], [[status, code(name), when] for status, name, when in _V2]),
         "A missing or invalid token is answered 401 with a challenge. With [`--ecr-quirks`](quirks.md) some are other.",
         "## Of the AWS API itself",
         table(["when", "`ecr`", "`sts`"], [*_faults(), *_signatures()]),
     )
+
+
+def _identities() -> Iterator[list[str]]:
+    for kind, wording in IAM.items():
+        if kind.__module__ == identity_errors.__name__:
+            error = sample(kind)
+            if "kind" in vars(error):
+                error = kind("role", "x")  # they are worded by kind of entity
+            told = to_aws_error(error, service_plan("iam"), None)
+            assert told is not None, wording
+            yield [kind.__name__, sentence(kind.__doc__), f"{code(told.code)} {told.status}"]
 
 
 def _faults() -> Iterator[list[str]]:

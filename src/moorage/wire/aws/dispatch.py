@@ -22,7 +22,8 @@ from uuid import UUID
 
 from moorage.auth.canonical import Headers, canonical_headers
 from moorage.auth.credentials import Credential, CredentialLookup
-from moorage.auth.signature_errors import SignatureRefused
+from moorage.auth.sessions import may_reach
+from moorage.auth.signature_errors import FaultKind, SignatureRefused, refuse
 from moorage.auth.sigv4 import (
     ReceivedRequest,
     SignedRequest,
@@ -236,6 +237,8 @@ class Dispatcher:
         key_id = signed.access_key_id
         found = await self._credentials(key_id, signed.session_token) if _KEY_ID.fullmatch(key_id) else None
         credential = check_credential(signed, found, request.now)
+        if credential.session is not None and not may_reach(credential.session, route.service.name):
+            raise refuse(FaultKind.UNKNOWN_KEY)
         check_scope(signed, route.service.signing_name, self._regions)
         check_time(signed, request.now)
         return signed, credential

@@ -27,7 +27,7 @@ def test_who_is_meant(world: World) -> None:
         ACCOUNT: ACCOUNT,
         OTHER: OTHER,
         IAM + "root": ACCOUNT,
-        STS + "federated-user/anybody": ACCOUNT,
+        STS + "federated-user/anybody": f"{ACCOUNT}:anybody",
     }.items():
         assert world.read(unique_id_of, arn) == expected
 
@@ -74,7 +74,9 @@ def test_trust_is_bound_to_who_it_was(world: World) -> None:
     second = world.write(users.create_user, world.caller, "bob", "/", None, []).identity
     role = world.read(identities.find_by_id, made.id)
     assert role is not None
-    assert json.loads(role.trust_bindings or "") == {first.arn: first.id, OTHER: OTHER}
+    assert json.loads(role.trust_bindings or "") == {first.arn: first.id}
+    shown = world.read(entities.get_identity, world.caller, "role", "r").identity.trust_policy
+    assert json.loads(shown or "") == trusting(AWS=[first.id, OTHER, "*"], Service="ecs.amazonaws.com")
     world.write(roles.update_assume_role_policy, world.caller, "r", document)
     role = world.read(identities.find_by_id, made.id)
     assert role is not None
