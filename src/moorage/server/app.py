@@ -234,7 +234,7 @@ class Application:
             if name == b"x-forwarded-proto" and value in {b"http", b"https"}:
                 scope["scheme"] = value.decode()
             elif name == b"x-forwarded-for":
-                scope["client"] = (value.decode("latin-1").rpartition(",")[2].strip(), 0)
+                scope["client"] = (_address(value.decode("latin-1").rpartition(",")[2].strip()), 0)
 
 
 async def _nothing_to_receive() -> Any:
@@ -256,6 +256,14 @@ def aws_services(
         room.register(sts, sts_context)
     organization_accounts.register(organizations, organizations_context)
     return [ecr, public, iam, organizations, sts]
+
+
+def _address(text: str) -> str:
+    """The address that a proxy wrote down; empty if it is none: a network, say, would be taken for all of its addresses."""
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        return ""
 
 
 def _networks(text: str) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
