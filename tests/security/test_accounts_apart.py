@@ -14,7 +14,7 @@ from moorage.testing.registry_client import RegistryClient
 from moorage.testing.server import KeyPair, MoorageServer
 from tests.conftest import fresh_name
 from tests.integration.access.people import LOGIN, PULL, Person, allow, document, grant, repository_arn
-from tests.integration.aws.errors import refused
+from tests.integration.aws.errors import each, refused
 
 
 @pytest.fixture
@@ -78,7 +78,7 @@ def test_what_another_account_has_does_not_show(
     person = Person(server, account)
     iam = server.client("iam", key=person.key)
     there, missing = Person(server, account), fresh_name("missing")
-    for look in (
+    looks: list[Callable[[str], Any]] = [
         lambda name: iam.get_user(UserName=name),
         lambda name: iam.list_access_keys(UserName=name),
         lambda name: iam.get_login_profile(UserName=name),
@@ -87,7 +87,8 @@ def test_what_another_account_has_does_not_show(
         lambda name: iam.simulate_principal_policy(
             PolicySourceArn=f"arn:aws:iam::{owner}:user/{name}", ActionNames=["ecr:PutImage"]
         ),
-    ):
+    ]
+    for look in looks:
         texts = []
         for name in (there.name, missing):
             with refused("AccessDenied", status=403) as answer:
@@ -105,7 +106,7 @@ def test_questions_about_keys_of_another_account(server: MoorageServer, account:
         texts.append(caught.value.response["Error"]["Message"].replace(key, ""))
     assert texts[0] == texts[1]
     person = Person(server, account)
-    for call in (
+    for call in each(
         lambda: iam.update_access_key(AccessKeyId=person.key.access_key_id, Status="Inactive"),
         lambda: iam.delete_access_key(AccessKeyId=person.key.access_key_id),
         lambda: iam.delete_access_key(UserName=person.name, AccessKeyId=person.key.access_key_id),
@@ -118,7 +119,8 @@ def test_questions_about_keys_of_another_account(server: MoorageServer, account:
 
 
 @pytest.mark.parametrize(
-    "trick", [" {}", "{} ", "{}\n", "0{}", "{}0", "+{}", "{}.0", "arn:aws:iam::{}:root", "\uff11{tail}", "{}\u200b", "-{}", "{},{}"]
+    "trick",
+    [" {}", "{} ", "{}\n", "0{}", "{}0", "+{}", "{}.0", "arn:aws:iam::{}:root", "\uff11{tail}", "{}\u200b", "-{}", "{},{}"],
 )
 def test_registry_ids_written_differently(
     server: MoorageServer, account: KeyPair, stranger: KeyPair, repository: str, trick: str

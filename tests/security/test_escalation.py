@@ -11,7 +11,7 @@ import pytest
 from moorage.testing.server import KeyPair, MoorageServer
 from tests.conftest import fresh_name
 from tests.integration.access.people import Person, allow, deny, document
-from tests.integration.aws.errors import refused
+from tests.integration.aws.errors import each, refused
 
 ADMIN = "arn:aws:iam::aws:policy/AdministratorAccess"
 READ = "arn:aws:iam::aws:policy/AmazonEC2ContainerRegistryReadOnly"
@@ -100,7 +100,7 @@ def test_a_policys_versions_swapped(server: MoorageServer, account: KeyPair, roo
     person = Person(server, account, allow("iam:Get*", "iam:List*"))
     root.attach_user_policy(UserName=person.name, PolicyArn=made)
     iam = iam_of(person)
-    for attempt in (
+    for attempt in each(
         lambda: iam.create_policy_version(PolicyArn=made, PolicyDocument=EVERYTHING, SetAsDefault=True),
         lambda: iam.create_policy_version(PolicyArn=made, PolicyDocument=EVERYTHING),
         lambda: iam.set_default_policy_version(PolicyArn=made, VersionId="v1"),
@@ -118,7 +118,7 @@ def test_a_policys_versions_swapped(server: MoorageServer, account: KeyPair, roo
     assert not may_create_repositories(person)
     aws = "arn:aws:iam::aws:policy/ReadOnlyAccess"
     person.may(allow("iam:*"))
-    for attempt in (
+    for attempt in each(
         lambda: iam.create_policy_version(PolicyArn=aws, PolicyDocument=EVERYTHING, SetAsDefault=True),
         lambda: iam.delete_policy(PolicyArn=aws),
     ):
@@ -135,7 +135,7 @@ def test_ones_own_boundary_removed_or_replaced(server: MoorageServer, account: K
     person = Person(server, account, allow("*"))
     root.put_user_permissions_boundary(UserName=person.name, PermissionsBoundary=boundary)
     iam = iam_of(person)
-    for attempt in (
+    for attempt in each(
         lambda: iam.delete_user_permissions_boundary(UserName=person.name),
         lambda: iam.put_user_permissions_boundary(UserName=person.name, PermissionsBoundary=ADMIN),
         lambda: iam.put_user_permissions_boundary(UserName=person.name.upper(), PermissionsBoundary=ADMIN),
@@ -160,7 +160,7 @@ def test_users_and_roles_without_the_boundary_that_they_must_have(server: Moorag
         allow("iam:CreateAccessKey", "iam:UpdateUser"),
     )
     iam, trust = iam_of(person), document({"Effect": "Allow", "Principal": {"AWS": person.arn}, "Action": "sts:AssumeRole"})
-    for attempt in (
+    for attempt in each(
         lambda: iam.create_user(UserName=fresh_name("new")),
         lambda: iam.create_user(UserName=fresh_name("new"), PermissionsBoundary=ADMIN),
         lambda: iam.create_role(RoleName=fresh_name("new"), AssumeRolePolicyDocument=trust),
@@ -228,7 +228,7 @@ def test_the_second_factor_of_somebody_taken_away(server: MoorageServer, account
     root.create_virtual_mfa_device(VirtualMFADeviceName=admin.name)
     person.may(allow("iam:*MFADevice", resource=[person.arn, f"arn:aws:iam::{account.account_id}:mfa/{person.name}"]))
     iam = iam_of(person)
-    for attempt in (
+    for attempt in each(
         lambda: iam.deactivate_mfa_device(UserName=admin.name, SerialNumber=own),
         lambda: iam.delete_virtual_mfa_device(SerialNumber=own),
         lambda: iam.resync_mfa_device(

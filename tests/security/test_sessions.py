@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from moorage.testing.server import KeyPair, MoorageServer
 from tests.conftest import fresh_name
 from tests.integration.access.people import Person, allow, deny, document, repository_arn
-from tests.integration.aws.errors import refused
+from tests.integration.aws.errors import each, refused
 from tests.integration.sts.conftest import client as client_for
 
 ADMIN = "arn:aws:iam::aws:policy/AdministratorAccess"
@@ -36,8 +37,8 @@ class Roles:
     def assume(self, source: Any, arn: str, **asked: Any) -> dict[str, Any]:
         """Credentials of a role; `source` is a client of STS."""
         given = {"RoleSessionName": "session", **asked}
-        answer: dict[str, Any] = source.assume_role(RoleArn=arn, **given)
-        return answer["Credentials"]
+        credentials: dict[str, Any] = source.assume_role(RoleArn=arn, **given)["Credentials"]
+        return credentials
 
     def using(self, credentials: dict[str, Any], service: str = "ecr") -> Any:
         """A client for temporary credentials."""
@@ -201,10 +202,10 @@ def test_a_federated_user_who_is_wider_than_its_maker(server: MoorageServer, acc
         roles.using(bare).describe_repositories()
     target = roles.make(account.account_id, allow("ecr:*"))
     for made in (wide, bare):
-        for call in (
-            lambda made=made: roles.assume(roles.using(made, "sts"), target),
-            lambda made=made: roles.using(made, "sts").get_session_token(),
-            lambda made=made: roles.using(made, "sts").get_federation_token(Name="more", Policy=document(allow("*"))),
+        for call in each(
+            partial(roles.assume, roles.using(made, "sts"), target),
+            roles.using(made, "sts").get_session_token,
+            partial(roles.using(made, "sts").get_federation_token, Name="more", Policy=document(allow("*"))),
         ):
             with refused("AccessDenied", status=403):
                 call()
@@ -216,7 +217,7 @@ def test_a_session_token_turned_into_a_key(server: MoorageServer, account: KeyPa
     session = sts_of(person).get_session_token()["Credentials"]
     roles.using(session).describe_repositories()
     iam = roles.using(session, "iam")
-    for call in (iam.list_users, iam.get_user, lambda: iam.create_access_key(UserName=person.name)):
+    for call in each(iam.list_users, iam.get_user, lambda: iam.create_access_key(UserName=person.name)):
         with refused("InvalidClientTokenId", status=403):
             call()
     sts = roles.using(session, "sts")
@@ -305,3 +306,77 @@ def test_a_deny_in_a_session_of_a_role_that_is_named_by_itself(server: MoorageSe
     with refused("AccessDeniedException") as answer:
         roles.using(roles.assume(sts_of(person), role, Policy=denying)).list_images(repositoryName=repository)
     assert "explicit deny in a session policy" in answer["Error"]["Message"]
+
+
+def test_a_registry_token_that_forgets_the_limits_of_its_session(server: MoorageServer, account: KeyPair, roles: Roles) -> None:
+    """What limits a session limits the token that it asks for: session policy, MFA, tags, federation."""
+    ecr, repository = server.client(key=account), fresh_name("repo")
+    ecr.create_repository(repositoryName=repository)
+    person = Person(
+        server, account, allow("ecr:*", "sts:*"), deny("ecr:PutImage*", Condition={"Null": {"aws:TokenIssueTime": "true"}})
+    )
+    limits = document(allow("ecr:GetAuthorizationToken"), allow("ecr:ListImages"))
+    role = roles.make(person.arn, allow("ecr:*"))
+    sts = sts_of(person)
+    mfa = roles.make(person.arn, allow("ecr:*"), deny("ecr:StartImageScan", "ecr:InitiateLayerUpload", Condition={
+        "BoolIfExists": {"aws:MultiFactorAuthPresent": "false"}}))  # fmt: skip
+    for credentials in (
+        roles.assume(sts, role, Policy=limits),
+        sts.get_federation_token(Name="fred", Policy=limits)["Credentials"],
+        roles.assume(sts, mfa),
+    ):
+        data = roles.using(credentials).get_authorization_token()["authorizationData"][0]
+        with server.registry(key=account) as client:
+            basic = f"Basic {data['authorizationToken']}"
+            assert client.request("GET", f"/v2/{repository}/tags/list", authorization=basic).status == 200
+            assert client.request("POST", f"/v2/{repository}/blobs/uploads/", b"", authorization=basic).status == 403
+
+
+def test_the_token_of_one_session_with_the_key_of_another(server: MoorageServer, account: KeyPair, roles: Roles) -> None:
+    person = Person(server, account)
+    weak = roles.assume(sts_of(person), roles.make(person.arn))
+    strong = roles.assume(sts_of(person), roles.make(person.arn, allow("*")))
+    long_term = {"AccessKeyId": person.key.access_key_id, "SecretAccessKey": person.key.secret}
+    for mixed in (
+        {**weak, "SessionToken": strong["SessionToken"]},
+        {**strong, "SessionToken": weak["SessionToken"]},
+        {**long_term, "SessionToken": strong["SessionToken"]},
+        {name: value for name, value in strong.items() if name != "SessionToken"},
+        {**strong, "SessionToken": strong["SessionToken"][:-2]},
+        {**strong, "SessionToken": strong["SessionToken"] + "AA"},
+        {**strong, "SessionToken": ""},
+    ):
+        with pytest.raises(person.ecr.exceptions.ClientError) as caught:
+            roles.using(mixed).create_repository(repositoryName=fresh_name("loot"))
+        assert caught.value.response["Error"]["Code"] in {
+            "UnrecognizedClientException",
+            "AccessDeniedException",
+            "InvalidSignatureException",
+        }
+
+
+def test_a_boundary_left_behind_by_assuming_a_role(server: MoorageServer, account: KeyPair, roles: Roles) -> None:
+    """Trust in the account leaves it to the user's own side, of which the boundary is a part."""
+    limit = roles.iam.create_policy(PolicyName=fresh_name("limit"), PolicyDocument=document(allow("ecr:*")))["Policy"]["Arn"]
+    person = Person(server, account, allow("*"))
+    roles.iam.put_user_permissions_boundary(UserName=person.name, PermissionsBoundary=limit)
+    target = roles.make(account.account_id, allow("*"))
+    with refused("AccessDenied", status=403):
+        roles.assume(sts_of(person), target)
+    bounded = roles.make(person.arn, allow("*"))
+    roles.iam.put_role_permissions_boundary(RoleName=bounded.rpartition("/")[2], PermissionsBoundary=limit)
+    session = roles.assume(sts_of(person), bounded)  # named itself, as the role's owner wanted
+    roles.using(session).describe_registry()
+    with refused("AccessDenied", status=403):
+        roles.using(session, "iam").list_users()
+
+
+def test_tags_of_a_federated_user_without_the_right_to_tag(server: MoorageServer, account: KeyPair, roles: Roles) -> None:
+    admin = [{"Key": "role", "Value": "admin"}]
+    tagged = allow("ecr:CreateRepository", Condition={"StringEquals": {"aws:PrincipalTag/role": "admin"}})
+    person = Person(server, account, tagged, allow("sts:GetFederationToken"))
+    with refused("AccessDenied", status=403):
+        sts_of(person).get_federation_token(Name="fred", Policy=document(allow("*")), Tags=admin)
+    plain = sts_of(person).get_federation_token(Name="fred", Policy=document(allow("*")))["Credentials"]
+    with refused("AccessDeniedException"):
+        roles.using(plain).create_repository(repositoryName=fresh_name("loot"))
