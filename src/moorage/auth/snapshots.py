@@ -57,7 +57,7 @@ class RegistryPolicies:
 
 
 class Snapshots:
-    """Snapshots by unique id, least recently used first. Shared by threads: losing an entry to a race costs a look-up."""
+    """Snapshots by unique id, oldest first. Shared by threads: losing an entry to a race costs a look-up."""
 
     def __init__(self) -> None:
         self.principals: OrderedDict[str, Snapshot] = OrderedDict()

@@ -16,6 +16,7 @@ from moorage.server import logs, tls
 from moorage.server.installation import InstallationError, exclusive, open_installation
 from moorage.server.run import listen
 from moorage.server.settings import Loaded, Settings
+from moorage.server.shared_counts import SharedCounts
 from moorage.server.worker import run_worker
 from moorage.server.workers import supervise
 
@@ -39,7 +40,8 @@ def serve(loaded: Loaded) -> None:
             if settings.workers == 1:
                 run_worker(settings, listening)
             else:
-                sys.exit(supervise(settings.workers, lambda: run_worker(settings, listening)))
+                counts = SharedCounts(settings.workers)
+                sys.exit(supervise(settings.workers, lambda slot: run_worker(settings, listening, counts, slot)))
     except (InstallationError, tls.TlsError) as error:
         fail(str(error))
 
