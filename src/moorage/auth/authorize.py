@@ -139,7 +139,45 @@ def decision_for(
     repository: Repository | None = None,
 ) -> Decision:
     """What `authorize` would decide, with all that it rests on. Raises NotAuthenticated."""
-    snapshot = check_standing(tx, caller)
+    return _decision(tx, check_standing(tx, caller), caller, action, scope, resource, facts, repository)
+
+
+def decision_about(
+    tx: ReadTransaction,
+    caller: Caller,
+    action: str,
+    scope: Scope,
+    resource: str,
+    facts: RequestFacts = NO_FACTS,
+    *,
+    repository: Repository | None = None,
+) -> Decision:
+    """What `authorize` would decide if somebody called who does not: nobody has verified credentials, and no key is asked for.
+
+    For explanations only. Raises NotAuthenticated: there is no such principal.
+    """
+    return _decision(tx, snapshot_about(tx, caller), caller, action, scope, resource, facts, repository)
+
+
+def snapshot_about(tx: ReadTransaction, caller: Caller) -> Snapshot:
+    """The principal that `caller` points to, whether it could call now or not. Raises NotAuthenticated: there is none."""
+    epoch, _ = identities.standing(tx, caller.account_id, "")
+    snapshot = snapshot_of(tx, caller.account_id, caller.principal_id, epoch) if epoch >= 0 else None
+    if snapshot is None:
+        raise NotAuthenticated(INVALID_CREDENTIALS)
+    return snapshot
+
+
+def _decision(
+    tx: ReadTransaction,
+    snapshot: Snapshot,
+    caller: Caller,
+    action: str,
+    scope: Scope,
+    resource: str,
+    facts: RequestFacts,
+    repository: Repository | None,
+) -> Decision:
     own, registry = _resource_side(tx, caller, action, scope, resource, snapshot.epoch, repository)
     return _decide(tx, caller, snapshot, action, scope, resource, facts, repository, own, registry)
 

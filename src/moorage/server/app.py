@@ -47,6 +47,7 @@ from moorage.wire.aws.services.iam import (
     policies,
     providers,
     reports,
+    simulation,
     tags,
 )
 from moorage.wire.aws.services.iam.context import IamContext
@@ -233,7 +234,7 @@ class Application:
             if name == b"x-forwarded-proto" and value in {b"http", b"https"}:
                 scope["scheme"] = value.decode()
             elif name == b"x-forwarded-for":
-                scope["client"] = (value.decode("latin-1").rpartition(",")[2].strip(), 0)
+                scope["client"] = (_address(value.decode("latin-1").rpartition(",")[2].strip()), 0)
 
 
 async def _nothing_to_receive() -> Any:
@@ -248,12 +249,21 @@ def aws_services(
     organizations = Service("organizations")
     for module in (repositories, images, layers, registry, ecr_policies):
         module.register(ecr, context)
-    for each in (entities, access_keys, policies, grants, tags, instance_profiles, providers, passwords, mfa, account, reports):
+    identity_rooms = (entities, access_keys, policies, grants, tags, instance_profiles, providers, passwords, mfa, account)
+    for each in (*identity_rooms, reports, simulation):
         each.register(iam, iam_context)
     for room in (lookups, roles, own_sessions):
         room.register(sts, sts_context)
     organization_accounts.register(organizations, organizations_context)
     return [ecr, public, iam, organizations, sts]
+
+
+def _address(text: str) -> str:
+    """The address that a proxy wrote down; empty if it is none: a network, say, would be taken for all of its addresses."""
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        return ""
 
 
 def _networks(text: str) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
