@@ -12,6 +12,7 @@ import uvloop
 
 from moorage.server import tls
 from moorage.server.app import Application
+from moorage.server.ephemeral import EphemeralApplication
 from moorage.server.http_terms import Access, HttpTerms
 from moorage.server.installation import Installation, open_installation
 from moorage.server.run import HttpServer, listen
@@ -33,6 +34,9 @@ def run_worker(settings: Settings, listening: Sequence[socket.socket], counts: S
     Args:
         counts: where this worker, one of several, puts what it counts: into its `slot`.
     """
+    if settings.ephemeral:
+        uvloop.run(_run(settings, None, listening, None, 0))
+        return
     installation = open_installation(settings, os.environ)
     try:
         uvloop.run(_run(settings, installation, listening, counts, slot))
@@ -47,7 +51,11 @@ async def _share(metrics: Metrics, counts: SharedCounts, slot: int) -> None:
 
 
 async def _run(
-    settings: Settings, installation: Installation, listening: Sequence[socket.socket], counts: SharedCounts | None, slot: int
+    settings: Settings,
+    installation: Installation | None,
+    listening: Sequence[socket.socket],
+    counts: SharedCounts | None,
+    slot: int,
 ) -> None:
     metrics = Metrics() if counts is None else Metrics(lambda: counts.others(slot))
     sharing = None
@@ -55,7 +63,11 @@ async def _run(
         if before := counts.reset(slot):
             metrics.add(before)
         sharing = asyncio.create_task(_share(metrics, counts, slot))
-    app = Application(settings, installation.db, installation.store, installation.root_key, metrics)
+    app: Application | EphemeralApplication
+    if installation is None:
+        app = EphemeralApplication(settings, metrics)
+    else:
+        app = Application(settings, installation.db, installation.store, installation.root_key, metrics)
     log_requests = access_logger.isEnabledFor(logging.INFO)
 
     def on_access(access: Access) -> None:
@@ -92,8 +104,7 @@ async def _run(
         await server.add_socket(further, context)
         return True
 
-    app.start()
-    await app.addressing.start(listen_also)
+    await app.start(listen_also)
     watching = asyncio.create_task(reloading.watch()) if reloading is not None else None
     try:
         await server.serve_sockets(listening, context, lambda _: logger.info("ready"))
