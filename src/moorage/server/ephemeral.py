@@ -1,8 +1,8 @@
 """A server that keeps nothing: for tests and CI. Everything lies in memory-backed storage that goes with the process.
 
 It is the same server on the same storage engines, in a folder of a file system in memory. A reset makes a fresh installation
-beside the old one and swaps them, so a test never meets what another one left. With authentication off, whoever calls is taken for
-the root of the account that the access key id names (12 digits), or of the default account; keys that exist keep their owners.
+beside the old one and swaps them, so a test never meets what another one left. With authentication off, whoever calls is taken
+for the root of the account that the access key id names (12 digits), or of the default one; keys that exist keep their owners.
 """
 
 from __future__ import annotations
