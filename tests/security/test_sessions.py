@@ -380,3 +380,19 @@ def test_tags_of_a_federated_user_without_the_right_to_tag(server: MoorageServer
     plain = sts_of(person).get_federation_token(Name="fred", Policy=document(allow("*")))["Credentials"]
     with refused("AccessDeniedException"):
         roles.using(plain).create_repository(repositoryName=fresh_name("loot"))
+
+
+def test_a_limit_of_a_session_that_is_deleted(server: MoorageServer, account: KeyPair, roles: Roles) -> None:
+    """A managed session policy that is gone limits no less: the session may do nothing."""
+    create = roles.iam.create_policy
+    wide = create(PolicyName=fresh_name("wide"), PolicyDocument=document(allow("*")))["Policy"]["Arn"]
+    denying = create(PolicyName=fresh_name("no"), PolicyDocument=document(deny("ecr:CreateRepository")))["Policy"]["Arn"]
+    person = Person(server, account)
+    role = roles.make(person.arn, allow("*"))
+    session = roles.using(roles.assume(sts_of(person), role, PolicyArns=[{"arn": wide}, {"arn": denying}]))
+    session.describe_registry()
+    with refused("AccessDeniedException"):
+        session.create_repository(repositoryName=fresh_name("loot"))
+    roles.iam.delete_policy(PolicyArn=denying)
+    with refused("AccessDeniedException"):
+        session.create_repository(repositoryName=fresh_name("loot"))
