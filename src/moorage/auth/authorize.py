@@ -50,7 +50,7 @@ def key_to_check(caller: Caller) -> str:
 
 def check_standing(tx: ReadTransaction, caller: Caller) -> Snapshot:
     """Make sure that the caller still counts: its key, and the user or role that it acts as. Raises NotAuthenticated."""
-    return _check(tx, identities.standing(tx, caller.account_id, key_to_check(caller)), caller)
+    return _check(tx, _standing(tx, caller), caller)
 
 
 def _check(tx: ReadTransaction, standing: Standing, caller: Caller) -> Snapshot:
@@ -90,8 +90,16 @@ def authorize(
         NotAuthenticated: the caller's key or principal was disabled or deleted.
         AccessDenied: it may not.
     """
-    standing = identities.standing(tx, caller.account_id, key_to_check(caller))
-    judge(tx, standing, caller, action, scope, resource, facts, repository)
+    judge(tx, _standing(tx, caller), caller, action, scope, resource, facts, repository)
+
+
+def _standing(tx: ReadTransaction, caller: Caller) -> Standing:
+    """How the caller stands, asked once in a transaction: a use case has one answer for all that it does."""
+    key = (_standing, caller.account_id, key_to_check(caller))
+    found: Standing | None = tx.seen.get(key)
+    if found is None:
+        found = tx.seen[key] = identities.standing(tx, *key[1:])
+    return found
 
 
 def judge(

@@ -24,6 +24,7 @@ access_logger = logging.getLogger("moorage.access")
 
 
 _SHARE_SECONDS = 0.5
+"""What a worker that is killed has counted since its last share is lost."""
 
 
 def run_worker(settings: Settings, listening: Sequence[socket.socket], counts: SharedCounts | None = None, slot: int = 0) -> None:
@@ -101,3 +102,5 @@ async def _run(
             if task is not None:
                 task.cancel()
         await app.stop()
+        if counts is not None:
+            counts.put(slot, metrics.packed())
