@@ -232,3 +232,29 @@ def test_a_user_of_the_same_name_in_another_account(
     with refused("AccessDeniedException"):
         server.client(key=twin).list_images(registryId=account.account_id, repositoryName=repository)
     assert json.loads(root.get_repository_policy(repositoryName=repository)["policyText"]) == json.loads(text)
+
+
+def test_an_organization_that_is_not_ones_own(own_server: MoorageServer) -> None:
+    """Grants to an organization, by id and by path: only to its members, and to nobody before there is one."""
+    server = own_server
+    root, other = server.client(), server.create_account("member")
+    root.create_repository(repositoryName="app")
+    theirs = server.client(key=other)
+
+    def may(**condition: Any) -> bool:
+        text = document(grant("*", "ecr:ListImages", Condition=condition))
+        root.set_repository_policy(repositoryName="app", policyText=text)
+        try:
+            theirs.list_images(registryId=server.root.account_id, repositoryName="app")
+        except theirs.exceptions.ClientError:
+            return False
+        return True
+
+    paths = {"ForAnyValue:StringLike": {"aws:PrincipalOrgPaths": ["o-*/r-*/*"]}}
+    assert not may(StringLike={"aws:PrincipalOrgID": "o-*"})
+    assert not may(**paths)
+    made = server.client("organizations").create_organization()["Organization"]["Id"]
+    assert may(StringEquals={"aws:PrincipalOrgID": made})
+    assert may(**paths)
+    assert not may(StringEquals={"aws:PrincipalOrgID": "o-another123"})
+    assert not may(**{"ForAnyValue:StringLike": {"aws:PrincipalOrgPaths": [f"{made}/r-*/ou-*/*", "o-other/*"]}})

@@ -311,3 +311,77 @@ def test_the_name_of_somebody_who_is_gone(server: MoorageServer, account: KeyPai
         server.client(key=heir).list_images(repositoryName=repository)
     shown = json.loads(ecr.get_repository_policy(repositoryName=repository)["policyText"])
     assert shown["Statement"][0]["Principal"]["AWS"] == person.id
+
+
+@pytest.mark.parametrize("change", ["name", "path"])
+def test_another_name_to_get_out_of_a_deny(server: MoorageServer, account: KeyPair, root: Any, change: str) -> None:
+    """A policy that names a user means that user, under whatever name it goes later: its Denies and its Allows stay."""
+    person, other = Person(server, account, allow("ecr:*", "iam:UpdateUser", "sts:*")), Person(server, account)
+    repository, ecr = fresh_name("repo"), server.client(key=account)
+    ecr.create_repository(repositoryName=repository)
+    denying = {"Effect": "Deny", "Principal": {"AWS": person.arn}, "Action": "ecr:ListImages"}
+    granting = {"Effect": "Allow", "Principal": {"AWS": [person.arn, other.arn]}, "Action": "ecr:DescribeImages"}
+    ecr.set_repository_policy(repositoryName=repository, policyText=document(denying, granting))
+    role, name = fresh_name("role"), fresh_name("renamed")
+    trust = document(
+        {"Effect": "Allow", "Principal": {"AWS": account.account_id}, "Action": "sts:AssumeRole"},
+        {"Effect": "Deny", "Principal": {"AWS": person.arn}, "Action": "sts:AssumeRole"},
+    )
+    arn = root.create_role(RoleName=role, AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+    with refused("AccessDeniedException"):
+        person.ecr.list_images(repositoryName=repository)
+    iam_of(person).update_user(
+        UserName=person.name, **({"NewUserName": name} if change == "name" else {"NewPath": "/elsewhere/"})
+    )
+    with refused("AccessDeniedException"):
+        person.ecr.list_images(repositoryName=repository)
+    person.ecr.describe_images(repositoryName=repository)
+    with refused("AccessDenied", status=403):
+        server.client("sts", key=person.key).assume_role(RoleArn=arn, RoleSessionName="me")
+    now = root.get_user(UserName=name if change == "name" else person.name)["User"]["Arn"]
+    shown = json.loads(ecr.get_repository_policy(repositoryName=repository)["policyText"])["Statement"]
+    assert (shown[0]["Principal"]["AWS"], shown[1]["Principal"]["AWS"]) == (now, [now, other.arn])
+    if change == "name":  # who takes the old name is not meant
+        root.create_user(UserName=person.name)
+        key = root.create_access_key(UserName=person.name)["AccessKey"]
+        heir = server.client(key=KeyPair(account.account_id, key["AccessKeyId"], key["SecretAccessKey"]))
+        with refused("AccessDeniedException") as answer:
+            heir.describe_images(repositoryName=repository)
+        assert "no identity-based policy" in answer["Error"]["Message"]
+
+
+def test_policies_of_another_account_put_on_oneself(
+    server: MoorageServer, account: KeyPair, stranger: KeyPair, root: Any
+) -> None:
+    theirs = server.client("iam", key=stranger).create_policy(PolicyName=fresh_name("wide"), PolicyDocument=EVERYTHING)
+    wide, none = theirs["Policy"]["Arn"], f"arn:aws:iam::{stranger.account_id}:policy/none"
+    person = Person(server, account, allow("iam:*"))
+    iam = iam_of(person)
+    for call in (iam.attach_user_policy, iam.put_user_permissions_boundary, iam.get_policy, iam.delete_policy):
+        texts = []
+        for arn in (wide, none):
+            given = {"PermissionsBoundary" if call == iam.put_user_permissions_boundary else "PolicyArn": arn}
+            if call in {iam.attach_user_policy, iam.put_user_permissions_boundary}:
+                given["UserName"] = person.name
+            with refused("NoSuchEntity", status=404) as answer:
+                call(**given)
+            texts.append(answer["Error"]["Message"].replace(arn, ""))
+        assert texts[0] == texts[1]
+    assert not may_create_repositories(person)
+
+
+def test_accounts_made_by_somebody_who_is_not_the_management_account(server: MoorageServer, stranger: KeyPair) -> None:
+    theirs = server.client("organizations", key=stranger)
+    for call in each(
+        lambda: theirs.create_account(AccountName="mine", Email=f"{fresh_name('m')}@example.com"),
+        theirs.list_accounts,
+        lambda: theirs.close_account(AccountId="000000000000"),
+        lambda: theirs.describe_account(AccountId="000000000000"),
+    ):
+        with pytest.raises(theirs.exceptions.ClientError) as caught:
+            call()
+        assert caught.value.response["Error"]["Code"] in {
+            "AccessDeniedException",
+            "AWSOrganizationsNotInUseException",
+            "UnknownOperationException",
+        }

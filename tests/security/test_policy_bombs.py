@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError, ParamValidationError
 from moorage.testing.server import KeyPair, MoorageServer
 from tests.conftest import fresh_name
 from tests.integration.access.people import Person, allow, document, grant, repository_arn
+from tests.integration.sts.conftest import client as client_for
 
 SECONDS = 10.0
 """Far above what any of it takes (milliseconds), far below what a pattern that backtracks would."""
@@ -45,7 +46,7 @@ def repository(server: MoorageServer, account: KeyPair) -> str:
 
 @pytest.mark.parametrize("pattern", PATTERNS)
 def test_patterns_that_backtrack(server: MoorageServer, account: KeyPair, root: Any, repository: str, pattern: str) -> None:
-    """In actions, resources and conditions of identity, repository, registry and session policies."""
+    """In actions, resources and conditions of policies of every kind."""
     ecr = server.client(key=account)
     long_value = {"StringLike": {"aws:UserAgent": pattern, "aws:PrincipalArn": pattern, "aws:userid": pattern}}
     arn_like = {"ArnLike": {"aws:PrincipalArn": f"arn:aws:iam::*:user/{pattern}"}}
@@ -60,6 +61,18 @@ def test_patterns_that_backtrack(server: MoorageServer, account: KeyPair, root: 
             repositoryName=repository, policyText=document(grant("*", "ecr:*", Condition={**long_value, **arn_like}))
         )
         ecr.put_registry_policy(policyText=document(grant("*", "ecr:*", Resource=repository_arn(account, pattern))))
+        everything = document(allow("*", resource=repository_arn(account, pattern), Condition=long_value))
+        limit = root.create_policy(PolicyName=fresh_name("limit"), PolicyDocument=everything)["Policy"]["Arn"]
+        root.put_user_permissions_boundary(UserName=person.name, PermissionsBoundary=limit)
+        named = {"StringLike": {"sts:RoleSessionName": pattern, "sts:ExternalId": pattern}}
+        trust = document(grant({"AWS": person.arn}, "sts:AssumeRole", Condition=named))
+        role = root.create_role(RoleName=fresh_name("role"), AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+        sts = server.client("sts", key=person.key)
+        with pytest.raises(ClientError):
+            sts.assume_role(RoleArn=role, RoleSessionName="a" * 64, ExternalId="a" * 1200)
+        session = server.client("sts", key=account).get_federation_token(Name="fred", Policy=everything)["Credentials"]
+        with pytest.raises(ClientError):
+            client_for(server, session, "ecr").list_images(repositoryName=repository)
         for _ in range(5):
             with pytest.raises(person.ecr.exceptions.ClientError):
                 person.ecr.list_images(repositoryName=repository)

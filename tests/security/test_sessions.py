@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from functools import partial
-from typing import Any
 
 import pytest
 
@@ -12,46 +10,10 @@ from moorage.testing.server import KeyPair, MoorageServer
 from tests.conftest import fresh_name
 from tests.integration.access.people import Person, allow, deny, document, repository_arn
 from tests.integration.aws.errors import each, refused
-from tests.integration.sts.conftest import client as client_for
+from tests.security.roles import Roles, sts_of
 
 ADMIN = "arn:aws:iam::aws:policy/AdministratorAccess"
 READ = "arn:aws:iam::aws:policy/AmazonEC2ContainerRegistryReadOnly"
-
-
-class Roles:
-    """An account's roles, made by its root."""
-
-    def __init__(self, server: MoorageServer, account: KeyPair) -> None:
-        self.server, self.account = server, account
-        self.iam = server.client("iam", key=account)
-
-    def make(self, trusted: Any, *statements: dict[str, Any], actions: Any = "sts:AssumeRole", **more: Any) -> str:
-        """A role for `trusted`, and its ARN."""
-        name = fresh_name("role")
-        trust = {"Effect": "Allow", "Principal": {"AWS": trusted}, "Action": actions, **more}
-        made = self.iam.create_role(RoleName=name, AssumeRolePolicyDocument=document(trust))["Role"]
-        if statements:
-            self.iam.put_role_policy(RoleName=name, PolicyName="p", PolicyDocument=document(*statements))
-        return str(made["Arn"])
-
-    def assume(self, source: Any, arn: str, **asked: Any) -> dict[str, Any]:
-        """Credentials of a role; `source` is a client of STS."""
-        given = {"RoleSessionName": "session", **asked}
-        credentials: dict[str, Any] = source.assume_role(RoleArn=arn, **given)["Credentials"]
-        return credentials
-
-    def using(self, credentials: dict[str, Any], service: str = "ecr") -> Any:
-        """A client for temporary credentials."""
-        return client_for(self.server, credentials, service)
-
-
-@pytest.fixture
-def roles(server: MoorageServer, account: KeyPair) -> Roles:
-    return Roles(server, account)
-
-
-def sts_of(person: Person) -> Any:
-    return person.server.client("sts", key=person.key)
 
 
 def test_session_tags_without_the_right_to_tag(server: MoorageServer, account: KeyPair, roles: Roles) -> None:
@@ -232,66 +194,6 @@ def test_a_session_token_turned_into_a_key(server: MoorageServer, account: KeyPa
         roles.using(session).describe_repositories()
 
 
-@pytest.mark.parametrize("ended", ["key deleted", "key disabled", "user deleted", "role deleted", "role made anew"])
-def test_credentials_used_after_their_end(server: MoorageServer, account: KeyPair, roles: Roles, ended: str) -> None:
-    """Keys, sessions and registry tokens: all of them end with what they stand on, at once."""
-    ecr = server.client(key=account)
-    repository = fresh_name("repo")
-    ecr.create_repository(repositoryName=repository)
-    person = Person(server, account, allow("*"))
-    role = roles.make(person.arn, allow("*"))
-    name = role.rpartition("/")[2]
-    session, own = roles.assume(sts_of(person), role), sts_of(person).get_session_token()["Credentials"]
-    keys = {"key": person.ecr, "session": roles.using(session), "own session": roles.using(own)}
-    tokens = {}
-    for kind, holder in keys.items():
-        data = holder.get_authorization_token()["authorizationData"][0]
-        tokens[kind] = data["authorizationToken"]
-    for holder in keys.values():
-        holder.list_images(repositoryName=repository)
-    iam, key = roles.iam, person.key.access_key_id
-    if ended == "key deleted":
-        iam.delete_access_key(UserName=person.name, AccessKeyId=key)
-        gone = {"key", "session", "own session"}
-    elif ended == "key disabled":
-        iam.update_access_key(UserName=person.name, AccessKeyId=key, Status="Inactive")
-        gone = {"key", "session", "own session"}
-    elif ended == "user deleted":
-        iam.delete_user_policy(UserName=person.name, PolicyName="own")
-        iam.delete_access_key(UserName=person.name, AccessKeyId=key)
-        iam.delete_user(UserName=person.name)
-        gone = {"key", "session", "own session"}
-    else:
-        trust = iam.get_role(RoleName=name)["Role"]["AssumeRolePolicyDocument"]
-        iam.delete_role_policy(RoleName=name, PolicyName="p")
-        iam.delete_role(RoleName=name)
-        if ended == "role made anew":
-            iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))
-            iam.put_role_policy(RoleName=name, PolicyName="p", PolicyDocument=document(allow("*")))
-        gone = {"session"}
-    with server.registry(key=account) as client:
-        for kind, holder in keys.items():
-            answer = client.request("GET", f"/v2/{repository}/tags/list", authorization=f"Basic {tokens[kind]}")
-            assert answer.status == (401 if kind in gone else 200), kind
-            if kind in gone:
-                with refused("UnrecognizedClientException"):
-                    holder.list_images(repositoryName=repository)
-            else:
-                holder.list_images(repositoryName=repository)
-
-
-def test_the_key_of_an_accounts_root_after_its_end(server: MoorageServer, account: KeyPair, roles: Roles) -> None:
-    key = server.create_key(account.account_id)
-    session = server.client("sts", key=key).get_session_token()["Credentials"]
-    holders = [server.client(key=key), roles.using(session)]
-    for holder in holders:
-        holder.describe_registry()
-    server.run("key", "delete", key.access_key_id)
-    for holder in holders:
-        with refused("UnrecognizedClientException"):
-            holder.describe_registry()
-
-
 def test_a_deny_in_a_session_of_a_role_that_is_named_by_itself(server: MoorageServer, account: KeyPair, roles: Roles) -> None:
     """A repository that names the session outright does not undo what the session was denied."""
     ecr, repository = server.client(key=account), fresh_name("repo")
@@ -306,53 +208,6 @@ def test_a_deny_in_a_session_of_a_role_that_is_named_by_itself(server: MoorageSe
     with refused("AccessDeniedException") as answer:
         roles.using(roles.assume(sts_of(person), role, Policy=denying)).list_images(repositoryName=repository)
     assert "explicit deny in a session policy" in answer["Error"]["Message"]
-
-
-def test_a_registry_token_that_forgets_the_limits_of_its_session(server: MoorageServer, account: KeyPair, roles: Roles) -> None:
-    """What limits a session limits the token that it asks for: session policy, MFA, tags, federation."""
-    ecr, repository = server.client(key=account), fresh_name("repo")
-    ecr.create_repository(repositoryName=repository)
-    person = Person(
-        server, account, allow("ecr:*", "sts:*"), deny("ecr:PutImage*", Condition={"Null": {"aws:TokenIssueTime": "true"}})
-    )
-    limits = document(allow("ecr:GetAuthorizationToken"), allow("ecr:ListImages"))
-    role = roles.make(person.arn, allow("ecr:*"))
-    sts = sts_of(person)
-    mfa = roles.make(person.arn, allow("ecr:*"), deny("ecr:StartImageScan", "ecr:InitiateLayerUpload", Condition={
-        "BoolIfExists": {"aws:MultiFactorAuthPresent": "false"}}))  # fmt: skip
-    for credentials in (
-        roles.assume(sts, role, Policy=limits),
-        sts.get_federation_token(Name="fred", Policy=limits)["Credentials"],
-        roles.assume(sts, mfa),
-    ):
-        data = roles.using(credentials).get_authorization_token()["authorizationData"][0]
-        with server.registry(key=account) as client:
-            basic = f"Basic {data['authorizationToken']}"
-            assert client.request("GET", f"/v2/{repository}/tags/list", authorization=basic).status == 200
-            assert client.request("POST", f"/v2/{repository}/blobs/uploads/", b"", authorization=basic).status == 403
-
-
-def test_the_token_of_one_session_with_the_key_of_another(server: MoorageServer, account: KeyPair, roles: Roles) -> None:
-    person = Person(server, account)
-    weak = roles.assume(sts_of(person), roles.make(person.arn))
-    strong = roles.assume(sts_of(person), roles.make(person.arn, allow("*")))
-    long_term = {"AccessKeyId": person.key.access_key_id, "SecretAccessKey": person.key.secret}
-    for mixed in (
-        {**weak, "SessionToken": strong["SessionToken"]},
-        {**strong, "SessionToken": weak["SessionToken"]},
-        {**long_term, "SessionToken": strong["SessionToken"]},
-        {name: value for name, value in strong.items() if name != "SessionToken"},
-        {**strong, "SessionToken": strong["SessionToken"][:-2]},
-        {**strong, "SessionToken": strong["SessionToken"] + "AA"},
-        {**strong, "SessionToken": ""},
-    ):
-        with pytest.raises(person.ecr.exceptions.ClientError) as caught:
-            roles.using(mixed).create_repository(repositoryName=fresh_name("loot"))
-        assert caught.value.response["Error"]["Code"] in {
-            "UnrecognizedClientException",
-            "AccessDeniedException",
-            "InvalidSignatureException",
-        }
 
 
 def test_a_boundary_left_behind_by_assuming_a_role(server: MoorageServer, account: KeyPair, roles: Roles) -> None:
@@ -380,3 +235,19 @@ def test_tags_of_a_federated_user_without_the_right_to_tag(server: MoorageServer
     plain = sts_of(person).get_federation_token(Name="fred", Policy=document(allow("*")))["Credentials"]
     with refused("AccessDeniedException"):
         roles.using(plain).create_repository(repositoryName=fresh_name("loot"))
+
+
+def test_a_limit_of_a_session_that_is_deleted(server: MoorageServer, account: KeyPair, roles: Roles) -> None:
+    """A managed session policy that is gone limits no less: the session may do nothing."""
+    create = roles.iam.create_policy
+    wide = create(PolicyName=fresh_name("wide"), PolicyDocument=document(allow("*")))["Policy"]["Arn"]
+    denying = create(PolicyName=fresh_name("no"), PolicyDocument=document(deny("ecr:CreateRepository")))["Policy"]["Arn"]
+    person = Person(server, account)
+    role = roles.make(person.arn, allow("*"))
+    session = roles.using(roles.assume(sts_of(person), role, PolicyArns=[{"arn": wide}, {"arn": denying}]))
+    session.describe_registry()
+    with refused("AccessDeniedException"):
+        session.create_repository(repositoryName=fresh_name("loot"))
+    roles.iam.delete_policy(PolicyArn=denying)
+    with refused("AccessDeniedException"):
+        session.create_repository(repositoryName=fresh_name("loot"))

@@ -14,7 +14,7 @@ from moorage.metadata.records import Repository
 from moorage.metadata.transaction import ReadTransaction
 from moorage.model.principal import Caller, root_arn
 from moorage.model.scope import Scope
-from moorage.operations.identity.principals import unique_id_of
+from moorage.operations.identity.principals import present_arn
 from moorage.policy.compile import CompiledStatement, PolicySet, Source
 from moorage.policy.document import Kind
 from moorage.policy.evaluate import Policies, PolicyType, Request
@@ -80,8 +80,9 @@ def _named(tx: ReadTransaction, statement: CompiledStatement, home: str) -> Iter
             yield root_arn(account), "account", Principal.root(account)
     for arn in named.arns:
         unique_id = matcher.ids.get(arn)
-        if arn.split(":", 5)[4] != home and unique_id is not None and unique_id_of(tx, arn) == unique_id:
-            yield arn, "principal", _principal(arn, unique_id)
+        now = present_arn(tx, arn, unique_id) if unique_id is not None and arn.split(":", 5)[4] != home else None
+        if now is not None and unique_id is not None:
+            yield now, "principal", _principal(now, unique_id)
     for service in named.services:
         yield service, "service", Principal.service(service)
 

@@ -30,7 +30,9 @@ _ALWAYS_KNOWN = frozenset(PRINCIPAL_KEYS) - {"aws:federatedprovider"} | {
     "aws:requestedregion",
     "aws:resourceaccount",
     "aws:principalorgid",
+    "aws:principalorgpaths",
     "aws:resourceorgid",
+    "aws:resourceorgpaths",
     "aws:viaawsservice",
 }
 _KNOWN_FAMILIES = ("aws:resourcetag/", "ecr:resourcetag/", "aws:principaltag/")

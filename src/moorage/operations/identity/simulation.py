@@ -28,7 +28,7 @@ from moorage.policy.explain import Explanation, context_keys, explain
 from moorage.policy.parse import parse
 from moorage.policy.principals import Principal, PrincipalKind
 
-_WORK = 200_000
+_WORK = 50_000
 """Statements that one page is worked out from, at most: long policies give short pages."""
 _RESOURCE_KINDS = (Kind.REPOSITORY, Kind.TRUST, Kind.REGISTRY, Kind.PUBLIC_REPOSITORY, Kind.RESOURCE_CONTROL)
 """What a resource-based policy may be; the last one takes the actions of any service, on resources that it names."""
