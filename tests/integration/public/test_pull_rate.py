@@ -59,8 +59,8 @@ def test_a_proxy_is_believed_only_if_it_is_trusted(make_server: Any) -> None:
         path = publish(server)
         with server.public_registry(anonymous=True) as anybody:
 
-            def pull(address: str) -> Answer:
-                return anybody.get(f"/v2/{path}/manifests/v1", X_Forwarded_For=address)  # noqa: B023
+            def pull(address: str, client: RegistryClient = anybody, manifest: str = f"/v2/{path}/manifests/v1") -> Answer:
+                return client.get(manifest, X_Forwarded_For=address)
 
             assert until_refused(lambda: pull("192.0.2.1")).status == 429
             statuses = {pull(f"198.51.100.{n}").status for n in range(1, 21)}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from moorage.auth.anonymous import anonymous
 from moorage.auth.registry_token import INVALID, RegistryTokens, TokenClaims, basic_password
 from moorage.model import limits
@@ -18,14 +20,28 @@ _NONE, _EMPTY = frozenset((b"",)), frozenset((b"Basic Og==", b"basic Og=="))
 
 
 class Access:
-    """Turns the Authorization header into a Caller."""
+    """Turns the Authorization header into a Caller.
 
-    def __init__(self, tokens: RegistryTokens, clock: Clock) -> None:
+    Args:
+        believed: for servers without authentication: who somebody without a token that counts is taken for.
+    """
+
+    def __init__(self, tokens: RegistryTokens, clock: Clock, believed: Callable[[Scope], Caller | None] | None = None) -> None:
         self._tokens, self._clock = tokens, clock
+        self._believed = believed
         self._seen: dict[bytes, TokenClaims] = {}  # headers whose token this server has made
 
     def caller(self, request: Request, scope: Scope) -> Caller:
         """The holder of a token that is good in this registry's region. Raises NotAuthenticated, TokenExpired."""
+        try:
+            return self._holder(request, scope)
+        except NotAuthenticated:
+            believed = self._believed(scope) if self._believed is not None else None
+            if believed is None:
+                raise
+            return believed
+
+    def _holder(self, request: Request, scope: Scope) -> Caller:
         claims = self._claims(request.headers.get(b"authorization", b""))
         if claims.region != scope.region or claims.partition != scope.partition:
             raise NotAuthenticated(INVALID)
