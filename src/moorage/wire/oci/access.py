@@ -36,7 +36,7 @@ class Access:
         try:
             return self._holder(request, scope)
         except NotAuthenticated:
-            believed = self._believed(scope) if self._believed is not None else None
+            believed = self.stand_in(scope)
             if believed is None:
                 raise
             return believed
@@ -65,6 +65,10 @@ class Access:
                 raise NotAuthenticated(INVALID)
             return anonymous(request.client_address, request.header(b"user-agent"), is_secure=_is_secure(request))
         return _caller(claims, request)
+
+    def stand_in(self, scope: Scope) -> Caller | None:
+        """Who somebody without a token is taken for, on servers without authentication; None on all others."""
+        return self._believed(scope) if self._believed is not None else None
 
     def public_token(self, request: Request) -> tuple[str, int]:
         """What the token endpoint of the public registries hands out, and for how many seconds: to those who bring credentials
