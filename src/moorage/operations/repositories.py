@@ -57,6 +57,11 @@ def create_repository(
     authorize(tx, caller, "ecr:CreateRepository", scope, arn, facts)
     if request.tags:
         authorize(tx, caller, "ecr:TagResource", scope, arn, facts)
+    return make_repository(tx, keyring, scope, request)
+
+
+def make_repository(tx: Transaction, keyring: LocalKeyring, scope: Scope, request: RepositoryRequest) -> Repository:
+    """`create_repository` for those who have found that the caller may."""
     tags = check_tags(request.tags)
     filters = check_filters(request.tag_mutability, request.mutability_filters)
     if request.encryption_type != AES256:

@@ -33,7 +33,20 @@ from moorage.upstream.fetch import Fetcher
 from moorage.upstream.oidc_keys import ProviderKeys
 from moorage.wire.aws.dispatch import Dispatcher
 from moorage.wire.aws.service import Call, Service
-from moorage.wire.aws.services.ecr import images, layers, registry, repositories
+from moorage.wire.aws.services.ecr import (
+    archive,
+    images,
+    layers,
+    lifecycle,
+    pull_through,
+    pull_times,
+    registry,
+    replication,
+    repositories,
+    scanning,
+    signing,
+    templates,
+)
 from moorage.wire.aws.services.ecr import policies as ecr_policies
 from moorage.wire.aws.services.ecr.context import EcrContext
 from moorage.wire.aws.services.iam import (
@@ -116,6 +129,7 @@ class Application:
             registry_host=self._registry_host,
             link_key=link_key,
             tokens_end_with_session=settings.tokens_end_with_session,
+            activation_seconds=settings.activation_seconds,
         )
         iam_context = IamContext(db, root_key, cursors, clock, self.pools)
         provider_keys = ProviderKeys(Fetcher(allow_private=settings.oidc_allow_private_issuers))
@@ -246,8 +260,10 @@ def aws_services(
     """The AWS services with the operations that are built."""
     ecr, public, iam, sts = Service("ecr"), Service("ecr-public"), Service("iam"), Service("sts")
     organizations = Service("organizations")
-    for module in (repositories, images, layers, registry, ecr_policies):
+    for module in (repositories, images, archive, layers, registry, ecr_policies, lifecycle, scanning):
         module.register(ecr, context)
+    for setting in (replication, pull_through, templates, signing, pull_times):
+        setting.register(ecr, context)
     for each in (entities, access_keys, policies, grants, tags, instance_profiles, providers, passwords, mfa, account, reports):
         each.register(iam, iam_context)
     for room in (lookups, roles, own_sessions):

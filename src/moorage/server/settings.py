@@ -53,6 +53,7 @@ class Settings:
     ecr_quirks: bool = _setting(False, "imitate Amazon ECR where it departs from the distribution specification")
     bearer_challenge: bool = _setting(False, "challenge with Bearer and the token endpoint instead of Basic")
     tokens_end_with_session: bool = _setting(False, "end a registry token with the session that asked for it, not after 12 hours")
+    activation_seconds: int = _setting(2, "time that an image takes to leave the archive; it cannot be pulled before")
     oidc_allow_private_issuers: bool = _setting(
         False, "fetch keys of identity providers also from private and loopback addresses, by http, and with pinned certificates"
     )
@@ -233,7 +234,7 @@ def _check(settings: Settings) -> None:
 def _check_serving(settings: Settings) -> None:
     if not 1 <= settings.workers <= 64:
         raise SettingsError("workers must be 1 to 64")
-    for name in ("hot_blob_mib", "shutdown_seconds"):
+    for name in ("hot_blob_mib", "shutdown_seconds", "activation_seconds"):
         if getattr(settings, name) < 0:
             raise SettingsError(f"{name} must be 0 or more")
     for proxy in settings.trusted_proxies.split(","):
