@@ -10,6 +10,7 @@ from pathlib import Path
 from tests.clients import ROOT
 
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_JSON_FILE = re.compile(r"`(\S+\.json)`[^`\n]*:\n\n```json\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _INLINE = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
 
 
@@ -27,6 +28,11 @@ def text_of(page: Path) -> str:
 def shell_blocks(page: Path) -> list[str]:
     """The shell commands of a page, block by block."""
     return [body for language, body in _BLOCK.findall(text_of(page)) if language == "sh"]
+
+
+def json_files(page: Path) -> dict[str, str]:
+    """The JSON files of a page, by the names that its text gives them just before each."""
+    return dict(_JSON_FILE.findall(text_of(page)))
 
 
 def inline_code(page: Path) -> list[str]:

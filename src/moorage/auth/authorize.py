@@ -50,7 +50,7 @@ def key_to_check(caller: Caller) -> str:
 
 def check_standing(tx: ReadTransaction, caller: Caller) -> Snapshot:
     """Make sure that the caller still counts: its key, and the user or role that it acts as. Raises NotAuthenticated."""
-    return _check(tx, identities.standing(tx, caller.account_id, key_to_check(caller)), caller)
+    return _check(tx, _standing(tx, caller), caller)
 
 
 def _check(tx: ReadTransaction, standing: Standing, caller: Caller) -> Snapshot:
@@ -90,8 +90,16 @@ def authorize(
         NotAuthenticated: the caller's key or principal was disabled or deleted.
         AccessDenied: it may not.
     """
-    standing = identities.standing(tx, caller.account_id, key_to_check(caller))
-    judge(tx, standing, caller, action, scope, resource, facts, repository)
+    judge(tx, _standing(tx, caller), caller, action, scope, resource, facts, repository)
+
+
+def _standing(tx: ReadTransaction, caller: Caller) -> Standing:
+    """How the caller stands, asked once in a transaction: a use case has one answer for all that it does."""
+    key = (_standing, caller.account_id, key_to_check(caller))
+    found: Standing | None = tx.seen.get(key)
+    if found is None:
+        found = tx.seen[key] = identities.standing(tx, *key[1:])
+    return found
 
 
 def judge(
@@ -131,7 +139,45 @@ def decision_for(
     repository: Repository | None = None,
 ) -> Decision:
     """What `authorize` would decide, with all that it rests on. Raises NotAuthenticated."""
-    snapshot = check_standing(tx, caller)
+    return _decision(tx, check_standing(tx, caller), caller, action, scope, resource, facts, repository)
+
+
+def decision_about(
+    tx: ReadTransaction,
+    caller: Caller,
+    action: str,
+    scope: Scope,
+    resource: str,
+    facts: RequestFacts = NO_FACTS,
+    *,
+    repository: Repository | None = None,
+) -> Decision:
+    """What `authorize` would decide if somebody called who does not: nobody has verified credentials, and no key is asked for.
+
+    For explanations only. Raises NotAuthenticated: there is no such principal.
+    """
+    return _decision(tx, snapshot_about(tx, caller), caller, action, scope, resource, facts, repository)
+
+
+def snapshot_about(tx: ReadTransaction, caller: Caller) -> Snapshot:
+    """The principal that `caller` points to, whether it could call now or not. Raises NotAuthenticated: there is none."""
+    epoch, _ = identities.standing(tx, caller.account_id, "")
+    snapshot = snapshot_of(tx, caller.account_id, caller.principal_id, epoch) if epoch >= 0 else None
+    if snapshot is None:
+        raise NotAuthenticated(INVALID_CREDENTIALS)
+    return snapshot
+
+
+def _decision(
+    tx: ReadTransaction,
+    snapshot: Snapshot,
+    caller: Caller,
+    action: str,
+    scope: Scope,
+    resource: str,
+    facts: RequestFacts,
+    repository: Repository | None,
+) -> Decision:
     own, registry = _resource_side(tx, caller, action, scope, resource, snapshot.epoch, repository)
     return _decide(tx, caller, snapshot, action, scope, resource, facts, repository, own, registry)
 

@@ -63,7 +63,9 @@ def _make(
         "aws:viaawsservice": "false",
         "aws:tagkeys": tuple(facts.tag_keys) if facts.tag_keys is not None else None,
         "aws:principalorgid": lambda: _organization(tx) if principal.account else None,
+        "aws:principalorgpaths": lambda: _organization_paths(tx) if principal.account else None,
         "aws:resourceorgid": lambda: _organization(tx),
+        "aws:resourceorgpaths": lambda: _organization_paths(tx),
     }
     if caller is not None:
         values |= {
@@ -88,6 +90,12 @@ def _organization(tx: ReadTransaction) -> str | None:
     """The installation's: every account belongs to it."""
     found = organizations.find(tx)
     return None if found is None else found.id
+
+
+def _organization_paths(tx: ReadTransaction) -> Value | None:
+    """All accounts stand directly below the organization's root."""
+    found = organizations.find(tx)
+    return None if found is None else (f"{found.id}/{found.root_id}/",)
 
 
 def _of_session(caller: Caller, seconds: int) -> _Values:

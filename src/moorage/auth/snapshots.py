@@ -57,7 +57,7 @@ class RegistryPolicies:
 
 
 class Snapshots:
-    """Snapshots by unique id, least recently used first. Shared by threads: losing an entry to a race costs a look-up."""
+    """Snapshots by unique id, oldest first. Shared by threads: losing an entry to a race costs a look-up."""
 
     def __init__(self) -> None:
         self.principals: OrderedDict[str, Snapshot] = OrderedDict()
@@ -138,7 +138,9 @@ def session_policies(tx: ReadTransaction, session: Session | None, account_id: s
         return found[1]
     stored = managed_policies.default_versions(tx, list(session.policy_arns))
     attached = [AttachedPolicy("", arn, stored[arn].document if arn in stored else None) for arn in session.policy_arns]
-    made = policy_set([*inline, *(policy for each in attached if (policy := _attached(each, Kind.SESSION)) is not None)])
+    policies = [policy for each in attached if (policy := _attached(each, Kind.SESSION)) is not None]
+    # A limit that was deleted since may have held a Deny: without it nothing is certain, so nothing is allowed.
+    made = policy_set([*inline, *policies]) if len(policies) == len(attached) else EMPTY
     if not isinstance(tx, Transaction):
         if len(kept) >= _REMEMBERED:
             kept.clear()

@@ -7,15 +7,16 @@ anywhere decides. A web identity has no policies of its own. Source: IAM User Gu
 
 from __future__ import annotations
 
+from moorage.auth.activity import Activity
 from moorage.auth.authorize import check_standing
 from moorage.auth.compiled_policies import resource_policies
 from moorage.auth.request_context import CallContext
-from moorage.auth.snapshots import principal_of, session_policies
+from moorage.auth.snapshots import Snapshot, principal_of, session_policies
 from moorage.metadata.identity_records import Identity
 from moorage.metadata.transaction import ReadTransaction
 from moorage.model.principal import Caller, RequestFacts
 from moorage.policy.document import Kind
-from moorage.policy.evaluate import Policies, Request, decide
+from moorage.policy.evaluate import Decision, Policies, Request, decide
 from moorage.policy.principals import Principal
 
 _REGION = "us-east-1"
@@ -42,16 +43,38 @@ def authorize_trust(
     Raises:
         NotAuthenticated: the caller's key or principal was disabled or deleted.
     """
-    if role.trust_policy is None:
+    snapshot = None if caller is None else check_standing(tx, caller)
+    decision = trust_decision(tx, caller, snapshot, action, role, facts, federated=federated)
+    if decision is None or not decision.allowed:
         return False
+    if caller is not None:
+        tx.memory.of(Activity).note(caller, action, role.arn, _REGION, tx.now)
+    return True
+
+
+def trust_decision(
+    tx: ReadTransaction,
+    caller: Caller | None,
+    snapshot: Snapshot | None,
+    action: str,
+    role: Identity,
+    facts: RequestFacts,
+    *,
+    federated: str | None = None,
+) -> Decision | None:
+    """The decision of `authorize_trust`, with all that it rests on; None: nobody may assume the role.
+
+    `snapshot` is that of the caller, who may be somebody who does not call at all (`authorize.snapshot_about`).
+    """
+    if role.trust_policy is None:
+        return None
     trust = resource_policies(role.trust_policy, role.trust_bindings, Kind.TRUST, role.arn)
-    if caller is None:
+    if caller is None or snapshot is None:
         principal, policies = Principal.web_identity(federated or ""), Policies(resource=trust)
         context = CallContext(tx, None, principal, {}, _REGION, role.account_id, facts, None)
     else:
-        snapshot = check_standing(tx, caller)
         principal = principal_of(snapshot, caller)
         session = session_policies(tx, caller.session, caller.account_id, snapshot.epoch)
         policies = Policies(snapshot.policies, snapshot.boundary, session, resource=trust)
         context = CallContext(tx, caller, principal, snapshot.tags, _REGION, role.account_id, facts, None)
-    return decide(Request(principal, action, role.arn, role.account_id, context), policies).allowed
+    return decide(Request(principal, action, role.arn, role.account_id, context), policies)

@@ -17,12 +17,12 @@ from moorage.server.settings import Loaded
 
 
 @contextmanager
-def opened(loaded: Loaded) -> Iterator[Installation]:
-    """The installation, for one command."""
+def opened(loaded: Loaded, status: int = 1) -> Iterator[Installation]:
+    """The installation, for one command; `status` is its exit status if that cannot be opened."""
     try:
         installation = open_installation(loaded.settings, os.environ, may_create=False)
     except InstallationError as error:
-        fail(str(error))
+        fail(str(error), status)
     try:
         yield installation
     finally:

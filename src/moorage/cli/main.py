@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from moorage.cli import accounts, doctor, fsck, serve, settings, tls
+from moorage.cli import access, accounts, doctor, fsck, policies, serve, settings, tls
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -19,4 +19,7 @@ main.add_command(accounts.account)
 main.add_command(accounts.key)
 main.add_command(fsck.fsck)
 main.add_command(doctor.doctor)
+main.add_command(access.explain)
+main.add_command(access.who_can)
+main.add_command(policies.policy)
 main.add_command(tls.tls)

@@ -16,8 +16,12 @@ from moorage.server.settings import FIELDS, Loaded, SettingsError, load
 _DEFAULT_FILE = Path("/etc/moorage/moorage.toml")
 
 
-def with_settings(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the flags and hand the command what is in force as its first argument."""
+WRONG_INPUT = 2
+"""Exit status of commands whose status 1 is an answer: what they were given makes no sense."""
+
+
+def with_settings(command: Callable[..., Any], *, status: int = 1) -> Callable[..., Any]:
+    """Add the flags and hand the command what is in force as its first argument. `status`: that of wrong settings."""
 
     @functools.wraps(command)
     def run(config: Path | None, **arguments: Any) -> Any:
@@ -27,7 +31,7 @@ def with_settings(command: Callable[..., Any]) -> Callable[..., Any]:
         try:
             loaded: Loaded = load(file, os.environ, flags)
         except SettingsError as error:
-            fail(str(error))
+            fail(str(error), status)
         return command(loaded, **arguments)
 
     decorated: Callable[..., Any] = run
@@ -40,7 +44,12 @@ def with_settings(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option("--config", type=click.Path(path_type=Path), default=None, help="TOML file of settings")(decorated)
 
 
-def fail(message: str) -> NoReturn:
+def answering(command: Callable[..., Any]) -> Callable[..., Any]:
+    """`with_settings` for commands whose exit status is an answer."""
+    return with_settings(command, status=WRONG_INPUT)
+
+
+def fail(message: str, status: int = 1) -> NoReturn:
     """Say what is wrong and end with a status that scripts see."""
     click.echo(f"moorage: {message}", err=True)
-    sys.exit(1)
+    sys.exit(status)

@@ -17,7 +17,6 @@ _COLUMNS = (
     _p.updated_at,
 )  # fmt: skip
 _BY_ARN = Statement(lambda _: select(*_COLUMNS).where(_p.arn == bindparam("arn")))
-_AMONG = Statement(lambda _: select(*_COLUMNS).where(among(_p.arn, "arns")))
 _PAGE = Statement(
     lambda _: (
         select(*_COLUMNS)
@@ -99,11 +98,6 @@ def find(tx: ReadTransaction, account_id: str, arn: str) -> ManagedPolicy | None
     """A policy of the account by its ARN, to the letter."""
     row = tx.first(_BY_ARN, arn=arn)
     return ManagedPolicy(*row) if row and row[1] == account_id else None
-
-
-def find_among(tx: ReadTransaction, arns: list[str]) -> dict[str, ManagedPolicy]:
-    """Those of the policies that exist, by ARN."""
-    return {row[4]: ManagedPolicy(*row) for row in tx.all(_AMONG, arns=arns)}
 
 
 def list_page(

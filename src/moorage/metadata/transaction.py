@@ -27,15 +27,19 @@ class Connection(Protocol):
 
 
 class ReadTransaction:
-    """Queries only. `now` (microseconds) is fixed when it starts; `memory` is that of the database."""
+    """Queries only. `now` (microseconds) is fixed when it starts; `memory` is that of the database.
 
-    __slots__ = ("_connection", "dialect", "memory", "now")
+    `seen` is for what one function asks several times over, such as how its caller stands: it ends with the transaction.
+    """
+
+    __slots__ = ("_connection", "dialect", "memory", "now", "seen")
 
     def __init__(self, connection: Connection, dialect: str, now: int, memory: Memory) -> None:
         self._connection = connection
         self.dialect = dialect
         self.now = now
         self.memory = memory
+        self.seen: dict[Any, Any] = {}
 
     def _execute(self, statement: Statement, parameters: dict[str, Any]) -> Cursor:
         compiled = statement.for_dialect(self.dialect)

@@ -1,4 +1,4 @@
-"""Quotas of IAM, all defaults of "IAM and AWS STS quotas". Sizes count characters that are not white space."""
+"""Quotas of IAM, all defaults of "IAM and AWS STS quotas". Sizes of policies: `moorage.policy.sizes`."""
 
 from __future__ import annotations
 
@@ -14,11 +14,6 @@ TAGS = 50
 CLIENT_IDS = 100
 THUMBPRINTS = 5
 MFA_DEVICES_PER_USER = 8
-
-MANAGED_POLICY_SIZE = 6_144
-INLINE_POLICIES_SIZE = {"user": 2_048, "group": 5_120, "role": 10_240}
-"""Of all inline policies of one identity together."""
-TRUST_POLICY_SIZE = 2_048
 
 SESSION_SECONDS_DEFAULT = 3_600
 PAGE_DEFAULT = 100

@@ -10,7 +10,7 @@ import json
 
 from moorage.metadata import registries
 from moorage.metadata.transaction import ReadTransaction
-from moorage.operations.identity.principals import unique_id_of
+from moorage.operations.identity.principals import present_arn, unique_id_of
 from moorage.policy.document import Kind, Policy
 from moorage.policy.jsontext import replace_principals
 from moorage.policy.parse import parse
@@ -27,6 +27,7 @@ def read(tx: ReadTransaction, text: str, kind: Kind) -> tuple[Policy, str]:
 
 
 def shown(tx: ReadTransaction, text: str, bindings: str | None) -> str:
-    """A stored policy as it was given, but for principals that are gone: their unique ids stand for them."""
+    """A stored policy as it was given, but for its principals: users go by their present names, and for principals that are gone
+    their unique ids stand."""
     bound: dict[str, str] = json.loads(bindings or "{}")
-    return replace_principals(text, {arn: unique_id for arn, unique_id in bound.items() if unique_id_of(tx, arn) != unique_id})
+    return replace_principals(text, {arn: present_arn(tx, arn, unique_id) or unique_id for arn, unique_id in bound.items()})

@@ -210,10 +210,10 @@ def to_dict(explanation: Explanation) -> dict[str, Any]:
         "decision": decision.outcome.value,
         "decidedBy": None if decision.decided_by is None else decision.decided_by.value,
         "reason": decision.reason,
-        "matched": [_origin_dict(each) for each in explanation.matched],
+        "matched": [origin_dict(each) for each in explanation.matched],
         "missing": None if explanation.missing is None else explanation.missing.value,
         "near": [
-            {**_origin_dict(near.origin), "failures": [_failure_dict(failure) for failure in near.failures]}
+            {**origin_dict(near.origin), "failures": [_failure_dict(failure) for failure in near.failures]}
             for near in explanation.near
         ],
         "missingContextKeys": list(explanation.missing_keys),
@@ -221,7 +221,8 @@ def to_dict(explanation: Explanation) -> dict[str, Any]:
     }
 
 
-def _origin_dict(where: Origin) -> dict[str, Any]:
+def origin_dict(where: Origin) -> dict[str, Any]:
+    """A statement's place as JSON has it."""
     span = where.span
     return {
         "policy": where.policy_id,
@@ -248,18 +249,21 @@ def to_text(explanation: Explanation) -> str:
         lines.append(f"  {decision.reason}")
     elif decision.decided_by is None:
         lines.append("  no policy is needed for it")
-    lines += [f"  decided by {_origin_text(each)}" for each in explanation.matched]
+    lines += [f"  decided by {origin_text(each)}" for each in explanation.matched]
     for near in explanation.near:
-        lines.append(f"  nearly: {_origin_text(near.origin)}")
+        lines.append(f"  nearly: {origin_text(near.origin)}")
         lines += [f"    {_failure_text(failure)}" for failure in near.failures]
     if explanation.missing_keys:
         lines.append(f"  the request has no {', '.join(explanation.missing_keys)}")
     return "\n".join(lines)
 
 
-def _origin_text(where: Origin) -> str:
+def origin_text(where: Origin) -> str:
+    """A statement's place for humans."""
+    span = where.span
+    lines = f"line {span.start_line}" if span.start_line == span.end_line else f"lines {span.start_line}-{span.end_line}"
     name = f"{where.sid!r} " if where.sid else ""
-    return f"statement {where.index + 1} {name}of {where.role.value} {where.policy_id} (line {where.span.start_line})"
+    return f"statement {where.index + 1} {name}of {where.role.value} {where.policy_id} ({lines})"
 
 
 def _failure_text(failure: Failure) -> str:

@@ -31,6 +31,7 @@ class Code(enum.Enum):
     NEVER_IN_REPOSITORY_POLICY = "action that no repository policy is asked about"
     ALLOWS_ALL_OTHERS = "Allow with a negated element"
     HOLDS_WITHOUT_KEY = "Allow with a condition that holds when the key is absent"
+    NEVER_HOLDS = "conditions that cannot hold together"
     NO_STATEMENTS = "policy without statements"
 
 
@@ -124,6 +125,8 @@ def _of_statement(policy: Policy, statement: Statement) -> _Found:
         yield Code.ALLOWS_ALL_OTHERS, "NotPrincipal with Allow allows everybody else, also the anonymous"
     for condition in statement.conditions:
         yield from _of_condition(policy, statement, condition)
+        if _wants_absence(condition) and any(_wants_presence(other, condition.key) for other in statement.conditions):
+            yield Code.NEVER_HOLDS, f"{condition.key} has to be absent (Null) and to have a value: the statement never applies"
 
 
 def _of_action(action: str) -> _Found:
@@ -171,6 +174,17 @@ def _of_condition(policy: Policy, statement: Statement, condition: Condition) ->
         yield Code.HOLDS_WITHOUT_KEY, f"{where} holds without the key: add Null with false"
     elif statement.allows and condition.if_exists and condition.quantifier != ANY:
         yield Code.HOLDS_WITHOUT_KEY, f"{where} holds without the key"
+
+
+def _wants_absence(condition: Condition) -> bool:
+    return condition.operator == NULL and condition.values == ("true",)
+
+
+def _wants_presence(condition: Condition, key: str) -> bool:
+    if condition.key.lower() != key.lower() or condition.operator == NULL:
+        return False
+    is_negated = OPERATORS[condition.operator].negated and condition.quantifier != ANY
+    return not (is_negated or condition.if_exists or condition.quantifier == EVERY)
 
 
 def _is_no_arn(value: str) -> bool:

@@ -112,6 +112,8 @@ class PrincipalMatcher:
     accounts: frozenset[str]
     ids: Mapping[str, str | None]
     """The named ARNs that name somebody, with the unique id they are bound to; None: the name alone counts."""
+    users: frozenset[str]
+    """The unique ids of the users among them: they are meant under whatever name they go now."""
     services: frozenset[str]
     federated: frozenset[str]
 
@@ -140,6 +142,8 @@ class PrincipalMatcher:
         return Match.ACCOUNT if principal.account and principal.account in self.accounts else Match.NONE
 
     def _is_self(self, principal: Principal) -> bool:
+        if principal.kind is PrincipalKind.USER and principal.unique_id in self.users:
+            return True
         return self._is_bound(principal.arn, principal.role_id or principal.unique_id)
 
     def _is_bound(self, arn: str, unique_id: str) -> bool:
@@ -177,6 +181,7 @@ def compile_principals(principals: Principals, *, allows: bool, bindings: Bindin
         principals.everyone,
         frozenset(principals.accounts),
         ids,
+        frozenset(unique_id for arn, unique_id in ids.items() if unique_id is not None and ":user/" in arn),
         frozenset(principals.services),
         frozenset(principals.federated),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import logging
-from typing import Any
+from typing import Any, Protocol
 
 from moorage.auth.credentials import Credential
 from moorage.auth.cursors import Cursors
@@ -17,9 +17,10 @@ from moorage.keys.root_key import RootKey
 from moorage.metadata.database import Database
 from moorage.metadata.records import AccessKey
 from moorage.model.clock import Clock, system_clock
+from moorage.model.principal import Caller
 from moorage.model.scope import Scope
 from moorage.operations import accounts
-from moorage.server.addressing import Addressing
+from moorage.server.addressing import Addressing, Listen
 from moorage.server.settings import Settings
 from moorage.storage.blob_store import BlobStore
 from moorage.transfer.hot_blobs import HotBlobs
@@ -60,6 +61,7 @@ from moorage.wire.aws.services.iam import (
     policies,
     providers,
     reports,
+    simulation,
     tags,
 )
 from moorage.wire.aws.services.iam.context import IamContext
@@ -83,17 +85,39 @@ _REMEMBERED = 1024
 _TEXT = (b"content-type", b"text/plain; charset=utf-8")
 
 
+class Belief(Protocol):
+    """For servers without authentication: who callers are taken for."""
+
+    async def credential(self, access_key_id: str, /) -> Credential: ...
+    def caller(self, scope: Scope, /) -> Caller | None: ...
+
+
 class Application:
-    """The ASGI callable. Made on the event loop that it will serve."""
+    """The ASGI callable. Made on the event loop that it will serve.
+
+    Args:
+        pools: threads that outlive this application; None: it has its own.
+        belief: only for servers whose authentication is off.
+    """
 
     def __init__(
-        self, settings: Settings, db: Database, store: BlobStore, root_key: RootKey, metrics: Metrics, clock: Clock = system_clock
+        self,
+        settings: Settings,
+        db: Database,
+        store: BlobStore,
+        root_key: RootKey,
+        metrics: Metrics,
+        clock: Clock = system_clock,
+        *,
+        pools: Pools | None = None,
+        belief: Belief | None = None,
     ) -> None:
         self.addressing = Addressing(db, settings.default_scope, settings.domain or None, settings.host_scopes)
         self._proxies = _networks(settings.trusted_proxies)
         self._db, self._root_key = db, root_key
         self._credentials: dict[tuple[AccessKey, str], Credential] = {}
-        self.pools = Pools(remote=bool(settings.blob_store_url))
+        self.pools = pools or Pools(remote=bool(settings.blob_store_url))
+        self._owns_pools = pools is None
         self._hot = HotBlobs(settings.hot_blob_mib * 1024 * 1024)
         keyring = LocalKeyring(root_key)
         tokens = RegistryTokens(root_key.derive("registry tokens"))
@@ -105,7 +129,7 @@ class Application:
         self._oci = OciApp(
             Services(
                 db=db,
-                access=Access(tokens, clock),
+                access=Access(tokens, clock, belief.caller if belief is not None else None),
                 receiver=receiver,
                 sender=sender,
                 payloads=payloads,
@@ -136,16 +160,26 @@ class Application:
         sts_context = StsContext(db, root_key, self._sessions, provider_keys, clock)
         organizations_context = OrganizationsContext(db, cursors, settings.account_id)
         services = aws_services(context, iam_context, sts_context, organizations_context)
-        self._aws = Dispatcher(services, self._find_credential, self.pools.cpu, clock=clock)
+        believed = belief.credential if belief is not None else None
+        self._aws = Dispatcher(
+            services,
+            self._find_credential,
+            self.pools.cpu,
+            clock=clock,
+            believed=believed,
+            default_region=settings.region if belief is not None else "",
+        )
+        self.receiver = receiver
         self._health = Health(db, store, self.pools, _LOW_WATER_BYTES)
         self._links = LayerLinks(db, sender, link_key, clock)
         self.metrics = metrics
         self._sweeper = Sweeper(db, store, self.pools, pulls)
         self._background: asyncio.Task[None] | None = None
 
-    def start(self) -> None:
-        """Begin the background work."""
+    async def start(self, listen: Listen) -> None:
+        """Begin the background work, and listen on the loopback addresses that registries were given."""
         self._background = asyncio.create_task(self._sweeper.run())
+        await self.addressing.start(listen)
 
     async def stop(self) -> None:
         """End the background work after its current round and flush what memory holds."""
@@ -153,7 +187,8 @@ class Application:
         if self._background is not None:
             await self._background
         await asyncio.to_thread(self._hot.close)
-        self.pools.close()
+        if self._owns_pools:
+            self.pools.close()
 
     async def __call__(self, scope: Any, receive: Any, send: Send) -> None:
         """Answer one HTTP request."""
@@ -247,7 +282,7 @@ class Application:
             if name == b"x-forwarded-proto" and value in {b"http", b"https"}:
                 scope["scheme"] = value.decode()
             elif name == b"x-forwarded-for":
-                scope["client"] = (value.decode("latin-1").rpartition(",")[2].strip(), 0)
+                scope["client"] = (_address(value.decode("latin-1").rpartition(",")[2].strip()), 0)
 
 
 async def _nothing_to_receive() -> Any:
@@ -264,12 +299,21 @@ def aws_services(
         module.register(ecr, context)
     for setting in (replication, pull_through, templates, signing, pull_times):
         setting.register(ecr, context)
-    for each in (entities, access_keys, policies, grants, tags, instance_profiles, providers, passwords, mfa, account, reports):
+    identity_rooms = (entities, access_keys, policies, grants, tags, instance_profiles, providers, passwords, mfa, account)
+    for each in (*identity_rooms, reports, simulation):
         each.register(iam, iam_context)
     for room in (lookups, roles, own_sessions):
         room.register(sts, sts_context)
     organization_accounts.register(organizations, organizations_context)
     return [ecr, public, iam, organizations, sts]
+
+
+def _address(text: str) -> str:
+    """The address that a proxy wrote down; empty if it is none: a network, say, would be taken for all of its addresses."""
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        return ""
 
 
 def _networks(text: str) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:

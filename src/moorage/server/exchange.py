@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
+from moorage.model.errors import StorageCorrupt
 from moorage.server.http_terms import Access
 from moorage.server.turns import Gathering, Receiving, ReceivingChunks, Sending, Step, take_turns
 from moorage.transfer.handover import Sink, Source, fill
@@ -81,6 +82,9 @@ class Exchange(RequestResponseCycle):
             raise
         except ClientLeft:
             self.protocol.abort()
+        except StorageCorrupt as error:  # found when the answer was under way: nothing is wrong with the program
+            self.logger.error("%s %r: %s", self.scope["method"], self.scope["raw_path"], error)
+            await self._fail()
         except Exception as error:  # the last resort: whatever the application did not handle
             self.logger.error("unhandled error in %s %r", self.scope["method"], self.scope["raw_path"], exc_info=error)
             await self._fail()

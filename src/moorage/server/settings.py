@@ -61,6 +61,12 @@ class Settings:
         "", "addresses or networks whose X-Forwarded-Proto and X-Forwarded-For are believed, separated by commas"
     )
     hot_blob_mib: int = _setting(512, "memory for opened copies of blobs that are pulled again and again; 0: none")
+    ephemeral: bool = _setting(False, "for tests: keep everything in memory-backed storage that goes with the process")
+    seed: str = _setting("", "JSON file of what an ephemeral server holds at its start and after a reset")
+    authentication: str = _setting("on", "off: an ephemeral server believes whoever calls, without signature or login")
+    localstack: bool = _setting(
+        False, "an ephemeral server answers at the port, the health path and with the key that scripts for LocalStack use"
+    )
     shutdown_seconds: int = _setting(30, "time that running requests get to finish after SIGTERM")
 
     @property
@@ -216,11 +222,12 @@ def _check(settings: Settings) -> None:
             raise SettingsError(f"hosts: {name} must name account/region, not {target!r}")
     if bool(settings.root_access_key_id) != bool(settings.root_secret_access_key):
         raise SettingsError("root_access_key_id and root_secret_access_key go together")
+    shortest = 4 if settings.ephemeral else 16
     if settings.root_access_key_id and not (
-        16 <= len(settings.root_access_key_id) <= 128 and settings.root_access_key_id.isalnum()
+        shortest <= len(settings.root_access_key_id) <= 128 and settings.root_access_key_id.isalnum()
     ):
         raise SettingsError("root_access_key_id must have 16 to 128 letters and digits")
-    if settings.root_secret_access_key and len(settings.root_secret_access_key) < 8:
+    if settings.root_secret_access_key and len(settings.root_secret_access_key) < (4 if settings.ephemeral else 8):
         raise SettingsError("root_secret_access_key must have at least 8 characters")
     if bool(settings.tls_certificate) != bool(settings.tls_key):
         raise SettingsError("tls_certificate and tls_key go together")
@@ -228,7 +235,21 @@ def _check(settings: Settings) -> None:
         raise SettingsError(f"log_format must be text or json, not {settings.log_format!r}")
     if settings.log_level not in {"debug", "info", "warning", "error"}:
         raise SettingsError(f"log_level must be debug, info, warning or error, not {settings.log_level!r}")
+    _check_ephemeral(settings)
     _check_serving(settings)
+
+
+def _check_ephemeral(settings: Settings) -> None:
+    if settings.authentication not in {"on", "off"}:
+        raise SettingsError(f"authentication must be on or off, not {settings.authentication!r}")
+    if settings.ephemeral:
+        for name in ("database_url", "blob_store_url"):
+            if getattr(settings, name):
+                raise SettingsError(f"ephemeral and {name} exclude each other: an ephemeral server keeps nothing")
+        if settings.workers != 1:
+            raise SettingsError("an ephemeral server has one worker")
+    elif settings.seed or settings.localstack or settings.authentication == "off":
+        raise SettingsError("seed, localstack and authentication off are for ephemeral servers only: add --ephemeral")
 
 
 def _check_serving(settings: Settings) -> None:

@@ -12,28 +12,62 @@ import uvloop
 
 from moorage.server import tls
 from moorage.server.app import Application
+from moorage.server.ephemeral import EphemeralApplication
 from moorage.server.http_terms import Access, HttpTerms
 from moorage.server.installation import Installation, open_installation
 from moorage.server.run import HttpServer, listen
 from moorage.server.settings import Settings
+from moorage.server.shared_counts import SharedCounts
 from moorage.wire.web.metrics import Metrics
 
 logger = logging.getLogger("moorage.server")
 access_logger = logging.getLogger("moorage.access")
 
 
-def run_worker(settings: Settings, listening: Sequence[socket.socket]) -> None:
-    """Open the installation and serve on sockets until a signal ends it."""
+_SHARE_SECONDS = 0.5
+"""What a worker that is killed has counted since its last share is lost."""
+
+
+def run_worker(settings: Settings, listening: Sequence[socket.socket], counts: SharedCounts | None = None, slot: int = 0) -> None:
+    """Open the installation and serve on sockets until a signal ends it.
+
+    Args:
+        counts: where this worker, one of several, puts what it counts: into its `slot`.
+    """
+    if settings.ephemeral:
+        uvloop.run(_run(settings, None, listening, None, 0))
+        return
     installation = open_installation(settings, os.environ)
     try:
-        uvloop.run(_run(settings, installation, listening))
+        uvloop.run(_run(settings, installation, listening, counts, slot))
     finally:
         installation.close()
 
 
-async def _run(settings: Settings, installation: Installation, listening: Sequence[socket.socket]) -> None:
-    metrics = Metrics()
-    app = Application(settings, installation.db, installation.store, installation.root_key, metrics)
+async def _share(metrics: Metrics, counts: SharedCounts, slot: int) -> None:
+    while True:
+        counts.put(slot, metrics.packed())
+        await asyncio.sleep(_SHARE_SECONDS)
+
+
+async def _run(
+    settings: Settings,
+    installation: Installation | None,
+    listening: Sequence[socket.socket],
+    counts: SharedCounts | None,
+    slot: int,
+) -> None:
+    metrics = Metrics() if counts is None else Metrics(lambda: counts.others(slot))
+    sharing = None
+    if counts is not None:
+        if before := counts.reset(slot):
+            metrics.add(before)
+        sharing = asyncio.create_task(_share(metrics, counts, slot))
+    app: Application | EphemeralApplication
+    if installation is None:
+        app = EphemeralApplication(settings, metrics)
+    else:
+        app = Application(settings, installation.db, installation.store, installation.root_key, metrics)
     log_requests = access_logger.isEnabledFor(logging.INFO)
 
     def on_access(access: Access) -> None:
@@ -70,12 +104,14 @@ async def _run(settings: Settings, installation: Installation, listening: Sequen
         await server.add_socket(further, context)
         return True
 
-    app.start()
-    await app.addressing.start(listen_also)
+    await app.start(listen_also)
     watching = asyncio.create_task(reloading.watch()) if reloading is not None else None
     try:
         await server.serve_sockets(listening, context, lambda _: logger.info("ready"))
     finally:
-        if watching is not None:
-            watching.cancel()
+        for task in (watching, sharing):
+            if task is not None:
+                task.cancel()
         await app.stop()
+        if counts is not None:
+            counts.put(slot, metrics.packed())

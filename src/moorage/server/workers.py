@@ -11,14 +11,19 @@ from collections.abc import Callable
 logger = logging.getLogger("moorage.server")
 
 _QUICK_SECONDS = 2.0
+_QUICK_DEATHS = 3
 
 
-def supervise(count: int, work: Callable[[], None]) -> int:
-    """Fork `count` workers, replace those that die, pass SIGTERM and SIGINT on; return an exit status when all have ended.
+def supervise(count: int, work: Callable[[int], None]) -> int:
+    """Fork `count` workers, each with its number, replace those that die, pass SIGTERM and SIGINT on.
 
-    A worker that dies within two seconds of its start is not replaced again and again: the parent ends with it.
+    A worker that dies within two seconds of its start, three times running, is not replaced again: the parent ends all of them.
+
+    Returns:
+        An exit status, when all have ended.
     """
-    started: dict[int, float] = {}
+    started: dict[int, tuple[int, float]] = {}
+    quick_deaths = [0] * count
     stopping = False
 
     def stop(number: int, _frame: object) -> None:
@@ -29,26 +34,27 @@ def supervise(count: int, work: Callable[[], None]) -> int:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
-    for _ in range(count):
-        started[_fork(work)] = time.monotonic()
+    for slot in range(count):
+        started[_fork(work, slot)] = slot, time.monotonic()
     status = 0
     while started:
         pid, ended = os.wait()
         if pid not in started:
             continue
-        lived = time.monotonic() - started.pop(pid)
+        slot, since = started.pop(pid)
         if stopping:
             continue
         logger.error("worker %d ended with status %d", pid, os.waitstatus_to_exitcode(ended))
-        if lived < _QUICK_SECONDS:
+        quick_deaths[slot] = quick_deaths[slot] + 1 if time.monotonic() - since < _QUICK_SECONDS else 0
+        if quick_deaths[slot] == _QUICK_DEATHS:
             status = 1
             stop(signal.SIGTERM, None)
         else:
-            started[_fork(work)] = time.monotonic()
+            started[_fork(work, slot)] = slot, time.monotonic()
     return status
 
 
-def _fork(work: Callable[[], None]) -> int:
+def _fork(work: Callable[[int], None], slot: int) -> int:
     pid = os.fork()
     if pid:
         return pid
@@ -56,7 +62,7 @@ def _fork(work: Callable[[], None]) -> int:
     try:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.SIG_DFL)
-        work()
+        work(slot)
         status = 0
     except Exception:
         logger.exception("a worker failed")

@@ -27,6 +27,12 @@ class Sender:
     def __init__(self, store: BlobStore, keyring: LocalKeyring, hot: HotBlobs) -> None:
         self._store, self._keyring, self._hot = store, keyring, hot
 
+    def small(self, blob: Blob) -> bytes | None:
+        """The content of a blob that lies in the database; None for any other. Raises StorageCorrupt."""
+        if len(blob.pieces) != 1 or blob.pieces[0].content is None:
+            return None
+        return open_small(self._keyring, blob.seal, blob.pieces[0])
+
     async def send(
         self, scope: Any, send: Any, status: int, headers: list[tuple[bytes, bytes]], blob: Blob, wanted: ByteRange
     ) -> None:
@@ -40,11 +46,6 @@ class Sender:
         if not length:  # an empty blob, which may have no pieces at all
             await send({"type": "http.response.start", "status": status, "headers": headers})
             await send({"type": "http.response.body", "body": b""})
-            return
-        if len(blob.pieces) == 1 and blob.pieces[0].content is not None:
-            data = open_small(self._keyring, blob.seal, blob.pieces[0])
-            await send({"type": "http.response.start", "status": status, "headers": headers})
-            await send({"type": "http.response.body", "body": data[wanted.start : wanted.stop]})
             return
         source = self._hot.open(blob.pieces[0].storage_key, lambda: self._reader(blob), length)
         try:

@@ -73,5 +73,9 @@ async def send_blob(sender: Sender, request: Request, send: Send, blob: Blob, *e
     else:
         status = 206
         headers.append((b"content-range", b"bytes %d-%d/%d" % (wanted.start, wanted.stop - 1, size)))
+    small = sender.small(blob)
+    if small is not None:
+        await Response(status, small[wanted.start : wanted.stop], headers).send(send)
+        return
     request.is_answered = True
     await sender.send(request.scope, send, status, headers, blob, wanted)

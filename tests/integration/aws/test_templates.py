@@ -92,14 +92,15 @@ def test_what_no_template_can_say(theirs: Any, account: KeyPair) -> None:
     rejected = "Lifecycle policy validation failure: Could not map policyString into LifecyclePolicy."
     with refused("InvalidParameterException", parameter("LifecyclePolicyText", rejected)):
         create(theirs, lifecyclePolicy="no json")
-    for more in (
+    contradictions: tuple[dict[str, Any], ...] = (
         {"appliedFor": []},
         {"prefix": "UPPER"},
         {"imageTagMutability": "MUTABLE_WITH_EXCLUSION"},
         {"encryptionConfiguration": {"encryptionType": "KMS", "kmsKey": "alias/x"}},
         {"encryptionConfiguration": {"encryptionType": "AES256", "kmsKey": "arn:aws:kms:us-east-1:123456789012:key/a"}},
         {"customRoleArn": "nonsense"},
-    ):
+    )
+    for more in contradictions:
         arguments: dict[str, Any] = {"prefix": "team", "appliedFor": ["REPLICATION"], **more}
         with refused("InvalidParameterException"):
             theirs.create_repository_creation_template(**arguments)

@@ -96,7 +96,7 @@ def policies(draw: st.DrawFn) -> list[Rule]:
             count_type = draw(st.sampled_from(["imageCountMoreThan", "sinceImagePushed", "sinceImagePulled"]))
             action = "transition" if count_type == "sinceImagePulled" else draw(st.sampled_from(["expire", "transition"]))
         count = draw(st.integers(1, 4)) if count_type == "imageCountMoreThan" else draw(st.integers(1, 300))
-        patterns = ()
+        patterns: tuple[str, ...] = ()
         if tag_status == "tagged":
             patterns = tuple(draw(st.lists(st.sampled_from(["*", "prod*", "*-1", "v1", "dev*"]), min_size=1, max_size=2)))
         rules.append(Rule(priority, tag_status, count_type, count, action, "archive" if is_archive else "standard", patterns))
@@ -142,7 +142,7 @@ def decided_by_one_rule(rules: list[Rule], images: list[LifecycleImage]) -> set[
             if index.digest != image.digest and (rule.action == "expire" or index.status != "ARCHIVED")
         )
 
-    found = set()
+    found: set[tuple[str, str, int]] = set()
     for image in pool:
         first = next((rule for rule in sorted(rules, key=lambda rule: rule.priority) if meets(rule, image)), None)
         if first is not None and is_hit(first, image) and not is_held(first, image):

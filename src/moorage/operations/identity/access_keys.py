@@ -10,7 +10,7 @@ from moorage.metadata.identity_records import Identity, KeyUse
 from moorage.metadata.records import AccessKey
 from moorage.metadata.transaction import ReadTransaction, Transaction
 from moorage.model import identity_limits, ids
-from moorage.model.errors import LimitExceeded
+from moorage.model.errors import InvalidValue, LimitExceeded
 from moorage.model.identity import arn_of
 from moorage.model.identity_errors import EntityNotFound, InputInvalid
 from moorage.model.principal import Caller, root_arn
@@ -30,16 +30,24 @@ class IssuedKey:
     created_at: int
 
 
-def create_access_key(tx: Transaction, root_key: RootKey, caller: Caller, user_name: str | None) -> IssuedKey:
-    """Give a user a key, the caller itself where none is named. Raises EntityNotFound, LimitExceeded."""
+def create_access_key(
+    tx: Transaction, root_key: RootKey, caller: Caller, user_name: str | None, given: tuple[str, str] | None = None
+) -> IssuedKey:
+    """Give a user a key, the caller itself where none is named. Raises EntityNotFound, LimitExceeded.
+
+    Args:
+        given: id and secret, of the seed of a test server; else they are random.
+    """
     user = changing_user_or_self(tx, caller, "CreateAccessKey", user_name)
     owner = _owner(caller, user)
     if credentials.count_keys(tx, owner) >= identity_limits.ACCESS_KEYS:
         raise LimitExceeded(f"Cannot exceed quota for AccessKeysPerUser: {identity_limits.ACCESS_KEYS}")
-    key_id, secret = ids.access_key_id(), ids.secret_access_key()
+    key_id, secret = given or (ids.access_key_id(), ids.secret_access_key())
     sealed = root_key.seal_secret(secret.encode(), {"access-key": key_id})
     inserted = registries.insert_key(tx, AccessKey(key_id, caller.account_id, owner, sealed, ACTIVE))
-    assert inserted, "ids of keys are random"
+    assert inserted or given is not None, "ids of keys are random"
+    if not inserted:
+        raise InvalidValue(key_id, f"an access key {key_id} exists")
     return IssuedKey(user.name if user else None, key_id, secret, tx.now)
 
 

@@ -16,6 +16,8 @@ from moorage.model import identity_limits as limits
 from moorage.model.identity_errors import EntityExists, EntityNotFound
 from moorage.model.principal import Caller
 from moorage.operations.identity.finding import permit
+from moorage.policy import sizes
+from moorage.policy.document import Kind
 
 _ALIAS = "account alias"
 
@@ -63,11 +65,11 @@ def get_account_summary(tx: ReadTransaction, caller: Caller) -> dict[str, int]:
         "PolicyVersionsInUse": managed_policies.count_versions(tx, account),
         "PolicyVersionsInUseQuota": limits.POLICIES * limits.VERSIONS_PER_POLICY,
         "VersionsPerPolicyQuota": limits.VERSIONS_PER_POLICY,
-        "PolicySizeQuota": limits.MANAGED_POLICY_SIZE,
-        "AssumeRolePolicySizeQuota": limits.TRUST_POLICY_SIZE,
-        "UserPolicySizeQuota": limits.INLINE_POLICIES_SIZE["user"],
-        "GroupPolicySizeQuota": limits.INLINE_POLICIES_SIZE["group"],
-        "RolePolicySizeQuota": limits.INLINE_POLICIES_SIZE["role"],
+        "PolicySizeQuota": sizes.MANAGED,
+        "AssumeRolePolicySizeQuota": sizes.size_limit(Kind.TRUST),
+        "UserPolicySizeQuota": sizes.INLINE_OF_USER,
+        "GroupPolicySizeQuota": sizes.INLINE_OF_GROUP,
+        "RolePolicySizeQuota": sizes.INLINE_OF_ROLE,
         "AttachedPoliciesPerUserQuota": limits.ATTACHED_POLICIES,
         "AttachedPoliciesPerGroupQuota": limits.ATTACHED_POLICIES,
         "AttachedPoliciesPerRoleQuota": limits.ATTACHED_POLICIES,

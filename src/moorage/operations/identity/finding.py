@@ -82,7 +82,8 @@ def identity_for(
         if action in _KNOWS_BOUNDARY:
             known.setdefault("iam:permissionsboundary", found.boundary_arn)
     facts = facts_of(resource_tags=own_tags, tags=tags, tag_keys=tag_keys, extra=known)
-    permit(tx, caller, action, found.arn if found else named, facts, shown=named)
+    is_self = found is not None and found.id == caller.principal_id
+    permit(tx, caller, action, found.arn if found else named, facts, shown=None if is_self else named)
     if found is None:
         raise EntityNotFound(kind, name)
     return found

@@ -5,7 +5,6 @@ from __future__ import annotations
 from moorage.metadata import identity_policies
 from moorage.metadata.identity_records import Identity
 from moorage.metadata.transaction import ReadTransaction, Transaction
-from moorage.model import identity_limits
 from moorage.model.errors import LimitExceeded
 from moorage.model.identity import Kind
 from moorage.model.identity_errors import EntityNotFound
@@ -13,6 +12,10 @@ from moorage.model.principal import Caller
 from moorage.operations.identity import documents
 from moorage.operations.identity.finding import changing, identity_for
 from moorage.operations.identity.paging import Key, Page, cut
+from moorage.policy import sizes
+
+_SIZES: dict[Kind, int] = {"user": sizes.INLINE_OF_USER, "group": sizes.INLINE_OF_GROUP, "role": sizes.INLINE_OF_ROLE}
+"""Of all inline policies of one identity together."""
 
 
 def put_policy(tx: Transaction, caller: Caller, kind: Kind, name: str, policy_name: str, document: str) -> None:
@@ -20,7 +23,7 @@ def put_policy(tx: Transaction, caller: Caller, kind: Kind, name: str, policy_na
     identity = changing(tx, caller, f"Put{kind.capitalize()}Policy", kind, name)
     documents.check_inline(document)
     others = (text for other, text in identity_policies.inline_of(tx, identity).items() if other != policy_name)
-    limit = identity_limits.INLINE_POLICIES_SIZE[kind]
+    limit = _SIZES[kind]
     if documents.size_of(document) + sum(map(documents.size_of, others)) > limit:
         raise LimitExceeded(f"Maximum policy size of {limit} bytes exceeded for {kind} {identity.name}")
     identity_policies.put_inline(tx, identity, policy_name, document)

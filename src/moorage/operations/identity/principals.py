@@ -34,3 +34,11 @@ def unique_id_of(tx: ReadTransaction, arn: str) -> str | None:
     kind: Kind = "user" if parts.kind == "user" else "role"
     found = identities.find(tx, parts.account, kind, parts.name)
     return found.id if found is not None and found.arn == arn else None
+
+
+def present_arn(tx: ReadTransaction, arn: str, unique_id: str) -> str | None:
+    """The ARN by which a principal goes now that was bound to `unique_id` when it went by `arn`; None: it is gone."""
+    if unique_id_of(tx, arn) == unique_id:
+        return arn
+    found = identities.find_by_id(tx, unique_id)
+    return found.arn if found is not None and found.kind == "user" else None

@@ -26,9 +26,13 @@ _DRAIN_LIMIT = 32 * MIB
 
 
 class BodyBudget:
-    """Bounds the memory that large bodies take together: room is given whole or not at all, so nobody waits half-served."""
+    """Bounds what bodies may cost: the memory that large ones take together, and how long anybody waits for the next bytes.
 
-    def __init__(self, total_bytes: int = 256 * MIB, wait_seconds: float = 20.0) -> None:
+    Room is given whole or not at all, so nobody waits half-served.
+    """
+
+    def __init__(self, total_bytes: int = 256 * MIB, wait_seconds: float = 20.0, stall_seconds: float = STALL_SECONDS) -> None:
+        self.stall_seconds = stall_seconds
         self._total = total_bytes
         self._free = total_bytes
         self._wait_seconds = wait_seconds
@@ -71,7 +75,7 @@ class Body:
 
         Raises:
             BodyTooLarge: it is longer than `limit`; what follows is left unread.
-            BodyStalled: nothing came for `STALL_SECONDS`.
+            BodyStalled: nothing came for the budget's `stall_seconds`.
             Overloaded: too many large bodies at once.
             ClientGone: the connection broke.
         """
@@ -80,7 +84,7 @@ class Body:
         first = b""
         whole: bytearray | None = None
         try:
-            async with asyncio.timeout(STALL_SECONDS) as deadline:
+            async with asyncio.timeout(self._budget.stall_seconds) as deadline:
                 while not self.is_finished:
                     chunk = await self._next()
                     if self._seen > limit:
@@ -95,7 +99,7 @@ class Body:
                         deadline.reschedule(None)
                         self._taken = await self._budget.take(max(stated_size or limit, self._seen))
                     if not self.is_finished:
-                        deadline.reschedule(asyncio.get_running_loop().time() + STALL_SECONDS)
+                        deadline.reschedule(asyncio.get_running_loop().time() + self._budget.stall_seconds)
         except TimeoutError:
             raise BodyStalled("The request body did not arrive in time") from None
         return first if whole is None else whole
@@ -103,7 +107,7 @@ class Body:
     async def drain(self) -> bool:
         """Throw away what has not been read, so that the client hears the answer; False: it is too much, close the connection."""
         try:
-            async with asyncio.timeout(STALL_SECONDS):
+            async with asyncio.timeout(self._budget.stall_seconds):
                 while not self.is_finished:
                     if self._seen > _DRAIN_LIMIT:
                         return False

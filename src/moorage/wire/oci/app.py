@@ -8,7 +8,15 @@ from collections.abc import Awaitable, Callable
 import msgspec
 
 from moorage.metadata.database import DatabaseUnavailable
-from moorage.model.errors import BlobNotFound, DomainError, ManifestInvalid, NotAuthenticated, RangeMismatch, UploadBusy
+from moorage.model.errors import (
+    BlobNotFound,
+    DomainError,
+    ManifestInvalid,
+    NotAuthenticated,
+    RangeMismatch,
+    StorageCorrupt,
+    UploadBusy,
+)
 from moorage.model.principal import Caller
 from moorage.model.scope import Scope
 from moorage.operations import registry
@@ -161,7 +169,8 @@ class OciApp:
         else:
             described = OciError(500, "UNKNOWN", "unknown error")
         if described.status == 500:
-            logger.error("%s %s failed", request.method, request.scope["raw_path"][:300], exc_info=error)
+            trace = None if isinstance(error, StorageCorrupt) else error  # damage at rest is no fault of the program
+            logger.error("%s %s failed: %s", request.method, request.scope["raw_path"][:300], error, exc_info=trace)
         await Response(described.status, described.body(), headers).send(send, head=request.method == "HEAD")
 
 

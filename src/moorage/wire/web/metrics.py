@@ -6,8 +6,9 @@ Counting is done in plain integers, one look-up a request; prometheus-client mak
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
+import msgspec
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
@@ -30,11 +31,29 @@ class _Series:
         self.buckets = [0] * (len(_BOUNDS) + 1)
 
 
-class Metrics(Collector):
-    """Counts what the server's access hook tells. Belongs to the event loop."""
+_Packed = list[tuple[str, str, int, int, int, int, float, list[int]]]
 
-    def __init__(self) -> None:
+
+def _add(to: dict[tuple[str, str, int], _Series], packed: bytes) -> None:
+    for plane, method, status, requests, received, sent, seconds, buckets in msgspec.msgpack.decode(packed, type=_Packed):
+        series = to.setdefault((plane, method, status), _Series())
+        series.requests += requests
+        series.received += received
+        series.sent += sent
+        series.seconds += seconds
+        series.buckets = [have + more for have, more in zip(series.buckets, buckets, strict=True)]
+
+
+class Metrics(Collector):
+    """Counts what the server's access hook tells. Belongs to the event loop.
+
+    Args:
+        others: what the other workers of the server have counted, each as `packed`.
+    """
+
+    def __init__(self, others: Callable[[], list[bytes]] = list) -> None:
         self._series: dict[tuple[str, str, int], _Series] = {}
+        self._others = others
         self._registry = CollectorRegistry()
         self._registry.register(self)
 
@@ -51,6 +70,25 @@ class Metrics(Collector):
         series.seconds += seconds
         series.buckets[bisect_left(_BOUNDS, seconds)] += 1
 
+    def packed(self) -> bytes:
+        """All that was counted, for another worker to add to its own."""
+        return msgspec.msgpack.encode(
+            [(*key, one.requests, one.received, one.sent, one.seconds, one.buckets) for key, one in self._series.items()]
+        )
+
+    def add(self, packed: bytes) -> None:
+        """Go on from what a worker before this one had counted."""
+        _add(self._series, packed)
+
+    def _total(self) -> dict[tuple[str, str, int], _Series]:
+        packed = self._others()
+        if not packed:
+            return self._series
+        total: dict[tuple[str, str, int], _Series] = {}
+        for each in (self.packed(), *packed):
+            _add(total, each)
+        return total
+
     def collect(self) -> Iterator[Metric]:
         """The families of the exposition."""
         labels = ["plane", "method", "status"]
@@ -60,7 +98,7 @@ class Metrics(Collector):
         seconds = HistogramMetricFamily(
             "moorage_http_request_seconds", "Time from a request's head to its answer's end.", labels=labels
         )
-        for (plane, method, status), series in self._series.items():
+        for (plane, method, status), series in self._total().items():
             values = [plane, method, str(status)]
             requests.add_metric(values, series.requests)
             received.add_metric(values, series.received)

@@ -1,0 +1,64 @@
+"""Why somebody may do something or not: the decision of `authorize` about stored state, with all that it rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from moorage.auth.authorize import decision_about, snapshot_about
+from moorage.auth.trust import trust_decision
+from moorage.metadata.transaction import ReadTransaction
+from moorage.model.errors import MalformedPolicy
+from moorage.model.principal import Caller
+from moorage.model.scope import Scope
+from moorage.operations.access.principals import QuestionInvalid, caller_for, facts_about
+from moorage.operations.access.questions import Target, action_named, target_for
+from moorage.policy.document import Kind
+from moorage.policy.evaluate import Decision
+from moorage.policy.explain import Explanation, explain
+from moorage.policy.parse import parse
+
+_OF_TRUST = frozenset(("sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"))
+"""Actions on a role that its trust policy is asked about."""
+
+
+def explain_access(
+    tx: ReadTransaction,
+    principal_arn: str,
+    action: str,
+    resource: str,
+    here: Scope,
+    context: Mapping[str, str | tuple[str, ...]],
+    session_policy: str | None,
+) -> Explanation:
+    """The decision about a principal, an action and a resource as they are now, explained.
+
+    Args:
+        here: the registry in which a repository's name is meant; its region also for actions without a resource.
+        context: condition keys of the request; keys that only a request has and that are not given are absent.
+        session_policy: the text of a policy that limits the principal's session.
+
+    Raises:
+        QuestionInvalid: of a name that names nothing, a session policy that cannot be read.
+    """
+    if session_policy is not None:
+        try:
+            parse(session_policy, Kind.SESSION)
+        except MalformedPolicy as error:
+            raise QuestionInvalid(f"the session policy cannot be read: {error}") from None
+    caller = caller_for(tx, principal_arn, () if session_policy is None else (session_policy,))
+    named = action_named(action)
+    home = replace(here, registry_id=caller.account_id)  # what has no resource is done in one's own account
+    target = target_for(tx, named, resource, home if resource == "*" else here)
+    return explain(_decide(tx, caller, named, target, dict(context)))
+
+
+def _decide(
+    tx: ReadTransaction, caller: Caller, action: str, target: Target, context: dict[str, str | tuple[str, ...]]
+) -> Decision:
+    facts = facts_about(target.facts, context)
+    if action in _OF_TRUST and target.role is not None:
+        decision = trust_decision(tx, caller, snapshot_about(tx, caller), action, target.role, facts)
+        if decision is not None:
+            return decision
+    return decision_about(tx, caller, action, target.scope, target.resource, facts, repository=target.repository)
