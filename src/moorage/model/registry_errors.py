@@ -8,6 +8,7 @@
     ├── UpstreamUnsupported         no rule can be made for that upstream registry
     ├── NotFound
     │   ├── RuleNotFound  TemplateNotFound  SigningNotConfigured  ExclusionNotFound  BackfillNotFound
+    │   ├── QuotaNotFound
     │   └── LifecyclePolicyNotFound  PreviewNotFound  ScanNotFound
     └── Conflict
         ├── RuleExists  TemplateExists  ExclusionExists
@@ -74,6 +75,15 @@ class ExclusionExists(_OfRegistry, Conflict):
 
 class BackfillNotFound(_OfRegistry, NotFound):
     """No replication backfill with that id."""
+
+
+class QuotaNotFound(NotFound):
+    """No quota of that code, or no service that has any."""
+
+    def __init__(self, service: str, code: str) -> None:
+        super().__init__(f"{service}/{code}")
+        self.service = service
+        self.code = code
 
 
 class BackfillRunning(_OfRegistry, Conflict):

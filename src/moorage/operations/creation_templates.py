@@ -16,13 +16,12 @@ from moorage.lifecycle.parse import parse_lifecycle_policy
 from moorage.metadata import creation_templates, registries
 from moorage.metadata.registry_records import StoredTemplate, Template
 from moorage.metadata.transaction import ReadTransaction, Transaction
-from moorage.model import limits
 from moorage.model.errors import LimitExceeded, ParameterInvalid, TagKeyInvalid, TooManyTags
 from moorage.model.identity import parse_iam_arn
 from moorage.model.principal import Caller
 from moorage.model.registry_errors import ConfigurationInvalid, TemplateExists, TemplateNotFound
 from moorage.model.scope import Scope
-from moorage.operations import policy_documents
+from moorage.operations import policy_documents, quotas
 from moorage.operations.identity.finding import facts_of, permit
 from moorage.operations.identity.service_linked_roles import ensure_linked_role
 from moorage.operations.resource_tags import check_tags
@@ -50,9 +49,10 @@ def create_repository_creation_template(tx: Transaction, caller: Caller, scope: 
     if creation_templates.find(tx, registry, prefix) is not None:
         raise TemplateExists(scope.registry_id, prefix)
     creation_templates.put(tx, registry, prefix, checked)
-    if len(creation_templates.list_page(tx, registry, "", limits.CREATION_TEMPLATES + 1)) > limits.CREATION_TEMPLATES:
+    most = quotas.limit(tx, "creation_templates")
+    if len(creation_templates.list_page(tx, registry, "", most + 1)) > most:
         raise LimitExceeded(
-            f"The maximum number of repository creation templates ({limits.CREATION_TEMPLATES}) in the registry with id "
+            f"The maximum number of repository creation templates ({most}) in the registry with id "
             f"'{scope.registry_id}' has been reached"
         )
     return _find(tx, scope, prefix)

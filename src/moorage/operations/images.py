@@ -33,7 +33,7 @@ from moorage.model.manifest import Manifest, parse_manifest
 from moorage.model.names import RepositoryName, Tag, parse_tag
 from moorage.model.principal import Caller
 from moorage.model.scope import Scope
-from moorage.operations import replication
+from moorage.operations import quotas, replication
 from moorage.operations.finding import locked_repository_for, repository_for
 from moorage.operations.payloads import seal_payload
 from moorage.operations.storage_class import restore_now
@@ -112,14 +112,14 @@ def put_image(
         manifest_id = image.id
         restored = restore_now(tx, image)
     moved = [_move_tag(tx, repository, tag, manifest_id, pushed.digest, caller) for tag in checked_tags]
-    if any(moved) and tags.count_of(tx, manifest_id) > limits.TAGS_PER_IMAGE:
-        raise LimitExceeded(f"The maximum number of tags per image ({limits.TAGS_PER_IMAGE}) has been reached")
+    if any(moved) and tags.count_of(tx, manifest_id) > (most := quotas.limit(tx, "tags_per_image")):
+        raise LimitExceeded(f"The maximum number of tags per image ({most}) has been reached")
     changed = inserted or restored or any(moved)
     if changed:
         replication.ask(tx, repository, manifest_id)
-    if inserted and repositories.add_images(tx, repository.id, 1) > limits.IMAGES_PER_REPOSITORY:
+    if inserted and repositories.add_images(tx, repository.id, 1) > (most := quotas.limit(tx, "images_per_repository")):
         raise LimitExceeded(
-            f"The maximum number of images per repository ({limits.IMAGES_PER_REPOSITORY}) in the repository with name "
+            f"The maximum number of images per repository ({most}) in the repository with name "
             f"'{name}' in the registry with id '{scope.registry_id}' has been reached"
         )
     return PutOutcome(repository, pushed.digest, manifest, changed)

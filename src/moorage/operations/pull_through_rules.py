@@ -16,11 +16,11 @@ from moorage.auth.authorize import authorize
 from moorage.metadata import pull_through_rules, registries
 from moorage.metadata.registry_records import PullThroughRule
 from moorage.metadata.transaction import ReadTransaction, Transaction
-from moorage.model import limits
 from moorage.model.errors import LimitExceeded
 from moorage.model.principal import Caller
 from moorage.model.registry_errors import ConfigurationInvalid, NothingToChange, RuleExists, RuleNotFound, UpstreamUnsupported
 from moorage.model.scope import Scope
+from moorage.operations import quotas
 from moorage.operations.identity.service_linked_roles import ensure_linked_role
 
 ROOT = "ROOT"
@@ -89,9 +89,9 @@ def create_pull_through_cache_rule(tx: Transaction, caller: Caller, scope: Scope
     )
     if not pull_through_rules.insert(tx, registry, rule):
         raise RuleExists(scope.registry_id, prefix)
-    if pull_through_rules.count_in(tx, registry) > limits.PULL_THROUGH_RULES:
+    if pull_through_rules.count_in(tx, registry) > (most := quotas.limit(tx, "pull_through_rules")):
         raise LimitExceeded(
-            f"The maximum number of pull through cache rules ({limits.PULL_THROUGH_RULES}) in the registry with id "
+            f"The maximum number of pull through cache rules ({most}) in the registry with id "
             f"'{scope.registry_id}' has been reached"
         )
     return rule

@@ -9,11 +9,11 @@ from __future__ import annotations
 from moorage.auth.authorize import authorize
 from moorage.metadata import pull_time_exclusions, registries
 from moorage.metadata.transaction import ReadTransaction, Transaction
-from moorage.model import limits
 from moorage.model.errors import LimitExceeded
 from moorage.model.principal import Caller
 from moorage.model.registry_errors import ExclusionExists, ExclusionNotFound
 from moorage.model.scope import Scope
+from moorage.operations import quotas
 
 
 def register_pull_time_update_exclusion(tx: Transaction, caller: Caller, scope: Scope, arn: str) -> None:
@@ -22,8 +22,8 @@ def register_pull_time_update_exclusion(tx: Transaction, caller: Caller, scope: 
     registry = registries.ensure_registry(tx, scope)
     if not pull_time_exclusions.insert(tx, registry, arn):
         raise ExclusionExists(scope.registry_id, arn)
-    if pull_time_exclusions.count_in(tx, registry) > limits.PULL_TIME_EXCLUSIONS:
-        raise LimitExceeded(f"The maximum number of pull time update exclusions ({limits.PULL_TIME_EXCLUSIONS}) has been reached")
+    if pull_time_exclusions.count_in(tx, registry) > (most := quotas.limit(tx, "pull_time_exclusions")):
+        raise LimitExceeded(f"The maximum number of pull time update exclusions ({most}) has been reached")
 
 
 def deregister_pull_time_update_exclusion(tx: Transaction, caller: Caller, scope: Scope, arn: str) -> None:

@@ -14,12 +14,11 @@ from moorage.metadata import replications
 from moorage.metadata.records import Image, Repository
 from moorage.metadata.registry_records import Destination, ImageReplication, ReplicationRule
 from moorage.metadata.transaction import ReadTransaction, Transaction
-from moorage.model import limits
 from moorage.model.errors import ParameterInvalid
 from moorage.model.names import RepositoryName
 from moorage.model.principal import Caller
 from moorage.model.scope import Scope, is_region, partition_of
-from moorage.operations import documents
+from moorage.operations import documents, quotas
 from moorage.operations.finding import repository_for
 from moorage.operations.identity.service_linked_roles import ensure_linked_role
 from moorage.operations.wanted_images import WantedImage, one_image
@@ -38,10 +37,9 @@ def put_replication_configuration(tx: Transaction, caller: Caller, scope: Scope,
     authorize(tx, caller, "ecr:PutReplicationConfiguration", scope, "*")
     for rule in rules:
         _check(scope, rule)
-    if len({each for rule in rules for each in rule.destinations}) > limits.REPLICATION_DESTINATIONS:
-        raise ParameterInvalid(
-            _MEMBER, f"Replication configuration can have at most {limits.REPLICATION_DESTINATIONS} unique destinations"
-        )
+    most = quotas.limit(tx, "replication_destinations")
+    if len({each for rule in rules for each in rule.destinations}) > most:
+        raise ParameterInvalid(_MEMBER, f"Replication configuration can have at most {most} unique destinations")
     if rules:
         ensure_linked_role(tx, caller, "replication.ecr.amazonaws.com")
     documents.put(tx, scope, documents.REPLICATION, rules)

@@ -12,11 +12,11 @@ from moorage.auth.authorize import authorize
 from moorage.metadata import registries, replications
 from moorage.metadata.registry_records import Backfill, Destination
 from moorage.metadata.transaction import ReadTransaction, Transaction
-from moorage.model import limits
 from moorage.model.errors import LimitExceeded
 from moorage.model.principal import Caller
 from moorage.model.registry_errors import BackfillEnded, BackfillNotFound, BackfillRunning, ConfigurationInvalid
 from moorage.model.scope import Scope
+from moorage.operations import quotas
 from moorage.operations.replication import rules_of
 
 FIRST = (2**63 - 1, "~")
@@ -38,8 +38,8 @@ def start_replication_backfill(tx: Transaction, caller: Caller, scope: Scope, de
     running = replications.running_backfills(tx, registry)
     if any(each.destination.region == destination.region for each in running):
         raise BackfillRunning(scope.registry_id, destination.region)
-    if len(running) >= limits.RUNNING_BACKFILLS:
-        raise LimitExceeded(f"The maximum number of running replication backfills ({limits.RUNNING_BACKFILLS}) has been reached")
+    if len(running) >= (most := quotas.limit(tx, "running_backfills")):
+        raise LimitExceeded(f"The maximum number of running replication backfills ({most}) has been reached")
     backfill = Backfill(str(uuid.uuid4()), destination, "PREPARING", None, tx.now, None)
     replications.insert_backfill(tx, registry, backfill)
     return backfill

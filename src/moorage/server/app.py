@@ -18,6 +18,7 @@ from moorage.metadata.database import Database
 from moorage.metadata.records import AccessKey
 from moorage.model.clock import Clock, system_clock
 from moorage.model.principal import Caller
+from moorage.model.quotas import Quotas
 from moorage.model.scope import Scope
 from moorage.operations import accounts
 from moorage.server.addressing import Addressing, Listen
@@ -67,6 +68,7 @@ from moorage.wire.aws.services.iam import (
 from moorage.wire.aws.services.iam.context import IamContext
 from moorage.wire.aws.services.organizations import accounts as organization_accounts
 from moorage.wire.aws.services.organizations.accounts import OrganizationsContext
+from moorage.wire.aws.services.service_quotas import quotas
 from moorage.wire.aws.services.sts import lookups, own_sessions, roles
 from moorage.wire.aws.services.sts.context import StsContext
 from moorage.wire.http import AtOnce, Request, Response, Send
@@ -119,6 +121,7 @@ class Application:
         self.pools = pools or Pools(remote=bool(settings.blob_store_url))
         self._owns_pools = pools is None
         self._hot = HotBlobs(settings.hot_blob_mib * 1024 * 1024)
+        db.memory.of(Quotas).choose(settings.chosen_limits)
         keyring = LocalKeyring(root_key)
         tokens = RegistryTokens(root_key.derive("registry tokens"))
         self._sessions = SessionTokens(root_key.derive("session tokens"))
@@ -294,7 +297,7 @@ def aws_services(
 ) -> list[Service]:
     """The AWS services with the operations that are built."""
     ecr, public, iam, sts = Service("ecr"), Service("ecr-public"), Service("iam"), Service("sts")
-    organizations = Service("organizations")
+    organizations, service_quotas = Service("organizations"), Service("service-quotas")
     for module in (repositories, images, archive, layers, registry, ecr_policies, lifecycle, scanning):
         module.register(ecr, context)
     for setting in (replication, pull_through, templates, signing, pull_times):
@@ -305,7 +308,8 @@ def aws_services(
     for room in (lookups, roles, own_sessions):
         room.register(sts, sts_context)
     organization_accounts.register(organizations, organizations_context)
-    return [ecr, public, iam, organizations, sts]
+    quotas.register(service_quotas, context)
+    return [ecr, public, iam, organizations, service_quotas, sts]
 
 
 def _address(text: str) -> str:
