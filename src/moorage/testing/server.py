@@ -248,6 +248,26 @@ class MoorageServer:
         host = None if key is None and region == "us-east-1" else self.registry_host((key or self.root).account_id, region)
         return RegistryClient("127.0.0.1", self.port, password, host=host)
 
+    @property
+    def public_host(self) -> str:
+        """Name and port of the public registries; the name need not resolve here."""
+        return f"public.localhost:{self.port}"
+
+    def public_password(self, key: KeyPair | None = None) -> str:
+        """What ``aws ecr-public get-login-password`` prints."""
+        import base64
+
+        data = self.client("ecr-public", key=key).get_authorization_token()["authorizationData"]
+        return base64.b64decode(data["authorizationToken"]).decode().partition(":")[2]
+
+    def public_registry(self, *, key: KeyPair | None = None, anonymous: bool = False) -> RegistryClient:
+        """A client of the public registries: logged in, or with the token that everybody is given."""
+        if not anonymous:
+            return RegistryClient("127.0.0.1", self.port, self.public_password(key), host=self.public_host, bearer=True)
+        with RegistryClient("127.0.0.1", self.port, None, host=self.public_host) as asking:
+            token = asking.get("/token/").json()["token"]
+        return RegistryClient("127.0.0.1", self.port, token, host=self.public_host, bearer=True)
+
     # Its command line.
 
     def run(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
