@@ -27,7 +27,7 @@ def test_pages_are_current(page: Path) -> None:
     assert text_of(page) == MADE[page], "run `make reference`"
 
 
-@pytest.mark.parametrize("service", ["ecr", "ecr-public", "organizations", "sts"])
+@pytest.mark.parametrize("service", ["ecr", "ecr-public", "organizations", "service-quotas", "sts"])
 def test_every_operation_of_botocore_is_listed(service: str) -> None:
     page = text_of(reference.FOLDER / "operations.md")
     part = page.partition(f"\n## {service}\n")[2].partition("\n## ")[0]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
-from sqlalchemy import and_, bindparam, delete, exists, func, or_, select, tuple_
+from sqlalchemy import and_, bindparam, case, delete, exists, func, literal_column, or_, select, true, tuple_
 
 from moorage.metadata.records import Image, Payload
 from moorage.metadata.statements import Statement
@@ -16,6 +18,7 @@ from moorage.metadata.tables.images import (
     manifests,
     tags,
 )
+from moorage.metadata.tables.settings import image_replications
 from moorage.metadata.transaction import ReadTransaction, Row, Transaction
 from moorage.metadata.types import among
 from moorage.model.digest import Digest
@@ -24,13 +27,13 @@ from moorage.model.manifest import Manifest
 _m = manifests.c
 COLUMNS = (
     _m.id, _m.digest, _m.media_type, _m.artifact_type, _m.config_media_type, _m.subject_digest, _m.annotations, _m.size_bytes,
-    _m.image_size_bytes, _m.pushed_at,
+    _m.image_size_bytes, _m.pushed_at, _m.archived, _m.last_archived_at, _m.last_activated_at,
 )  # fmt: skip
-_HERE = _m.repository_id == bindparam("repository")
+HERE = _m.repository_id == bindparam("repository")
 _PAYLOAD = (manifest_payloads.c.sealed, manifest_payloads.c.wrapped_key)
 _TAGGED = exists().where(tags.c.manifest_id == _m.id)
 
-_BY_DIGEST = Statement(lambda _: select(*COLUMNS).where(_HERE, _m.digest == bindparam("digest")))
+_BY_DIGEST = Statement(lambda _: select(*COLUMNS).where(HERE, _m.digest == bindparam("digest")))
 _BY_TAG = Statement(
     lambda _: (
         select(*COLUMNS)
@@ -39,9 +42,9 @@ _BY_TAG = Statement(
     )
 )
 _PAYLOAD_OF = Statement(lambda _: select(*_PAYLOAD).where(manifest_payloads.c.manifest_id == bindparam("manifest")))
-_LOCK = Statement(lambda _: select(*COLUMNS).where(_HERE, _m.digest == bindparam("digest")).with_for_update())
-_PRESENT = Statement(lambda _: select(_m.digest, _m.image_size_bytes).where(_HERE, among(_m.digest, "digests")))
-_COUNT = Statement(lambda _: select(func.count()).select_from(manifests).where(_HERE))
+_LOCK = Statement(lambda _: select(*COLUMNS).where(HERE, _m.digest == bindparam("digest")).with_for_update())
+_PRESENT = Statement(lambda _: select(_m.digest, _m.image_size_bytes).where(HERE, among(_m.digest, "digests")))
+_COUNT = Statement(lambda _: select(func.count()).select_from(manifests).where(HERE))
 _INSERT = Statement(
     lambda insert: (
         insert(manifests)
@@ -111,41 +114,50 @@ _CURSOR = tuple_(_m.pushed_at, _m.digest) < tuple_(bindparam("before"), bindpara
 def _page(*conditions: Any) -> Any:
     return (
         select(*COLUMNS)
-        .where(_HERE, _CURSOR, *conditions)
+        .where(HERE, _CURSOR, *conditions)
         .order_by(_m.pushed_at.desc(), _m.digest.desc())
         .limit(bindparam("count"))
     )
 
 
-_PAGES = {
-    "ANY": Statement(lambda _: _page()),
-    "TAGGED": Statement(lambda _: _page(_TAGGED)),
-    "UNTAGGED": Statement(lambda _: _page(~_TAGGED)),
+_IS_TAGGED = {"ANY": true(), "TAGGED": _TAGGED, "UNTAGGED": ~_TAGGED}
+NOT_ARCHIVED, _ACTIVATED = _m.archived == literal_column("0"), _m.last_activated_at <= bindparam("now")
+_IS_IN = {
+    "ANY": true(),
+    "ACTIVE": and_(NOT_ARCHIVED, or_(_m.last_activated_at.is_(None), _ACTIVATED)),
+    "ARCHIVED": ~NOT_ARCHIVED,
+    "ACTIVATING": and_(NOT_ARCHIVED, ~_ACTIVATED),
 }
-_REFERRERS = Statement(
-    lambda _: (
+_PAGES = {
+    (tagged, status): Statement(partial(lambda conditions, _: _page(*conditions), (_IS_TAGGED[tagged], _IS_IN[status])))
+    for tagged in _IS_TAGGED
+    for status in _IS_IN
+}
+
+
+def _referrers(*conditions: Any) -> Any:
+    return (
         select(*COLUMNS)
-        .where(_HERE, _m.subject_digest == bindparam("subject"), _m.id > bindparam("after"))
+        .where(HERE, _m.subject_digest == bindparam("subject"), _m.id > bindparam("after"), *conditions)
         .order_by(_m.id)
         .limit(bindparam("count"))
     )
-)
-_REFERRERS_OF_TYPE = Statement(
-    lambda _: (
-        select(*COLUMNS)
-        .where(
-            _HERE,
-            _m.subject_digest == bindparam("subject"),
-            _m.artifact_type == bindparam("artifact_type"),
-            _m.id > bindparam("after"),
+
+
+_REFERRERS = {
+    (of_type, status): Statement(
+        partial(
+            lambda conditions, _: _referrers(*conditions),
+            (_IS_IN[status], among(_m.artifact_type, "artifact_types") if of_type else true()),
         )
-        .order_by(_m.id)
-        .limit(bindparam("count"))
     )
-)
+    for of_type in (False, True)
+    for status in _IS_IN
+}
 _DELETE = tuple(
     Statement(build)
     for build in (
+        lambda _: delete(image_replications).where(image_replications.c.manifest_id == bindparam("manifest")),
         lambda _: delete(manifest_pulls).where(manifest_pulls.c.manifest_id == bindparam("manifest")),
         lambda _: delete(manifest_payloads).where(manifest_payloads.c.manifest_id == bindparam("manifest")),
         lambda _: delete(manifest_blobs).where(manifest_blobs.c.manifest_id == bindparam("manifest")),
@@ -169,7 +181,7 @@ _NEWEST_TAGS = Statement(
         .limit(bindparam("count"))
     )
 )
-_ANY = Statement(lambda _: select(_m.id).where(_HERE).order_by(_m.pushed_at).limit(bindparam("count")))
+_ANY = Statement(lambda _: select(_m.id).where(HERE).order_by(_m.pushed_at).limit(bindparam("count")))
 _PULLS = Statement(
     lambda _: select(manifest_pulls.c.manifest_id, manifest_pulls.c.last_pulled_at).where(
         among(manifest_pulls.c.manifest_id, "ids", "bigint")
@@ -179,7 +191,13 @@ _COUNT_PULL = Statement(
     lambda insert: (
         lambda it: it.on_conflict_do_update(
             index_elements=["manifest_id"],
-            set_={"last_pulled_at": it.excluded.last_pulled_at, "pulls": manifest_pulls.c.pulls + it.excluded.pulls},
+            set_={
+                "last_pulled_at": case(
+                    (it.excluded.last_pulled_at > manifest_pulls.c.last_pulled_at, it.excluded.last_pulled_at),
+                    else_=manifest_pulls.c.last_pulled_at,
+                ),
+                "pulls": manifest_pulls.c.pulls + it.excluded.pulls,
+            },
         )
     )(
         insert(manifest_pulls).from_select(
@@ -195,7 +213,7 @@ _COUNT_PULL = Statement(
 
 def image(row: Row) -> Image:
     """An Image from a row of `COLUMNS`."""
-    return Image(*row[:10])
+    return Image(*row[: len(COLUMNS)])
 
 
 def find_by_digest(tx: ReadTransaction, repository_id: int, digest: str) -> Image | None:
@@ -319,16 +337,29 @@ def media_type_of_blob(tx: ReadTransaction, repository_id: int, digest: str) -> 
     return str(row[0]) if row else None
 
 
-def list_page(tx: ReadTransaction, repository_id: int, tag_status: str, before: tuple[int, str], count: int) -> list[Image]:
+def list_page(
+    tx: ReadTransaction, repository_id: int, tag_status: str, image_status: str, before: tuple[int, str], count: int
+) -> list[Image]:
     """At most `count` images that come after `before` (pushed_at, digest), newest first.
 
     Args:
         tag_status: ANY, TAGGED or UNTAGGED.
+        image_status: ANY, ACTIVE, ARCHIVED or ACTIVATING.
     """
-    statement = _PAGES[tag_status]
-    return [
-        image(row) for row in tx.all(statement, repository=repository_id, before=before[0], before_digest=before[1], count=count)
-    ]
+    rows = tx.all(
+        _PAGES[tag_status, image_status],
+        repository=repository_id,
+        before=before[0],
+        before_digest=before[1],
+        count=count,
+        **_now(tx, image_status),
+    )
+    return [image(row) for row in rows]
+
+
+def _now(tx: ReadTransaction, image_status: str) -> dict[str, int]:
+    """The parameter that only those statements have which ask whether an image is active."""
+    return {"now": tx.now} if image_status in {"ACTIVE", "ACTIVATING"} else {}
 
 
 def newest_tags(tx: ReadTransaction, repository_id: int, after: tuple[int, str], count: int) -> list[tuple[str, int, Image]]:
@@ -339,21 +370,36 @@ def newest_tags(tx: ReadTransaction, repository_id: int, after: tuple[int, str],
 
 
 def referrers(
-    tx: ReadTransaction, repository_id: int, subject: str, artifact_type: str | None, after: int, count: int
+    tx: ReadTransaction,
+    repository_id: int,
+    subject: str,
+    artifact_types: Sequence[str],
+    image_status: str,
+    after: int,
+    count: int,
 ) -> list[Image]:
-    """At most `count` manifests whose subject is `subject`, in order of arrival, after the one with id `after`."""
-    if artifact_type is None:
-        rows = tx.all(_REFERRERS, repository=repository_id, subject=subject, after=after, count=count)
-    else:
-        rows = tx.all(
-            _REFERRERS_OF_TYPE, repository=repository_id, subject=subject, artifact_type=artifact_type, after=after, count=count
-        )
+    """At most `count` manifests whose subject is `subject`, in order of arrival, after the one with id `after`.
+
+    Args:
+        artifact_types: any of these; none: of every type.
+        image_status: ANY, ACTIVE, ARCHIVED or ACTIVATING.
+    """
+    parameters: dict[str, Any] = {"artifact_types": list(artifact_types)} if artifact_types else {}
+    rows = tx.all(
+        _REFERRERS[bool(artifact_types), image_status],
+        repository=repository_id,
+        subject=subject,
+        after=after,
+        count=count,
+        **parameters,
+        **_now(tx, image_status),
+    )
     return [image(row) for row in rows]
 
 
 def last_pulls(tx: ReadTransaction, manifest_ids: list[int]) -> dict[int, int]:
     """When manifests were last pulled, where they were."""
-    return {row[0]: row[1] for row in tx.all(_PULLS, ids=manifest_ids)} if manifest_ids else {}
+    return {row[0]: row[1] for row in tx.all(_PULLS, ids=manifest_ids) if row[1]} if manifest_ids else {}
 
 
 def count_pulls(tx: Transaction, manifest_id: int, at: int, pulls: int) -> None:

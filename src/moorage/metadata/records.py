@@ -55,6 +55,16 @@ class Image(Struct, frozen=True, gc=False):
     size_bytes: int
     image_size_bytes: int
     pushed_at: int
+    archived: int = 0
+    last_archived_at: int | None = None
+    last_activated_at: int | None = None
+    """When it was last taken out of the archive; in the future while that is going on."""
+
+    def status_at(self, now: int) -> str:
+        """ACTIVE, ARCHIVED or ACTIVATING at a time (microseconds). Source: ECR ImageStatus."""
+        if self.archived:
+            return "ARCHIVED"
+        return "ACTIVATING" if self.last_activated_at is not None and self.last_activated_at > now else "ACTIVE"
 
 
 class Payload(Struct, frozen=True, gc=False):

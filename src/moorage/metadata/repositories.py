@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import bindparam, delete, exists, func, select, update
 
+from moorage.metadata import lifecycle_policies
 from moorage.metadata.records import Repository, Seal
 from moorage.metadata.statements import Statement
 from moorage.metadata.tables.images import manifests, repositories, repository_counts, resource_tags
@@ -79,6 +80,9 @@ _SET_POLICY = Statement(
         .where(_r.id == bindparam("repository"))
         .values(policy=bindparam("document"), policy_bindings=bindparam("bindings"))
     )
+)
+_SET_SCAN_ON_PUSH = Statement(
+    lambda _: update(repositories).where(_r.id == bindparam("repository")).values(scan_on_push=bindparam("on"))
 )
 _HAS_IMAGES = Statement(lambda _: select(exists().where(manifests.c.repository_id == bindparam("repository"))))
 _DELETED = Statement(lambda _: select(_r.id).where(_r.state != word("live")).order_by(_r.state, _r.id).limit(bindparam("count")))
@@ -199,7 +203,9 @@ def list_deleted(tx: ReadTransaction, count: int) -> list[int]:
 
 
 def purge(tx: Transaction, repository_id: int) -> None:
-    """Remove the row of a deleted repository that has nothing left in it."""
+    """Remove the row of a deleted repository that has nothing left in it but what it was set to."""
+    lifecycle_policies.remove(tx, repository_id)
+    lifecycle_policies.remove_preview(tx, repository_id)
     tx.run(_DROP_TAGS, repository=repository_id)
     tx.run(_DROP_COUNT, repository=repository_id)
     tx.run(_DROP_CATALOG, repository=repository_id)
@@ -220,6 +226,11 @@ def set_mutability(tx: Transaction, repository: Repository, mode: str, filters: 
 def set_policy(tx: Transaction, repository: Repository, document: str | None, bindings: str | None) -> None:
     """Replace the repository's policy, with the unique ids of the principals that it names; None: it has none."""
     tx.run(_SET_POLICY, repository=repository.id, document=document, bindings=bindings)
+
+
+def set_scan_on_push(tx: Transaction, repository: Repository, *, on: bool) -> None:
+    """Set whether images are to be scanned when they are pushed."""
+    tx.run(_SET_SCAN_ON_PUSH, repository=repository.id, on=int(on))
 
 
 def resource_tags_of(tx: ReadTransaction, repository: Repository) -> dict[str, str]:

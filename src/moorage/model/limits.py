@@ -40,3 +40,10 @@ DOOM_SECONDS = 900
 """Ours: bytes outlive their last reference this long, for transfers that have begun. Links to our own blob route are checked
 when they are used, so they need no longer."""
 EXCLUSION_FILTER_STARS = 2
+REPLICATION_DESTINATIONS = 25
+"""ECR quota: unique ones over all rules."""
+RUNNING_BACKFILLS = 10
+PULL_THROUGH_RULES = 50
+CREATION_TEMPLATES = 50
+"""ECR quota."""
+PULL_TIME_EXCLUSIONS = 100

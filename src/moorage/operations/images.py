@@ -6,7 +6,6 @@ or the caller says which rule holds.
 
 from __future__ import annotations
 
-import string
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -34,9 +33,12 @@ from moorage.model.manifest import Manifest, parse_manifest
 from moorage.model.names import RepositoryName, Tag, parse_tag
 from moorage.model.principal import Caller
 from moorage.model.scope import Scope
+from moorage.operations import quotas, replication
 from moorage.operations.finding import locked_repository_for, repository_for
 from moorage.operations.payloads import seal_payload
+from moorage.operations.storage_class import restore_now
 from moorage.operations.tag_mutability import is_mutable
+from moorage.operations.wanted_images import NOT_FOUND, BatchFailure, WantedImage, fault_of, find
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,7 @@ class Pushed:
 
 @dataclass(frozen=True, slots=True)
 class PutOutcome:
-    """What a push did. `changed` is False if the image and all its tags were there already."""
+    """What a push did. `changed` is False if the image and all its tags were there already, and not in the archive."""
 
     repository: Repository
     digest: Digest
@@ -97,7 +99,7 @@ def put_image(
     checked_tags = [parse_tag(tag) for tag in dict.fromkeys(new_tags)]
     manifest = pushed.manifest
     image = manifests.find_by_digest(tx, repository.id, pushed.digest)
-    inserted = False
+    inserted = restored = False
     if image is None:
         sizes = _require_references(tx, repository, manifest)
         manifest_id = _insert(tx, keyring, repository, pushed, manifest, caller, sizes)
@@ -108,15 +110,19 @@ def put_image(
             manifest_id = image.id
     else:
         manifest_id = image.id
+        restored = restore_now(tx, image)
     moved = [_move_tag(tx, repository, tag, manifest_id, pushed.digest, caller) for tag in checked_tags]
-    if any(moved) and tags.count_of(tx, manifest_id) > limits.TAGS_PER_IMAGE:
-        raise LimitExceeded(f"The maximum number of tags per image ({limits.TAGS_PER_IMAGE}) has been reached")
-    if inserted and repositories.add_images(tx, repository.id, 1) > limits.IMAGES_PER_REPOSITORY:
+    if any(moved) and tags.count_of(tx, manifest_id) > (most := quotas.limit(tx, "tags_per_image")):
+        raise LimitExceeded(f"The maximum number of tags per image ({most}) has been reached")
+    changed = inserted or restored or any(moved)
+    if changed:
+        replication.ask(tx, repository, manifest_id)
+    if inserted and repositories.add_images(tx, repository.id, 1) > (most := quotas.limit(tx, "images_per_repository")):
         raise LimitExceeded(
-            f"The maximum number of images per repository ({limits.IMAGES_PER_REPOSITORY}) in the repository with name "
+            f"The maximum number of images per repository ({most}) in the repository with name "
             f"'{name}' in the registry with id '{scope.registry_id}' has been reached"
         )
-    return PutOutcome(repository, pushed.digest, manifest, inserted or any(moved))
+    return PutOutcome(repository, pushed.digest, manifest, changed)
 
 
 def _require_references(tx: Transaction, repository: Repository, manifest: Manifest) -> dict[str, int]:
@@ -189,7 +195,7 @@ def get_image(
     judge(tx, pull.standing, caller, "ecr:BatchGetImage", scope, arn, repository=pull.repository)
     if pull.repository is None:
         raise RepositoryNotFound(scope.registry_id, name)
-    if pull.image is None:
+    if pull.image is None or pull.image.status_at(tx.now) != "ACTIVE":
         raise ImageNotFound(scope.registry_id, name, digest, tag)
     return pull.repository, pull.image
 
@@ -202,26 +208,6 @@ def sealed_payload(tx: ReadTransaction, repository: Repository, image: Image) ->
     return payload
 
 
-@dataclass(frozen=True, slots=True)
-class WantedImage:
-    """One entry of a batch, as the client gave it: either part may be None, neither is checked."""
-
-    digest: str | None
-    tag: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class BatchFailure:
-    """An entry that failed: code and reason are those of the API."""
-
-    wanted: WantedImage
-    code: str
-    reason: str
-
-
-NOT_FOUND = ("ImageNotFound", "Requested image not found")
-
-
 def batch_get_image(
     tx: ReadTransaction, caller: Caller, scope: Scope, name: RepositoryName, wanted: Sequence[WantedImage]
 ) -> tuple[Repository, list[tuple[WantedImage, Image]], list[BatchFailure]]:
@@ -230,42 +216,23 @@ def batch_get_image(
     found: list[tuple[WantedImage, Image]] = []
     failures: list[BatchFailure] = []
     for entry in dict.fromkeys(wanted):
-        fault = _fault_of(entry)
+        fault = fault_of(entry)
         if fault is not None:
             failures.append(BatchFailure(entry, *fault))
             continue
-        image = _find(tx, repository, entry)
-        if image is None:
+        image = find(tx, repository, entry)
+        status = None if image is None else image.status_at(tx.now)
+        if image is None or status == "ARCHIVED":
             failures.append(BatchFailure(entry, *NOT_FOUND))
         elif entry.digest is not None and image.digest != entry.digest:
             failures.append(
                 BatchFailure(entry, "ImageTagDoesNotMatchDigest", "Requested image tag does not match the image digest")
             )
+        elif status == "ACTIVATING":
+            failures.append(BatchFailure(entry, "ImageInaccessible", "Requested image is being activated"))
         else:
             found.append((entry, image))
     return repository, found, failures
-
-
-def _fault_of(entry: WantedImage) -> tuple[str, str] | None:
-    if entry.digest is None and entry.tag is None:
-        return "MissingDigestAndTag", "Invalid request parameters: both tag and digest cannot be null"
-    if entry.digest is not None and not _has_digest_form(entry.digest):
-        return (
-            "InvalidImageDigest",
-            "Invalid request parameters: image digest should satisfy the regex '[a-zA-Z0-9-_+.]+:[a-fA-F0-9]+'",
-        )
-    return None
-
-
-def _has_digest_form(text: str) -> bool:
-    """The API's form of a digest is wider than what can be stored: other algorithms are well-formed but never found."""
-    algorithm, _, rest = text.partition(":")
-    return (
-        algorithm.isascii()
-        and bool(algorithm and rest)
-        and all(character.isalnum() or character in "-_+." for character in algorithm)
-        and all(character in string.hexdigits for character in rest)
-    )
 
 
 def batch_delete_image(
@@ -280,8 +247,8 @@ def batch_delete_image(
     failures: list[BatchFailure] = []
     resolved: list[tuple[WantedImage, Image]] = []
     for entry in dict.fromkeys(wanted):
-        fault = _fault_of(entry)
-        image = None if fault else _find(tx, repository, entry)
+        fault = fault_of(entry)
+        image = None if fault else find(tx, repository, entry)
         if fault is not None:
             failures.append(BatchFailure(entry, *fault))
         elif image is None:
@@ -314,12 +281,6 @@ def batch_delete_image(
         removed: list[str | None] = [*held] or [None]
         gone.extend((image.digest, tag) for tag in removed)
     return gone, failures
-
-
-def _find(tx: ReadTransaction, repository: Repository, entry: WantedImage) -> Image | None:
-    if entry.tag is not None:
-        return manifests.find_by_tag(tx, repository.id, entry.tag)
-    return manifests.find_by_digest(tx, repository.id, entry.digest or "")
 
 
 def _is_index(image: Image) -> bool:

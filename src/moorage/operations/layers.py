@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from moorage.auth.authorize import authorize
-from moorage.metadata import blobs, manifests, repositories
+from moorage.metadata import archive, blobs, manifests, repositories
 from moorage.metadata.records import Blob, Repository
 from moorage.metadata.transaction import ReadTransaction, Transaction
 from moorage.model import limits, media_types
@@ -28,6 +28,14 @@ class LayerState:
     digest: str
     size_bytes: int | None
     media_type: str | None
+    is_archived: bool = False
+
+    @property
+    def availability(self) -> str:
+        """AVAILABLE, ARCHIVED (only archived images name it) or UNAVAILABLE. Source: ECR LayerAvailability."""
+        if self.size_bytes is None:
+            return "UNAVAILABLE"
+        return "ARCHIVED" if self.is_archived else "AVAILABLE"
 
 
 def get_blob(tx: ReadTransaction, caller: Caller, scope: Scope, name: RepositoryName, digest: str) -> Blob:
@@ -102,11 +110,12 @@ def batch_check_layer_availability(
     asked = list(dict.fromkeys(digests))
     valid = [digest for digest in asked if is_digest(digest)]
     held = blobs.links(tx, repository.id, valid)
+    archived = archive.archived_blobs(tx, repository.id, list(held))
     states: list[LayerState] = []
     for digest in valid:
         if digest in held:
             media_type = manifests.media_type_of_blob(tx, repository.id, digest) or media_types.DOCKER_LAYER
-            states.append(LayerState(digest, held[digest][1], media_type))
+            states.append(LayerState(digest, held[digest][1], media_type, digest in archived))
         else:
             states.append(LayerState(digest, None, None))
     return states, [d for d in asked if not is_digest(d)], [d for d in held if is_nearly_due(tx, held[d][0])]
@@ -126,12 +135,12 @@ def get_download_url_for_layer(
 
     Raises:
         BlobNotFound: the repository does not hold it.
-        LayerInaccessible: it does, but no image names it.
+        LayerInaccessible: it does, but no image names it, or only archived ones.
     """
     repository = repository_for(tx, caller, GET, scope, name)
     blob = blobs.find(tx, repository.id, digest)
     if blob is None:
         raise BlobNotFound(scope.registry_id, name, digest)
-    if not blobs.is_named(tx, repository.id, digest):
+    if not blobs.is_named(tx, repository.id, digest) or archive.archived_blobs(tx, repository.id, [digest]):
         raise LayerInaccessible(scope.registry_id, name, digest)
     return repository, blob

@@ -12,15 +12,18 @@ from dataclasses import dataclass
 from moorage.metadata import manifests, tags
 from moorage.metadata.records import Image, Repository
 from moorage.metadata.transaction import ReadTransaction
-from moorage.model.errors import ImageNotFound
 from moorage.model.names import RepositoryName
 from moorage.model.principal import Caller
 from moorage.model.scope import Scope
 from moorage.operations.finding import repository_for
-from moorage.operations.images import WantedImage
+from moorage.operations.wanted_images import WantedImage, one_image
 
 FIRST = (2**63 - 1, "\x7f")
 """Before the newest image: greater than any (pushed_at, digest)."""
+
+
+ImageFilter = tuple[str, str]
+"""Status by tags (TAGGED, UNTAGGED, ANY), and of the image (ACTIVE, ARCHIVED, ACTIVATING, ANY)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,8 @@ class ImageDetail:
     image: Image
     tags: tuple[str, ...]
     last_pulled_at: int | None
+    status: str
+    """ACTIVE, ARCHIVED or ACTIVATING."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +52,7 @@ def describe_images(
     repository = repository_for(tx, caller, "ecr:DescribeImages", scope, name)
     found: dict[int, Image] = {}
     for entry in wanted:
-        image = (
-            manifests.find_by_tag(tx, repository.id, entry.tag)
-            if entry.tag is not None
-            else manifests.find_by_digest(tx, repository.id, entry.digest or "")
-        )
-        if image is None or (entry.digest is not None and image.digest != entry.digest):
-            raise ImageNotFound(scope.registry_id, name, entry.digest, entry.tag)
+        image = one_image(tx, repository, entry)
         found[image.id] = image
     return _details(tx, list(found.values()))
 
@@ -63,13 +62,13 @@ def describe_images_page(
     caller: Caller,
     scope: Scope,
     name: RepositoryName,
-    tag_status: str,
+    statuses: ImageFilter,
     before: tuple[int, str],
     count: int,
 ) -> tuple[list[ImageDetail], tuple[int, str] | None]:
     """At most `count` images, newest first, after `before`; and the key of the last one if there are more."""
     repository = repository_for(tx, caller, "ecr:DescribeImages", scope, name)
-    page = manifests.list_page(tx, repository.id, tag_status, before, count + 1)
+    page = manifests.list_page(tx, repository.id, *statuses, before, count + 1)
     more = (page[count - 1].pushed_at, str(page[count - 1].digest)) if len(page) > count else None
     return _details(tx, page[:count]), more
 
@@ -77,7 +76,10 @@ def describe_images_page(
 def _details(tx: ReadTransaction, images: list[Image]) -> list[ImageDetail]:
     ids = [image.id for image in images]
     held, pulled = tags.of_manifests(tx, ids), manifests.last_pulls(tx, ids)
-    return [ImageDetail(image, tuple(tag for tag, _ in held.get(image.id, ())), pulled.get(image.id)) for image in images]
+    return [
+        ImageDetail(image, tuple(tag for tag, _ in held.get(image.id, ())), pulled.get(image.id), image.status_at(tx.now))
+        for image in images
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +97,7 @@ def list_images_page(
     caller: Caller,
     scope: Scope,
     name: RepositoryName,
-    tag_status: str,
+    statuses: ImageFilter,
     after: ListPosition | None,
     count: int,
 ) -> tuple[list[ListedImage], ListPosition | None]:
@@ -107,7 +109,7 @@ def list_images_page(
         before = (after.pushed_at, after.digest)
         entries.extend(_rest_of_image(tx, repository, after))
     while len(entries) <= count:
-        images = manifests.list_page(tx, repository.id, tag_status, before, min(count, 200))
+        images = manifests.list_page(tx, repository.id, *statuses, before, min(count, 200))
         if not images:
             break
         held = tags.of_manifests(tx, [image.id for image in images])
@@ -152,11 +154,17 @@ def list_referrers(
     scope: Scope,
     name: RepositoryName,
     subject: str,
-    artifact_type: str | None,
+    artifact_types: Sequence[str],
+    artifact_status: str,
     after: int,
     count: int,
 ) -> tuple[list[Image], int | None]:
-    """At most `count` manifests that name `subject`, in order of arrival; and the id of the last one if there are more."""
+    """At most `count` manifests that name `subject`, in order of arrival; and the id of the last one if there are more.
+
+    Args:
+        artifact_types: of one of these; none: of any.
+        artifact_status: ACTIVE, ARCHIVED, ACTIVATING or ANY.
+    """
     repository = repository_for(tx, caller, "ecr:BatchGetImage", scope, name)
-    found = manifests.referrers(tx, repository.id, subject, artifact_type, after, count + 1)
+    found = manifests.referrers(tx, repository.id, subject, artifact_types, artifact_status, after, count + 1)
     return found[:count], found[count - 1].id if len(found) > count else None

@@ -1,4 +1,4 @@
-"""What is said about a registry as a whole. Source: ECR DescribeRegistry; OCI `_catalog`."""
+"""Where a registry is, who gets in, and what is in it. Source: OCI `_catalog`; the addressing of this server."""
 
 from __future__ import annotations
 
@@ -7,11 +7,6 @@ from moorage.metadata import registries, repositories
 from moorage.metadata.transaction import ReadTransaction, Transaction
 from moorage.model.principal import Caller
 from moorage.model.scope import Scope
-
-
-def describe_registry(tx: ReadTransaction, caller: Caller, scope: Scope) -> None:
-    """Make sure that the caller may ask; there is nothing to tell before replication can be configured."""
-    authorize(tx, caller, "ecr:DescribeRegistry", scope, "*")
 
 
 def find_address(tx: ReadTransaction, scope: Scope) -> str | None:

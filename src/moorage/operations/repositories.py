@@ -22,6 +22,7 @@ from moorage.model.errors import (
 from moorage.model.names import RepositoryName
 from moorage.model.principal import NO_FACTS, Caller
 from moorage.model.scope import Scope
+from moorage.operations import quotas
 from moorage.operations.finding import locked_repository_for
 from moorage.operations.resource_tags import about_tags, check_tags
 from moorage.operations.tag_mutability import MUTABLE, check_filters
@@ -57,6 +58,11 @@ def create_repository(
     authorize(tx, caller, "ecr:CreateRepository", scope, arn, facts)
     if request.tags:
         authorize(tx, caller, "ecr:TagResource", scope, arn, facts)
+    return make_repository(tx, keyring, scope, request)
+
+
+def make_repository(tx: Transaction, keyring: LocalKeyring, scope: Scope, request: RepositoryRequest) -> Repository:
+    """`create_repository` for those who have found that the caller may."""
     tags = check_tags(request.tags)
     filters = check_filters(request.tag_mutability, request.mutability_filters)
     if request.encryption_type != AES256:
@@ -82,7 +88,7 @@ def create_repository(
     )
     if not inserted:
         raise RepositoryExists(scope.registry_id, request.name)
-    most = limits.PUBLIC_REPOSITORIES_PER_REGISTRY if scope.is_public else limits.REPOSITORIES_PER_REGISTRY
+    most = limits.PUBLIC_REPOSITORIES_PER_REGISTRY if scope.is_public else quotas.limit(tx, "repositories")
     if repositories.count_in(tx, registry) > most:
         raise LimitExceeded(
             f"The maximum number of repositories ({most}) in the registry with id '{scope.registry_id}' has been reached"

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from moorage.model import limits
 from moorage.model.errors import ParameterInvalid
+from moorage.model.wildcards import matches
 
 MUTABLE, IMMUTABLE = "MUTABLE", "IMMUTABLE"
 WITH_EXCLUSION = "_WITH_EXCLUSION"
@@ -34,20 +35,3 @@ def is_mutable(mode: str, filters: Sequence[str], tag: str) -> bool:
     """Tell whether a tag that points somewhere may be pointed elsewhere."""
     excluded = any(matches(pattern, tag) for pattern in filters)
     return (mode.startswith(MUTABLE)) != excluded
-
-
-def matches(pattern: str, text: str) -> bool:
-    """Match the whole of `text`: ``*`` is any run of characters, all else is literal. Linear: each part is searched once."""
-    first, *rest = pattern.split("*")
-    if not rest:
-        return pattern == text
-    if not text.startswith(first):
-        return False
-    *middle, last = rest
-    position = len(first)
-    for part in middle:
-        position = text.find(part, position)
-        if position < 0:
-            return False
-        position += len(part)
-    return len(text) - position >= len(last) and text.endswith(last)

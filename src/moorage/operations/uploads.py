@@ -29,6 +29,7 @@ from moorage.model.errors import (
 from moorage.model.names import RepositoryName
 from moorage.model.principal import Caller
 from moorage.model.scope import Scope
+from moorage.operations import account_settings
 from moorage.operations.finding import locked_repository_for, repository_for
 
 _SECOND = 1_000_000
@@ -312,7 +313,8 @@ def cancel_upload(tx: Transaction, caller: Caller, scope: Scope, name: Repositor
 def mount_blob(
     tx: Transaction, caller: Caller, scope: Scope, name: RepositoryName, digest: Digest, source: RepositoryName | None
 ) -> bool:
-    """Link a blob that another repository of the same registry holds under the same seal; False if that cannot be.
+    """Link a blob that another repository of the same registry holds under the same seal; False if that cannot be, or if the
+    registry's BLOB_MOUNTING is DISABLED.
 
     Whoever may not pull from the source learns nothing: the answer is the same as for a blob that is not there.
 
@@ -321,7 +323,7 @@ def mount_blob(
     """
     repository = locked_repository_for(tx, caller, INITIATE, scope, name, share=True)
     blob = blobs.find_same(tx, repository.registry, digest, repository.seal)
-    if blob is None:
+    if blob is None or account_settings.value_of(tx, scope, account_settings.BLOB_MOUNTING) != "ENABLED":
         return False
     if source is not None:
         held_by = repositories.find(tx, scope, source)

@@ -18,6 +18,7 @@ from moorage.metadata.database import Database
 from moorage.metadata.records import AccessKey
 from moorage.model.clock import Clock, system_clock
 from moorage.model.principal import Caller
+from moorage.model.quotas import Quotas
 from moorage.model.scope import Scope
 from moorage.operations import accounts
 from moorage.operations.public import registries as public_registries
@@ -35,7 +36,20 @@ from moorage.upstream.fetch import Fetcher
 from moorage.upstream.oidc_keys import ProviderKeys
 from moorage.wire.aws.dispatch import Dispatcher
 from moorage.wire.aws.service import Call, Service
-from moorage.wire.aws.services.ecr import images, layers, registry, repositories
+from moorage.wire.aws.services.ecr import (
+    archive,
+    images,
+    layers,
+    lifecycle,
+    pull_through,
+    pull_times,
+    registry,
+    replication,
+    repositories,
+    scanning,
+    signing,
+    templates,
+)
 from moorage.wire.aws.services.ecr import policies as ecr_policies
 from moorage.wire.aws.services.ecr.context import EcrContext
 from moorage.wire.aws.services.ecr_public import registries as public_registry_rooms
@@ -58,6 +72,7 @@ from moorage.wire.aws.services.iam import (
 from moorage.wire.aws.services.iam.context import IamContext
 from moorage.wire.aws.services.organizations import accounts as organization_accounts
 from moorage.wire.aws.services.organizations.accounts import OrganizationsContext
+from moorage.wire.aws.services.service_quotas import quotas
 from moorage.wire.aws.services.sts import lookups, own_sessions, roles
 from moorage.wire.aws.services.sts.context import StsContext
 from moorage.wire.http import AtOnce, Request, Response, Send
@@ -115,6 +130,7 @@ class Application:
         self.pools = pools or Pools(remote=bool(settings.blob_store_url))
         self._owns_pools = pools is None
         self._hot = HotBlobs(settings.hot_blob_mib * 1024 * 1024)
+        db.memory.of(Quotas).choose(settings.chosen_limits)
         keyring = LocalKeyring(root_key)
         tokens = RegistryTokens(root_key.derive("registry tokens"))
         self._sessions = SessionTokens(root_key.derive("session tokens"))
@@ -152,6 +168,7 @@ class Application:
             registry_host=self._registry_host,
             link_key=link_key,
             tokens_end_with_session=settings.tokens_end_with_session,
+            activation_seconds=settings.activation_seconds,
         )
         iam_context = IamContext(db, root_key, cursors, clock, self.pools)
         provider_keys = ProviderKeys(Fetcher(allow_private=settings.oidc_allow_private_issuers))
@@ -314,19 +331,22 @@ def aws_services(
 ) -> list[Service]:
     """The AWS services with the operations that are built."""
     ecr, public, iam, sts = Service("ecr"), PublicService(context), Service("iam"), Service("sts")
-    organizations = Service("organizations")
+    organizations, service_quotas = Service("organizations"), Service("service-quotas")
     for own in (public_registry_rooms, public_repository_rooms):
         own.register(public, context)
     for module in (repositories, images, layers, registry, ecr_policies):
         module.register(ecr, context)
         module.register(Shared(public), context)
+    for setting in (archive, lifecycle, scanning, replication, pull_through, templates, signing, pull_times):
+        setting.register(ecr, context)
     identity_rooms = (entities, access_keys, policies, grants, tags, instance_profiles, providers, passwords, mfa, account)
     for each in (*identity_rooms, reports, simulation):
         each.register(iam, iam_context)
     for room in (lookups, roles, own_sessions):
         room.register(sts, sts_context)
     organization_accounts.register(organizations, organizations_context)
-    return [ecr, public, iam, organizations, sts]
+    quotas.register(service_quotas, context)
+    return [ecr, public, iam, organizations, service_quotas, sts]
 
 
 def _address(text: str) -> str:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from moorage.model.quotas import SETTABLE
 from moorage.model.scope import Scope, is_account_id, is_region
 
 
@@ -37,6 +38,7 @@ class Settings:
     region: str = _setting("us-east-1", "region that a plain host name stands for")
     domain: str = _setting("", "own domain below which <account>.dkr.ecr.<region>.<domain> reaches every registry")
     hosts: Mapping[str, str] = _setting({}, 'further host names, each with the registry it reaches: name = "account/region"')
+    limits: Mapping[str, str] = _setting({}, "quotas in the place of Amazon's defaults: name = number")
     public_host: str = _setting("", "host name of the public registries; empty: public.<domain>, else public.localhost")
     public_anonymous_pulls_per_second: int = _setting(
         1, "manifests that one address may go on pulling from public registries without a login; 0: any number"
@@ -58,6 +60,7 @@ class Settings:
     ecr_quirks: bool = _setting(False, "imitate Amazon ECR where it departs from the distribution specification")
     bearer_challenge: bool = _setting(False, "challenge with Bearer and the token endpoint instead of Basic")
     tokens_end_with_session: bool = _setting(False, "end a registry token with the session that asked for it, not after 12 hours")
+    activation_seconds: int = _setting(2, "time that an image takes to leave the archive; it cannot be pulled before")
     oidc_allow_private_issuers: bool = _setting(
         False, "fetch keys of identity providers also from private and loopback addresses, by http, and with pinned certificates"
     )
@@ -119,6 +122,11 @@ class Settings:
         return scopes
 
     @property
+    def chosen_limits(self) -> dict[str, int]:
+        """`limits`, as numbers."""
+        return {name: int(number) for name, number in self.limits.items()}
+
+    @property
     def root_key_pair(self) -> tuple[str, str] | None:
         """The root key of the settings, if they name one."""
         return (self.root_access_key_id, self.root_secret_access_key) if self.root_access_key_id else None
@@ -132,6 +140,8 @@ class Loaded:
     origins: Mapping[str, str]
 
 
+_MAPPINGS = {"hosts": "account/region", "limits": "number"}
+"""Settings of several names, and what stands behind each."""
 _DATABASES = ("postgresql://", "postgres://", "sqlite:///")
 FIELDS = {entry.name: entry for entry in dataclasses.fields(Settings)}
 # Read elsewhere, before or beside the settings; listed so that they are not taken for mistakes.
@@ -176,10 +186,11 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, str]:
 
 def _convert(name: str, value: Any, origin: str) -> Any:
     kind: type = type(FIELDS[name].default)
-    if name == "hosts":
-        pairs = (
-            value if isinstance(value, dict) else dict(_pair(entry, origin) for entry in str(value).split(",") if entry.strip())
-        )
+    if name in _MAPPINGS:
+        if isinstance(value, dict):
+            pairs = value
+        else:
+            pairs = dict(_pair(name, entry, origin) for entry in str(value).split(",") if entry.strip())
         return {str(key): str(target) for key, target in pairs.items()}
     if kind is bool:
         if isinstance(value, bool):
@@ -203,11 +214,11 @@ def _convert(name: str, value: Any, origin: str) -> Any:
     return text
 
 
-def _pair(entry: str, origin: str) -> tuple[str, str]:
+def _pair(setting: str, entry: str, origin: str) -> tuple[str, str]:
     name, equals, target = entry.strip().partition("=")
     if not equals:
-        raise SettingsError(f"{origin}: hosts must be name=account/region, not {entry!r}")
-    return name, target
+        raise SettingsError(f"{origin}: {setting} must be name={_MAPPINGS[setting]}, not {entry!r}")
+    return name.strip(), target.strip()
 
 
 def _nearest(name: str) -> str:
@@ -240,6 +251,7 @@ def _check(settings: Settings) -> None:
     if settings.log_level not in {"debug", "info", "warning", "error"}:
         raise SettingsError(f"log_level must be debug, info, warning or error, not {settings.log_level!r}")
     _check_ephemeral(settings)
+    _check_limits(settings.limits)
     _check_serving(settings)
 
 
@@ -256,10 +268,24 @@ def _check_ephemeral(settings: Settings) -> None:
         raise SettingsError("seed, localstack and authentication off are for ephemeral servers only: add --ephemeral")
 
 
+def _check_limits(chosen: Mapping[str, str]) -> None:
+    for name, number in chosen.items():
+        if name not in SETTABLE:
+            raise SettingsError(f"limits: there is no limit {name!r}: there are {', '.join(SETTABLE)}")
+        if not (number.isascii() and number.isdigit() and 1 <= len(number) <= 9 and int(number)):
+            raise SettingsError(f"limits: {name} must be a number of 1 or more, not {number!r}")
+
+
 def _check_serving(settings: Settings) -> None:
     if not 1 <= settings.workers <= 64:
         raise SettingsError("workers must be 1 to 64")
-    for name in ("hot_blob_mib", "shutdown_seconds", "public_anonymous_pulls_per_second", "public_anonymous_pull_burst"):
+    for name in (
+        "hot_blob_mib",
+        "shutdown_seconds",
+        "activation_seconds",
+        "public_anonymous_pulls_per_second",
+        "public_anonymous_pull_burst",
+    ):
         if getattr(settings, name) < 0:
             raise SettingsError(f"{name} must be 0 or more")
     for proxy in settings.trusted_proxies.split(","):

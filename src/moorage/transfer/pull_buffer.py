@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from moorage.metadata.database import Database
 from moorage.model.clock import Clock, to_micros
+from moorage.model.principal import Caller
 from moorage.operations.garbage import record_pulls
 
 
@@ -15,12 +16,13 @@ class PullBuffer:
 
     def __init__(self, db: Database, clock: Clock) -> None:
         self._db, self._clock = db, clock
-        self._pulls: dict[int, tuple[int, int]] = {}
+        self._pulls: dict[tuple[int, str], tuple[int, int]] = {}
 
-    def add(self, manifest_id: int) -> None:
+    def add(self, manifest_id: int, caller: Caller) -> None:
         """A manifest was pulled now."""
-        _, count = self._pulls.get(manifest_id, (0, 0))
-        self._pulls[manifest_id] = (to_micros(self._clock()), count + 1)
+        key = manifest_id, caller.principal_id
+        _, count = self._pulls.get(key, (0, 0))
+        self._pulls[key] = (to_micros(self._clock()), count + 1)
 
     async def flush(self) -> None:
         """Write what has gathered."""

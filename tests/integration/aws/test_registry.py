@@ -79,7 +79,7 @@ def test_a_disabled_key_is_refused_at_the_next_call(server: MoorageServer, accou
 
 def test_operations_that_are_not_built(ecr: Any, repository: str) -> None:
     with refused("UnknownOperationException"):
-        ecr.describe_pull_through_cache_rules()
+        ecr.start_image_scan(repositoryName=repository, imageId={"imageTag": "v1"})
 
 
 def test_a_region_that_none_can_be(server: MoorageServer) -> None:

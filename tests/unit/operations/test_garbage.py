@@ -226,6 +226,6 @@ def test_a_deleted_repository_is_gone_at_once_and_its_content_in_time(world: Wor
 
 def test_pulls_of_images_that_are_gone_are_not_counted(world: World) -> None:
     def gone(tx: Transaction) -> None:
-        garbage.record_pulls(tx, {999_999: (tx.now, 3)})
+        garbage.record_pulls(tx, {(999_999, "AIDAEXAMPLE"): (tx.now, 3)})
 
     world.db.run_write(gone)

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from moorage.model.errors import ParameterInvalid
-from moorage.operations.tag_mutability import check_filters, is_mutable, matches
+from moorage.model.wildcards import matches
+from moorage.operations.tag_mutability import check_filters, is_mutable
 
 
 @given(st.text(alphabet="ab*", max_size=8), st.text(alphabet="ab", max_size=10))

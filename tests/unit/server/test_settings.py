@@ -47,11 +47,24 @@ def test_a_mistake_is_named_with_what_was_meant() -> None:
         {"MOORAGE_TRUSTED_PROXIES": "127.0.0.1,nonsense"},
         {"MOORAGE_SHUTDOWN_SECONDS": "-1"},
         {"MOORAGE_HOT_BLOB_MIB": "-1"},
+        {"MOORAGE_ACTIVATION_SECONDS": "-1"},
+        {"MOORAGE_LIMITS": "repositories"},
+        {"MOORAGE_LIMITS": "nothing=1"},
+        {"MOORAGE_LIMITS": "repositories=0"},
+        {"MOORAGE_LIMITS": "repositories=many"},
     ],
 )
 def test_what_cannot_be_is_refused(environment: dict[str, str]) -> None:
     with pytest.raises(SettingsError):
         load(None, environment, {})
+
+
+def test_limits_are_named(tmp_path: Path) -> None:
+    file = tmp_path / "m.toml"
+    file.write_text("[limits]\nrepositories = 7\ntags_per_image = 3\n")
+    assert load(file, {}, {}).settings.chosen_limits == {"repositories": 7, "tags_per_image": 3}
+    chosen = load(file, {"MOORAGE_LIMITS": "repositories=8, tags_per_image=2"}, {}).settings.chosen_limits
+    assert chosen == {"repositories": 8, "tags_per_image": 2}
 
 
 def test_secrets_may_lie_in_files_and_are_never_shown(tmp_path: Path) -> None:

@@ -62,6 +62,9 @@ manifests = table(
     Column("image_size_bytes", Number, nullable=False),  # config and layers; of an index, its largest child
     Column("pushed_at", Number, nullable=False),
     Column("pushed_by", String, nullable=False),
+    Column("archived", Number, nullable=False, server_default=text("0")),
+    Column("last_archived_at", Number),
+    Column("last_activated_at", Number),  # in the future: it is being activated until then
     UniqueConstraint("repository_id", "digest"),
     Index(None, "repository_id", "pushed_at", "digest"),
     Index(
@@ -140,6 +143,6 @@ tag_history = table(
 manifest_pulls = table(
     "manifest_pulls",
     Column("manifest_id", Number, ForeignKey("manifests.id"), primary_key=True),
-    Column("last_pulled_at", Number, nullable=False),
+    Column("last_pulled_at", Number, nullable=False),  # 0: only by those whose pulls do not count for it
     Column("pulls", Number, nullable=False),
 )

@@ -47,11 +47,11 @@ registries = table(
     sqlite_autoincrement=True,
 )
 
-# Documents of a registry as a whole: its policy.
+# Documents of a registry as a whole: its policy; its replication, scanning and signing configurations as JSON.
 registry_documents = table(
     "registry_documents",
     Column("registry", Number, ForeignKey("registries.id"), primary_key=True),
-    Column("kind", String, primary_key=True),  # policy
+    Column("kind", String, primary_key=True),  # policy, replication, scanning, signing
     Column("document", String, nullable=False),  # the exact text that was given
     Column("bindings", String, nullable=False),  # JSON: ARNs that it names, each with its unique id when it was set
     Column("updated_at", Number, nullable=False),

@@ -107,6 +107,22 @@ def make(tx: Transaction, account_id: str, linked: LinkedRole, description: str 
     return added
 
 
+def ensure_linked_role(tx: Transaction, caller: Caller, service: str) -> None:
+    """Make the role of a service that is about to be used, unless the caller's account has it.
+
+    Raises:
+        AccessDenied: it has not, and the caller may not make it.
+    """
+    linked = LINKED_ROLES[service]
+    if identities.find(tx, caller.account_id, "role", linked.name) is not None:
+        return
+    arn = arn_of(caller.account_id, "role", linked.path, linked.name)
+    permit(tx, caller, "CreateServiceLinkedRole", arn, facts_of(extra={"iam:awsservicename": service}))
+    identities.touch(tx, caller.account_id)
+    if identities.find(tx, caller.account_id, "role", linked.name) is None:
+        make(tx, caller.account_id, linked)
+
+
 def delete_service_linked_role(tx: Transaction, caller: Caller, name: str) -> str:
     """Delete a service's role, which is done at once; return the id of the deletion. Raises EntityNotFound."""
     known = identities.find(tx, caller.account_id, "role", name)

@@ -12,6 +12,7 @@ from moorage.testing.reference.markdown import code, document, sentence, table
 from moorage.wire.aws import faults
 from moorage.wire.aws.errors import AwsError, internal_error, to_aws_error
 from moorage.wire.aws.models import service_plan
+from moorage.wire.aws.services.ecr.errors import SETTINGS
 from moorage.wire.aws.services.iam.errors import IAM
 from moorage.wire.aws.signature_words import CODES
 from moorage.wire.oci.errors import describe
@@ -72,6 +73,9 @@ def page() -> str:
         "## Of the domain",
         "An empty cell: no operation of `ecr` raises it. Errors of values have the code of the operation's own family.",
         table(["error", "when", "`/v2/`", "`ecr`"], rows),
+        "## Of settings",
+        "Errors about what a registry and its repositories are set to.",
+        table(["error", "when", "`ecr`"], list(_settings())),
         "## Of identities",
         "Those of `iam` beside the above. What is in the text depends on the entity: a user, a role, a policy.",
         table(["error", "when", "`iam`"], list(_identities())),
@@ -81,6 +85,11 @@ def page() -> str:
         "## Of the AWS API itself",
         table(["when", "`ecr`", "`sts`"], [*_faults(), *_signatures()]),
     )
+
+
+def _settings() -> Iterator[list[str]]:
+    for kind in SETTINGS:
+        yield [kind.__name__, sentence(kind.__doc__), _aws(sample(kind), "ecr")]
 
 
 def _identities() -> Iterator[list[str]]:

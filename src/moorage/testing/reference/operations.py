@@ -13,7 +13,9 @@ from moorage.testing.reference.markdown import code, document, table
 from moorage.wire.aws.coverage import Coverage, coverage
 
 TESTS = Path("tests") / "integration"
-_FOLDERS = {"ecr": "aws", "ecr-public": "public"}
+_FOLDERS = {"ecr": "aws", "ecr-public": "public", "service-quotas": "aws"}
+_PREFIXES = {"service-quotas": "servicequotas"}
+"""Of actions, where it is not the service's name."""
 """Where a service's tests stand; elsewhere the folder has its name."""
 _SHOWN = {"built": "built", "always refused": "refused", "not built yet": "not yet"}
 _BORROWED = {
@@ -32,7 +34,7 @@ def covered() -> list[Coverage]:
 
 def action_of(service: str, operation: str) -> str:
     """The IAM action that an operation needs; empty: every principal may call it."""
-    return _BORROWED.get((service, operation), f"{service}:{operation}")
+    return _BORROWED.get((service, operation), f"{_PREFIXES.get(service, service)}:{operation}")
 
 
 def page(root: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from moorage.model.quotas import SETTABLE
 from moorage.server.settings import FIELDS
 from moorage.testing.reference.markdown import code, document, table
 
@@ -43,11 +44,14 @@ def page() -> str:
     rows = []
     for name, entry in FIELDS.items():
         default = entry.default
-        shown = code(str(default).lower() if isinstance(default, bool) else str(default)) if name != "hosts" else ""
+        shown = (
+            code(str(default).lower() if isinstance(default, bool) else str(default)) if name not in {"hosts", "limits"} else ""
+        )
         flag = flag_of(name)
         flags = f"{code(flag)}, {code(f'--no-{flag[2:]}')}" if isinstance(default, bool) else code(flag)
         meaning = entry.metadata["meaning"].replace("<", "&lt;").replace(">", "&gt;")
         rows.append([code(name), code(variable_of(name)), flags, shown, meaning + (" †" if entry.metadata["secret"] else "")])
+    limits = [[code(quota.setting), f"{quota.default:,}", quota.name] for quota in SETTABLE.values()]
     return document(
         "Settings",
         "Three places, one meaning; the last that names a setting wins:\n\n"
@@ -57,8 +61,11 @@ def page() -> str:
         "`moorage settings` prints what is in force, and from where. A name that is not known is an error.",
         table(["name", "variable", "flag", "default", "meaning"], rows),
         "† A secret: `file:/path` reads it from a file, and `moorage settings` does not show it.\n\n"
-        "`hosts` in the environment and as a flag: `name=account/region,name=account/region`. "
-        "True is `1`, `true`, `yes` or `on`; false is `0`, `false`, `no` or `off`.",
+        "`hosts` in the environment and as a flag: `name=account/region,name=account/region`; "
+        "`limits`: `name=number,name=number`. True is `1`, `true`, `yes` or `on`; false is `0`, `false`, `no` or `off`.",
+        "## Limits",
+        "What `limits` can name. `aws service-quotas list-service-quotas --service-code ecr` shows what is in force.",
+        table(["name", "default", "quota"], limits),
         "## Variables that are no settings",
         table(["variable", "meaning"], [[code(name), meaning] for name, meaning in VARIABLES.items()]),
         "## The URL of a blob store",

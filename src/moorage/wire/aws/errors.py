@@ -23,8 +23,10 @@ from moorage.wire.aws.faults import (
     UnknownOperation,
 )
 from moorage.wire.aws.models import OperationPlan, ServicePlan
+from moorage.wire.aws.services.ecr.errors import SETTINGS
 from moorage.wire.aws.services.iam.errors import IAM
 from moorage.wire.aws.services.organizations.errors import ORGANIZATIONS
+from moorage.wire.aws.services.service_quotas.errors import SERVICE_QUOTAS
 from moorage.wire.aws.services.sts.errors import STS
 from moorage.wire.aws.signature_words import signature_error
 from moorage.wire.aws.validate import has_parameter_family, parameter_message, validation_message
@@ -271,7 +273,7 @@ QUERY: dict[type[domain.DomainError], _Wording] = {
 }
 """Of the services of the query protocol; what their models name is added by each service's own errors."""
 
-_JSON_TABLES = {"organizations": ECR | ORGANIZATIONS}
+_JSON_TABLES = {"ecr": ECR | SETTINGS, "organizations": ECR | ORGANIZATIONS, "service-quotas": ECR | SERVICE_QUOTAS}
 _QUERY_TABLES = {"iam": QUERY | IAM, "sts": QUERY | STS}
 
 NOT_MET = frozenset((domain.AccountExists, domain.AliasTaken, domain.ImageReferenced, domain.BlobReferenced))

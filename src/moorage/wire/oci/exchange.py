@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from msgspec import Struct
 
@@ -14,6 +16,7 @@ from moorage.model.principal import Caller
 from moorage.model.scope import Scope
 from moorage.transfer.payload_cache import PayloadCache
 from moorage.transfer.pull_buffer import PullBuffer
+from moorage.transfer.pushing import pushing
 from moorage.transfer.receive import Receiver
 from moorage.transfer.send import Sender
 from moorage.transfer.work import Pools
@@ -22,6 +25,7 @@ from moorage.wire.oci.access import Access
 from moorage.wire.oci.quirks import Quirks
 from moorage.wire.oci.router import Route
 
+T = TypeVar("T")
 VERSION: Header = (b"docker-distribution-api-version", b"registry/2.0")
 
 
@@ -68,6 +72,11 @@ class Exchange(Struct, frozen=True):
     def is_head(self) -> bool:
         """True if the answer has no body."""
         return self.request.method == "HEAD"
+
+    async def pushed(self, push: Callable[[], Awaitable[T]]) -> T:
+        """The outcome of a push by this request; see `transfer.pushing`."""
+        services = self.services
+        return await pushing(services.db, services.receiver.keyring, self.caller, self.scope, self.name, push)
 
     def location(self, rest: str) -> Header:
         """A Location below the repository, relative, so that it holds behind any proxy and under any host name."""

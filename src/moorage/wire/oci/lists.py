@@ -46,8 +46,9 @@ async def referrers(exchange: Exchange) -> None:
     count, _ = _page(exchange)
     after = query.get("last", "0")
     position = int(after) if after.isascii() and after.isdigit() and len(after) < 19 else 0
+    types = [artifact_type] if artifact_type else []
     found, more = await exchange.services.db.read(
-        listing.list_referrers, exchange.caller, exchange.scope, name, subject, artifact_type, position, max(1, count)
+        listing.list_referrers, exchange.caller, exchange.scope, name, subject, types, "ACTIVE", position, max(1, count)
     )
     shown: list[dict[str, Any]] = []
     size = 0

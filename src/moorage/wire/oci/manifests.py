@@ -11,8 +11,8 @@ from moorage.model.names import ImageId, RepositoryName, parse_reference, parse_
 from moorage.model.principal import Caller
 from moorage.model.scope import Scope
 from moorage.operations import images
-from moorage.operations.images import WantedImage
 from moorage.operations.tag_mutability import is_mutable
+from moorage.operations.wanted_images import WantedImage
 from moorage.wire.blob_response import matches_etag
 from moorage.wire.http import AtOnce, Header, Request, Response, read_body
 from moorage.wire.oci.errors import JSON, OciError
@@ -45,7 +45,7 @@ async def get(exchange: Exchange) -> None:
         await Response(200, b"", headers).send(exchange.send, head=True, length=image.size_bytes)
         return
     data = await services.payloads.open(repository, image)
-    services.pulls.add(image.id)
+    services.pulls.add(image.id, exchange.caller)
     await Response(200, data, headers).send(exchange.send)
 
 
@@ -61,7 +61,7 @@ def get_at_once(services: Services, request: Request, route: Route, scope: Scope
     data = services.payloads.opened(image)
     if data is None:
         return None
-    services.pulls.add(image.id)
+    services.pulls.add(image.id, caller)
     return AtOnce(200, head, data)
 
 
@@ -107,8 +107,10 @@ async def put(exchange: Exchange) -> None:
         pushed = await services.pools.on_cpu(images.read_push, data, declared, reference.digest)
     else:
         pushed = images.read_push(data, declared, reference.digest)
-    outcome = await services.db.write(
-        images.put_image, services.receiver.keyring, exchange.caller, exchange.scope, name, pushed, reference.digest, tags
+    outcome = await exchange.pushed(
+        lambda: services.db.write(
+            images.put_image, services.receiver.keyring, exchange.caller, exchange.scope, name, pushed, reference.digest, tags
+        )
     )
     repository = outcome.repository
     is_repeated = not outcome.changed and reference.tag is not None

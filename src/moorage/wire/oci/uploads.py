@@ -26,6 +26,8 @@ async def start(exchange: Exchange) -> None:
             return
     elif "digest" in query:
         digest = parse_digest(query["digest"])
+        # Asked before a byte of the body is read: it can be read only once.
+        await exchange.pushed(lambda: exchange.services.db.lookup(uploads.may_put_blob, exchange.caller, exchange.scope, name))
         stored = await exchange.services.receiver.put_blob(exchange.caller, exchange.scope, name, digest, body)
         await _created(exchange, stored.digest)
         return
@@ -33,8 +35,10 @@ async def start(exchange: Exchange) -> None:
     if algorithm not in ALGORITHMS:
         raise DigestInvalid(algorithm[:40])
     # An upload without a byte is not worth a sync: after a power cut the client starts it again.
-    upload_id = await exchange.services.db.write_lightly(
-        uploads.initiate_layer_upload, exchange.caller, exchange.scope, name, algorithm
+    upload_id = await exchange.pushed(
+        lambda: exchange.services.db.write_lightly(
+            uploads.initiate_layer_upload, exchange.caller, exchange.scope, name, algorithm
+        )
     )
     await Response(202, b"", _headers(exchange, upload_id, 0)).send(exchange.send)
 
@@ -46,7 +50,9 @@ async def _mount(exchange: Exchange, name: RepositoryName, mount: str, source: s
         source_name = parse_repository_name(exchange.local(source)) if source else None
     except NameInvalid:
         return False
-    mounted = await exchange.services.db.write(uploads.mount_blob, exchange.caller, exchange.scope, name, digest, source_name)
+    mounted = await exchange.pushed(
+        lambda: exchange.services.db.write(uploads.mount_blob, exchange.caller, exchange.scope, name, digest, source_name)
+    )
     if mounted:
         await _created(exchange, digest)
     return mounted

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from moorage.auth.cursors import Cursors
 from moorage.auth.registry_token import RegistryTokens
 from moorage.auth.signature_errors import FaultKind, refuse
 from moorage.metadata.database import Database
-from moorage.metadata.records import Repository
+from moorage.metadata.records import Image, Repository
 from moorage.model.clock import Clock
 from moorage.model.errors import NameInvalid, ParameterInvalid
 from moorage.model.names import RepositoryName, parse_repository_name
 from moorage.model.scope import Scope, is_region
+from moorage.operations.wanted_images import WantedImage
 from moorage.transfer.payload_cache import PayloadCache
 from moorage.transfer.pull_buffer import PullBuffer
+from moorage.transfer.pushing import pushing
 from moorage.transfer.receive import Receiver
 from moorage.transfer.work import Pools
+from moorage.wire.aws.callers import caller_of
 from moorage.wire.aws.service import Call
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +34,7 @@ class EcrContext:
     Args:
         registry_host: the host (and path prefix) under which docker reaches a registry, given the call that asks.
         link_key: signs download URLs of layers.
+        activation_seconds: how long an image that leaves the archive is being activated.
         tokens_end_with_session: whether a registry token ends with the session that asked for it.
     """
 
@@ -42,6 +49,7 @@ class EcrContext:
     registry_host: Callable[[Scope, Call], Awaitable[str]]
     link_key: bytes
     tokens_end_with_session: bool = False
+    activation_seconds: int = 0
 
 
 def scope_of(call: Call) -> Scope:
@@ -59,12 +67,42 @@ def scope_of(call: Call) -> Scope:
     return Scope.of(call.region, call.get("registryId") or call.caller.account_id)
 
 
+def image_of(call: Call, member: str = "imageId") -> WantedImage:
+    """The one image that the call is about."""
+    given = call[member]
+    return WantedImage(given.get("imageDigest"), given.get("imageTag"))
+
+
+def shown_image(image: Image, wanted: WantedImage) -> dict[str, str | None]:
+    """An image in the form of the API: its digest, and the tag that it was asked for by."""
+    return {"imageDigest": image.digest, "imageTag": wanted.tag}
+
+
+def position_of(context: EcrContext, call: Call, binding: str) -> list[Any] | None:
+    """What `nextToken` says a page comes after; None: the first page. Raises TokenInvalid."""
+    token = call.get("nextToken")
+    return context.cursors.open(binding, token) if token else None
+
+
+async def pushed_by(context: EcrContext, call: Call, push: Callable[[], Awaitable[T]]) -> T:
+    """The outcome of a push by this call; see `transfer.pushing`."""
+    return await pushing(context.db, context.receiver.keyring, caller_of(call), scope_of(call), name_of(call), push)
+
+
 def name_of(call: Call) -> RepositoryName:
     """The repository's name. The model has checked the form; our own limit is the stricter one of the two."""
     try:
         return parse_repository_name(call["repositoryName"])
     except NameInvalid as error:
         raise ParameterInvalid("repositoryName", error.reason) from None
+
+
+def names_of(call: Call) -> list[RepositoryName]:
+    """The repositories of `repositoryNames`, as `name_of` has one."""
+    try:
+        return [parse_repository_name(name) for name in call["repositoryNames"]]
+    except NameInvalid as error:
+        raise ParameterInvalid("repositoryNames", error.reason) from None
 
 
 def seconds(micros: int) -> float:

@@ -9,11 +9,20 @@ from moorage.model import media_types
 from moorage.model.errors import ImageExists, ParameterInvalid, TagInvalid
 from moorage.model.scope import Scope
 from moorage.operations import images, listing
-from moorage.operations.images import BatchFailure, WantedImage
-from moorage.operations.listing import FIRST, ImageDetail, ListPosition
+from moorage.operations.listing import FIRST, ImageDetail, ImageFilter, ListPosition
+from moorage.operations.wanted_images import BatchFailure, WantedImage
 from moorage.wire.aws.callers import caller_of
 from moorage.wire.aws.service import Call, Output, Service
-from moorage.wire.aws.services.ecr.context import EcrContext, name_of, page_size, refuse_paging_with, scope_of, seconds
+from moorage.wire.aws.services.ecr.context import (
+    EcrContext,
+    name_of,
+    page_size,
+    position_of,
+    pushed_by,
+    refuse_paging_with,
+    scope_of,
+    seconds,
+)
 
 _LARGE_BYTES = 64 * 1024
 _TAG_PATTERN = "must satisfy regular expression '[a-zA-Z0-9-_.]+'"
@@ -29,15 +38,19 @@ def register(service: Service, context: EcrContext) -> None:
         read = (data, call.get("imageManifestMediaType"), call.get("imageDigest"))
         pushed = images.read_push(*read) if len(data) <= _LARGE_BYTES else await context.pools.on_cpu(images.read_push, *read)
         try:
-            outcome = await context.db.write(
-                images.put_image,
-                context.receiver.keyring,
-                caller_of(call),
-                scope,
-                name,
-                pushed,
-                call.get("imageDigest"),
-                [tag] if tag is not None else [],
+            outcome = await pushed_by(
+                context,
+                call,
+                lambda: context.db.write(
+                    images.put_image,
+                    context.receiver.keyring,
+                    caller_of(call),
+                    scope,
+                    name,
+                    pushed,
+                    call.get("imageDigest"),
+                    [tag] if tag is not None else [],
+                ),
             )
         except TagInvalid:
             raise ParameterInvalid("imageTag", _TAG_PATTERN) from None
@@ -61,7 +74,7 @@ def register(service: Service, context: EcrContext) -> None:
         repository, found, failures = await few(images.batch_get_image, caller_of(call), scope, name, wanted)
         shown = []
         for entry, image in found:
-            context.pulls.add(image.id)
+            context.pulls.add(image.id, caller_of(call))
             shown.append(
                 {
                     "registryId": scope.registry_id,
@@ -85,12 +98,12 @@ def register(service: Service, context: EcrContext) -> None:
 
     @service.operation("ListImages")
     async def list_images(call: Call) -> Output:
-        scope, name, status = scope_of(call), name_of(call), _tag_status(call)
-        binding = f"ListImages|{scope}|{name}|{status}"
-        token = call.get("nextToken")
-        after = ListPosition(*context.cursors.open(binding, token)) if token else None  # type: ignore[arg-type]  # sealed by us
+        scope, name, statuses = scope_of(call), name_of(call), _statuses(call)
+        binding = f"ListImages|{scope}|{name}|{statuses}"
+        given = position_of(context, call, binding)
+        after = ListPosition(*given) if given else None
         entries, more = await context.db.read(
-            listing.list_images_page, caller_of(call), scope, name, status, after, page_size(call)
+            listing.list_images_page, caller_of(call), scope, name, statuses, after, page_size(call)
         )
         following = None
         if more is not None:
@@ -109,11 +122,11 @@ def register(service: Service, context: EcrContext) -> None:
             few = context.db.lookup if len(wanted) <= 10 else context.db.read
             found = await few(listing.describe_images, caller, scope, name, wanted)
             return {"imageDetails": [_detail(scope, name, detail) for detail in found]}
-        status = _tag_status(call)
-        binding = f"DescribeImages|{scope}|{name}|{status}"
-        token = call.get("nextToken")
-        before: Any = tuple(context.cursors.open(binding, token)) if token else FIRST
-        page, more = await context.db.read(listing.describe_images_page, caller, scope, name, status, before, page_size(call))
+        statuses = _statuses(call)
+        binding = f"DescribeImages|{scope}|{name}|{statuses}"
+        given = position_of(context, call, binding)
+        before: Any = tuple(given) if given else FIRST
+        page, more = await context.db.read(listing.describe_images_page, caller, scope, name, statuses, before, page_size(call))
         return {
             "imageDetails": [_detail(scope, name, detail) for detail in page],
             "nextToken": context.cursors.seal(binding, list(more)) if more is not None else None,
@@ -124,8 +137,10 @@ def _wanted(image_ids: list[dict[str, str]]) -> list[WantedImage]:
     return [WantedImage(entry.get("imageDigest"), entry.get("imageTag")) for entry in image_ids]
 
 
-def _tag_status(call: Call) -> str:
-    return (call.get("filter") or {}).get("tagStatus") or "ANY"
+def _statuses(call: Call) -> ImageFilter:
+    """What `filter` asks for: images with and without tags, and only active ones, if it says nothing."""
+    given = call.get("filter") or {}
+    return given.get("tagStatus") or "ANY", given.get("imageStatus") or "ACTIVE"
 
 
 def _failure(failure: BatchFailure) -> dict[str, Any]:
@@ -153,8 +168,15 @@ def _detail(scope: Scope, name: str, detail: ImageDetail) -> dict[str, Any]:
     return shown | {
         "lastRecordedPullTime": None if detail.last_pulled_at is None else seconds(detail.last_pulled_at),
         "subjectManifestDigest": image.subject_digest,
-        "imageStatus": "ACTIVE",
+        "imageStatus": detail.status,
+        "lastArchivedAt": None if image.last_archived_at is None else seconds(image.last_archived_at),
+        "lastActivatedAt": _activated_at(detail),
     }
+
+
+def _activated_at(detail: ImageDetail) -> float | None:
+    activated = detail.image.last_activated_at
+    return None if activated is None or detail.status == "ACTIVATING" else seconds(activated)
 
 
 def artifact_media_type(image: Image) -> str | None:

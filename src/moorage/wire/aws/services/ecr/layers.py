@@ -11,7 +11,7 @@ from moorage.model.errors import BlobNotFound, ParameterInvalid, RangeMismatch, 
 from moorage.operations import layers, uploads
 from moorage.wire.aws.callers import caller_of
 from moorage.wire.aws.service import Call, Output, Service
-from moorage.wire.aws.services.ecr.context import EcrContext, name_of, scope_of
+from moorage.wire.aws.services.ecr.context import EcrContext, name_of, pushed_by, scope_of
 
 _URL_SECONDS = 3600
 
@@ -31,7 +31,7 @@ def register(service: Service, context: EcrContext) -> None:
             "layers": [
                 {
                     "layerDigest": state.digest,
-                    "layerAvailability": "UNAVAILABLE" if state.size_bytes is None else "AVAILABLE",
+                    "layerAvailability": state.availability,
                     "layerSize": state.size_bytes,
                     "mediaType": state.media_type,
                 }
@@ -45,8 +45,10 @@ def register(service: Service, context: EcrContext) -> None:
 
     @service.operation("InitiateLayerUpload")
     async def initiate_layer_upload(call: Call) -> Output:
-        upload_id = await context.db.write(
-            uploads.initiate_layer_upload, caller_of(call), scope_of(call), name_of(call), "sha256"
+        upload_id = await pushed_by(
+            context,
+            call,
+            lambda: context.db.write(uploads.initiate_layer_upload, caller_of(call), scope_of(call), name_of(call), "sha256"),
         )
         return {"uploadId": upload_id, "partSize": limits.PART_BYTES_ADVISED}
 

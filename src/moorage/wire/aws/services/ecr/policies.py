@@ -1,9 +1,7 @@
-"""Policies of repositories and of the registry, and the setting that says how far the latter reaches."""
+"""Policies of repositories and of the registry."""
 
 from __future__ import annotations
 
-from moorage.auth.snapshots import REGISTRY_POLICY_SCOPE
-from moorage.model.errors import NotBuilt
 from moorage.operations import registry_policy, repository_policy
 from moorage.wire.aws.callers import caller_of
 from moorage.wire.aws.service import Call, Output, Service
@@ -51,23 +49,6 @@ def register(service: Service, context: EcrContext) -> None:
     async def delete_registry_policy(call: Call) -> Output:
         text = await context.db.write(registry_policy.delete_registry_policy, caller_of(call), scope_of(call))
         return _of_registry(call, text)
-
-    @service.operation("GetAccountSetting")
-    async def get_account_setting(call: Call) -> Output:
-        _require_built(call)
-        value = await context.db.read(registry_policy.get_policy_scope, caller_of(call), scope_of(call))
-        return {"name": REGISTRY_POLICY_SCOPE, "value": value}
-
-    @service.operation("PutAccountSetting")
-    async def put_account_setting(call: Call) -> Output:
-        _require_built(call)
-        await context.db.write(registry_policy.put_policy_scope, caller_of(call), scope_of(call), call["value"])
-        return {"name": REGISTRY_POLICY_SCOPE, "value": call["value"]}
-
-
-def _require_built(call: Call) -> None:
-    if call["name"] != REGISTRY_POLICY_SCOPE:
-        raise NotBuilt(f"The account setting {call['name'][:64]} is not available in this version of the server.")
 
 
 def _of_repository(call: Call, text: str) -> Output:

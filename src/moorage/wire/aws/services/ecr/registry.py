@@ -1,4 +1,4 @@
-"""The registry as a whole: DescribeRegistry, GetAuthorizationToken."""
+"""The registry as a whole: DescribeRegistry, GetAuthorizationToken, GetAccountSetting, PutAccountSetting."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import base64
 
 from moorage.auth.registry_token import USER
 from moorage.model.scope import Scope
-from moorage.operations import authorization_token, registry
+from moorage.operations import account_settings, authorization_token, replication
 from moorage.wire.aws.callers import caller_of
 from moorage.wire.aws.service import Call, Output, Service
 from moorage.wire.aws.services.ecr.context import EcrContext, scope_of
+from moorage.wire.aws.services.ecr.replication import shown_rule
 
 
 def register(service: Service, context: EcrContext) -> None:
@@ -18,8 +19,19 @@ def register(service: Service, context: EcrContext) -> None:
     @service.operation("DescribeRegistry")
     async def describe_registry(call: Call) -> Output:
         scope = scope_of(call)
-        await context.db.lookup(registry.describe_registry, caller_of(call), scope)
-        return {"registryId": scope.registry_id, "replicationConfiguration": {"rules": []}}
+        rules = await context.db.lookup(replication.describe_registry, caller_of(call), scope)
+        return {"registryId": scope.registry_id, "replicationConfiguration": {"rules": [shown_rule(rule) for rule in rules]}}
+
+    @service.operation("GetAccountSetting")
+    async def get_account_setting(call: Call) -> Output:
+        value = await context.db.read(account_settings.get_account_setting, caller_of(call), scope_of(call), call["name"])
+        return {"name": call["name"], "value": value}
+
+    @service.operation("PutAccountSetting")
+    async def put_account_setting(call: Call) -> Output:
+        name, value = call["name"], call["value"]
+        await context.db.write(account_settings.put_account_setting, caller_of(call), scope_of(call), name, value)
+        return {"name": name, "value": value}
 
     @service.operation("GetAuthorizationToken")
     async def get_authorization_token(call: Call) -> Output:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from moorage.model.arn import parse_repository_arn
-from moorage.model.errors import ArnInvalid, NameInvalid, ParameterInvalid
-from moorage.model.names import RepositoryName, parse_repository_name
+from moorage.model.errors import ArnInvalid, ParameterInvalid
+from moorage.model.names import RepositoryName
 from moorage.model.scope import Scope
 from moorage.operations import repositories, resource_tags
 from moorage.operations.repositories import RepositoryRequest
@@ -14,6 +14,7 @@ from moorage.wire.aws.services.ecr.context import (
     EcrContext,
     described,
     name_of,
+    names_of,
     page_size,
     refuse_paging_with,
     scope_of,
@@ -44,10 +45,9 @@ def register(service: Service, context: EcrContext) -> None:
     @service.operation("DescribeRepositories")
     async def describe_repositories(call: Call) -> Output:
         caller, scope = caller_of(call), scope_of(call)
-        names = call.get("repositoryNames")
-        if names is not None:
+        if call.get("repositoryNames") is not None:
             refuse_paging_with(call, "repositoryNames")
-            found = await context.db.read(repositories.describe_named, caller, scope, [_name(name) for name in names])
+            found = await context.db.read(repositories.describe_named, caller, scope, names_of(call))
             return {"repositories": await described(context, call, *found)}
         binding = f"DescribeRepositories|{scope}"
         token = call.get("nextToken")
@@ -95,13 +95,6 @@ def register(service: Service, context: EcrContext) -> None:
         scope, name = _resource(call)
         tags = await context.db.read(resource_tags.list_tags_for_resource, caller_of(call), scope, name)
         return {"tags": [{"Key": key, "Value": value} for key, value in tags.items()]}
-
-
-def _name(text: str) -> RepositoryName:
-    try:
-        return parse_repository_name(text)
-    except NameInvalid as error:
-        raise ParameterInvalid("repositoryNames", error.reason) from None
 
 
 def pairs(tags: list[dict[str, str]] | None) -> list[tuple[str, str]]:

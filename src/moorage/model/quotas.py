@@ -1,0 +1,96 @@
+"""The quotas of ECR that hold here: what they are by default, and what the operator has made of those that can be changed.
+
+Source: ECR User Guide, "Amazon ECR service quotas". Codes are Amazon's where they are known; those of ours begin with ``M-``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from msgspec import Struct
+
+from moorage.model import limits
+
+
+class Quota(Struct, frozen=True):
+    """One quota. `setting` is what it is called under ``limits``; empty: it cannot be changed."""
+
+    code: str
+    name: str
+    default: int
+    description: str
+    setting: str = ""
+
+
+QUOTAS = (
+    Quota(
+        "L-CFEB8E8D", "Registered repositories", limits.REPOSITORIES_PER_REGISTRY, "repositories of a registry", "repositories"
+    ),
+    Quota("L-03A36CE1", "Images per repository", limits.IMAGES_PER_REPOSITORY, "images of a repository", "images_per_repository"),
+    Quota("M-TAGS", "Tags per image", limits.TAGS_PER_IMAGE, "tags of an image", "tags_per_image"),
+    Quota(
+        "L-6EF7FC96",
+        "Pull through cache rules per registry",
+        limits.PULL_THROUGH_RULES,
+        "pull-through cache rules of a registry",
+        "pull_through_rules",
+    ),
+    Quota(
+        "M-TEMPLATES",
+        "Repository creation templates per registry",
+        limits.CREATION_TEMPLATES,
+        "repository creation templates of a registry",
+        "creation_templates",
+    ),
+    Quota(
+        "M-EXCLUSIONS",
+        "Pull time update exclusions per registry",
+        limits.PULL_TIME_EXCLUSIONS,
+        "principals whose pulls do not count as the last pull of an image",
+        "pull_time_exclusions",
+    ),
+    Quota(
+        "L-24725E9A",
+        "Unique destinations across all rules in a replication configuration",
+        limits.REPLICATION_DESTINATIONS,
+        "destinations of a registry's replication",
+        "replication_destinations",
+    ),
+    Quota(
+        "M-BACKFILLS",
+        "Running replication backfills per registry",
+        limits.RUNNING_BACKFILLS,
+        "replication backfills of a registry that have not ended",
+        "running_backfills",
+    ),
+    Quota("L-9B60BFFB", "Rules per replication configuration", 25, "rules of a registry's replication"),
+    Quota("L-241DEEBA", "Filters per rule in a replication configuration", 100, "filters of a rule of replication"),
+    Quota("M-RULES", "Rules per lifecycle policy", 50, "rules of a lifecycle policy"),
+    Quota("M-LENGTH", "Lifecycle policy length", 30_720, "characters of a lifecycle policy"),
+    Quota("M-PARTS", "Layer parts", limits.UPLOAD_PARTS, "parts of an upload"),
+    Quota("M-LAYER", "Maximum layer size", limits.LAYER_BYTES // limits.MIB, "MiB of a layer"),
+    Quota(
+        "M-PART", "Minimum layer part size", limits.PART_BYTES_MIN // limits.MIB, "MiB that a part must have that is not the last"
+    ),
+)
+SETTABLE = {quota.setting: quota for quota in QUOTAS if quota.setting}
+"""By the name under ``limits``."""
+
+
+class Quotas:
+    """The values in force in this process: a thing of the database's memory, so that each installation has its own."""
+
+    def __init__(self) -> None:
+        self._chosen: Mapping[str, int] = {}
+
+    def choose(self, values: Mapping[str, int]) -> None:
+        """Put the operator's values, by the names of `SETTABLE`, in the place of the defaults."""
+        self._chosen = dict(values)
+
+    def of(self, setting: str) -> int:
+        """The value of a quota that can be changed."""
+        return self._chosen.get(setting, SETTABLE[setting].default)
+
+    def value_of(self, quota: Quota) -> int:
+        """The value of any quota."""
+        return self._chosen.get(quota.setting, quota.default) if quota.setting else quota.default

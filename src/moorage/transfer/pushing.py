@@ -1,0 +1,35 @@
+"""Pushes to repositories that are not there: they are created first, where a template wants it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from moorage.keys.registry_keys import LocalKeyring
+from moorage.metadata.database import Database
+from moorage.model.errors import DomainError, RepositoryExists, RepositoryNotFound
+from moorage.model.names import RepositoryName
+from moorage.model.principal import Caller
+from moorage.model.scope import Scope
+from moorage.operations.create_on_push import create_on_push
+
+T = TypeVar("T")
+
+
+async def pushing(
+    db: Database, keyring: LocalKeyring, caller: Caller, scope: Scope, name: RepositoryName, push: Callable[[], Awaitable[T]]
+) -> T:
+    """The outcome of `push`, which is tried again if it raised RepositoryNotFound and a template has created the repository.
+
+    Whatever stands against creating it, the pusher is told that it is not there, as without a template.
+    """
+    try:
+        return await push()
+    except RepositoryNotFound as missing:
+        try:
+            await db.write(create_on_push, keyring, caller, scope, name)
+        except RepositoryExists:
+            pass
+        except DomainError:
+            raise missing from None
+        return await push()

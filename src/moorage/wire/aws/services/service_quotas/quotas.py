@@ -1,0 +1,82 @@
+"""Quotas, with the values in force and by default."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from moorage.model.scope import Scope
+from moorage.operations import quotas
+from moorage.operations.quotas import QuotaValue
+from moorage.wire.aws.callers import caller_of
+from moorage.wire.aws.service import Call, Output, Service
+from moorage.wire.aws.services.ecr.context import EcrContext, scope_of
+
+_NAME = "Amazon Elastic Container Registry (Amazon ECR)"
+_PAGE = 100
+
+
+def register(service: Service, context: EcrContext) -> None:
+    """Add the operations to ``Service("service-quotas")``."""
+
+    @service.operation("GetServiceQuota")
+    async def get_service_quota(call: Call) -> Output:
+        return {"Quota": await _one(context, call, default=False)}
+
+    @service.operation("GetAWSDefaultServiceQuota")
+    async def get_aws_default_service_quota(call: Call) -> Output:
+        return {"Quota": await _one(context, call, default=True)}
+
+    @service.operation("ListServiceQuotas")
+    async def list_service_quotas(call: Call) -> Output:
+        return await _page(context, call, default=False)
+
+    @service.operation("ListAWSDefaultServiceQuotas")
+    async def list_aws_default_service_quotas(call: Call) -> Output:
+        return await _page(context, call, default=True)
+
+
+async def _one(context: EcrContext, call: Call, *, default: bool) -> dict[str, Any]:
+    scope = scope_of(call)
+    found = await context.db.lookup(
+        quotas.get_service_quota, caller_of(call), scope, call["ServiceCode"], call["QuotaCode"], default=default
+    )
+    return _shown(found, scope, default=default)
+
+
+async def _page(context: EcrContext, call: Call, *, default: bool) -> Output:
+    scope, code, level = scope_of(call), call.get("QuotaCode"), call.get("QuotaAppliedAtLevel") or "ACCOUNT"
+    binding = f"{call.operation}|{scope}|{call['ServiceCode']}|{code}|{level}"
+    # The model of this service has the other alphabet of base 64.
+    token = (call.get("NextToken") or "").translate(str.maketrans("+/", "-_"))
+    after = str(context.cursors.open(binding, token)[0]) if token else ""
+    found, last = await context.db.lookup(
+        quotas.list_service_quotas,
+        caller_of(call),
+        scope,
+        call["ServiceCode"],
+        after,
+        call.get("MaxResults") or _PAGE,
+        default=default,
+    )
+    if level == "RESOURCE":
+        found, last = [], None  # quotas are those of an account, every one of them
+    shown = [_shown(each, scope, default=default) for each in found if code in {None, each.quota.code}]
+    following = context.cursors.seal(binding, [last]).translate(str.maketrans("-_", "+/")) if last is not None else None
+    return {"Quotas": shown, "NextToken": following}
+
+
+def _shown(found: QuotaValue, scope: Scope, *, default: bool) -> dict[str, Any]:
+    quota, owner = found.quota, "" if default else scope.registry_id
+    return {
+        "ServiceCode": quotas.SERVICE,
+        "ServiceName": _NAME,
+        "QuotaArn": f"arn:{scope.partition}:servicequotas:{scope.region}:{owner}:{quotas.SERVICE}/{quota.code}",
+        "QuotaCode": quota.code,
+        "QuotaName": quota.name,
+        "Value": float(found.value),
+        "Unit": "None",
+        "Adjustable": bool(quota.setting),
+        "GlobalQuota": False,
+        "QuotaAppliedAtLevel": "ACCOUNT",
+        "Description": f"The maximum number of {quota.description}.",
+    }
