@@ -56,14 +56,14 @@ class Access:
         """
         header = request.headers.get(b"authorization", b"")
         if beside_private and header in _EMPTY:
-            return anonymous(request.client_address, request.header(b"user-agent"), is_secure=_is_secure(request))
+            return _nobody(request)
         if not beside_private and header[:6].lower() == b"basic ":
             raise NotAuthenticated(INVALID)
         claims = self._claims(header)
         if claims.region:
             if not beside_private:
                 raise NotAuthenticated(INVALID)
-            return anonymous(request.client_address, request.header(b"user-agent"), is_secure=_is_secure(request))
+            return _nobody(request)
         return _caller(claims, request)
 
     def stand_in(self, scope: Scope) -> Caller | None:
@@ -112,8 +112,8 @@ class Access:
         return password, int(self._tokens.open(password, now).expires_at - now)
 
 
-def _is_secure(request: Request) -> bool:
-    return bool(request.scope["scheme"] == "https")
+def _nobody(request: Request) -> Caller:
+    return anonymous(request.client_address, request.header(b"user-agent"), is_secure=request.scope["scheme"] == "https")
 
 
 def _caller(claims: TokenClaims, request: Request) -> Caller:
@@ -125,7 +125,7 @@ def _caller(claims: TokenClaims, request: Request) -> Caller:
         request.client_address,
         request.header(b"user-agent"),
         claims.session,
-        is_secure=_is_secure(request),
+        is_secure=request.scope["scheme"] == "https",
     )
 
 
