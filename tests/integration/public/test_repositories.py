@@ -168,6 +168,11 @@ def test_resource_tags(public: Any, ecr: Any, repository: str) -> None:
         public.tag_resource(resourceArn=arn, tags=[{"Key": f"k{n}", "Value": ""} for n in range(50)])
     with refused("InvalidTagParameterException"):
         public.tag_resource(resourceArn=arn, tags=[{"Key": "aws:x", "Value": ""}])
+    for half in ({}, {"Value": "x"}):
+        with refused("InvalidTagParameterException"):
+            public.tag_resource(resourceArn=arn, tags=[half])
+    public.tag_resource(resourceArn=arn, tags=[{"Key": "alone"}])
+    assert {"Key": "alone", "Value": ""} in public.list_tags_for_resource(resourceArn=arn)["tags"]
     private = f"arn:aws:ecr:us-east-1:{ROOT.account_id}:repository/{repository}"
     for client, wrong in ((public, private), (ecr, arn), (public, arn.replace("ecr-public::", "ecr-public:us-east-1:"))):
         with refused("InvalidParameterException", parameter("resourceArn", "Invalid ARN")):
