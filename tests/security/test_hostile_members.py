@@ -28,7 +28,7 @@ TEXTS = (
     "\n\r\t",
 )
 NUMBERS = (-(2**63), -1, 0, 2**31, 2**63 - 1, 2**63, 2**80)
-WRONG = (None, True, 1.5, [], {}, [None], [[]], {"a": {}}, "text")
+WRONG: tuple[Any, ...] = (None, True, 1.5, [], {}, [None], [[]], {"a": {}}, "text")
 
 
 def leaves(shape: Any, path: tuple[Any, ...] = (), depth: int = 0) -> Iterator[tuple[tuple[Any, ...], Any]]:
