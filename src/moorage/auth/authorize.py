@@ -10,6 +10,7 @@ from __future__ import annotations
 from operator import is_not
 
 from moorage.auth.activity import Activity
+from moorage.auth.anonymous import LOGIN_NEEDED, OPEN, PUBLIC_ACTION
 from moorage.auth.compiled_policies import compiled, policy_set, resource_policies
 from moorage.auth.request_context import CallContext
 from moorage.auth.snapshots import RegistryPolicies, Snapshot, principal_of, registry_policies, session_policies, snapshot_of
@@ -18,7 +19,7 @@ from moorage.metadata.records import Repository
 from moorage.metadata.transaction import ReadTransaction
 from moorage.model.errors import NotAuthenticated
 from moorage.model.principal import NO_FACTS, Caller, RequestFacts
-from moorage.model.scope import Scope
+from moorage.model.scope import PUBLIC_HOME, Scope
 from moorage.policy.compile import EMPTY, CompiledStatement, PolicySet, Source
 from moorage.policy.document import Kind
 from moorage.policy.evaluate import Decision, Outcome, Policies, PolicyType, RegistryScope, Request, decide
@@ -113,6 +114,15 @@ def judge(
     repository: Repository | None = None,
 ) -> None:
     """`authorize` for those who have looked up how the caller stands themselves."""
+    if scope.is_public:
+        if caller.is_anonymous and action not in OPEN:
+            raise NotAuthenticated(LOGIN_NEEDED)
+        if action in OPEN:
+            # A login that counts no more is refused, as one that never did: the client is to log in again, or not at all.
+            if not caller.is_anonymous:
+                _check(tx, standing, caller)
+            return
+        action = PUBLIC_ACTION[action]
     snapshot = _check(tx, standing, caller)
     own, registry = _resource_side(tx, caller, action, scope, resource, snapshot.epoch, repository)
     key, rests_on = (action, resource, id(caller.session)), (caller.session, own, registry)
@@ -125,7 +135,7 @@ def judge(
             if len(snapshot.allowed) >= _REMEMBERED:
                 snapshot.allowed.clear()
             snapshot.allowed[key] = rests_on
-    tx.memory.of(Activity).note(caller, action, resource, scope.region, tx.now)
+    tx.memory.of(Activity).note(caller, action, resource, scope.region or PUBLIC_HOME, tx.now)
 
 
 def decision_for(
@@ -178,6 +188,8 @@ def _decision(
     facts: RequestFacts,
     repository: Repository | None,
 ) -> Decision:
+    if scope.is_public:
+        action = PUBLIC_ACTION[action]
     own, registry = _resource_side(tx, caller, action, scope, resource, snapshot.epoch, repository)
     return _decide(tx, caller, snapshot, action, scope, resource, facts, repository, own, registry)
 
@@ -188,7 +200,8 @@ def _resource_side(
     """The repository's policy, and the registry's where it has one; None: it has none, or is not asked."""
     own = EMPTY
     if repository is not None and repository.policy is not None:
-        own = resource_policies(repository.policy, repository.policy_bindings, Kind.REPOSITORY, repository.arn)
+        kind = Kind.REPOSITORY if scope.region else Kind.PUBLIC_REPOSITORY
+        own = resource_policies(repository.policy, repository.policy_bindings, kind, repository.arn)
     if resource == "*" or not action.startswith("ecr:"):
         return own, None
     registry = registry_policies(tx, scope, caller, epoch)
@@ -211,7 +224,8 @@ def _decide(
     identity = snapshot.policies
     if snapshot.identity is None and principal.kind is PrincipalKind.FEDERATED_USER:
         identity = _EVERYTHING  # a root's federated user may do what its session's policies allow
-    context = CallContext(tx, caller, principal, snapshot.tags, scope.region, scope.registry_id, facts, repository)
+    region = scope.region or PUBLIC_HOME
+    context = CallContext(tx, caller, principal, snapshot.tags, region, scope.registry_id, facts, repository)
     policies = Policies(
         identity=identity,
         boundary=snapshot.boundary,

@@ -19,6 +19,7 @@ _UNREADABLE = "a policy that cannot be read"
 _DENIES_ALL = {
     Kind.IDENTITY: '{"Version":"2012-10-17","Statement":{"Effect":"Deny","Action":"*","Resource":"*"}}',
     Kind.REPOSITORY: '{"Version":"2012-10-17","Statement":{"Effect":"Deny","Principal":"*","Action":"*"}}',
+    Kind.PUBLIC_REPOSITORY: '{"Version":"2012-10-17","Statement":{"Effect":"Deny","Principal":"*","Action":"*"}}',
     Kind.TRUST: '{"Version":"2012-10-17","Statement":{"Effect":"Deny","Principal":"*","Action":"sts:*"}}',
     Kind.REGISTRY: '{"Version":"2012-10-17","Statement":{"Effect":"Deny","Principal":"*","Action":"*","Resource":"*"}}',
 }

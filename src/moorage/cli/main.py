@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from moorage.cli import access, accounts, doctor, fsck, policies, serve, settings, tls
+from moorage.cli import access, accounts, doctor, fsck, policies, public, serve, settings, tls
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -17,6 +17,7 @@ main.add_command(serve.serve)
 main.add_command(settings.settings)
 main.add_command(accounts.account)
 main.add_command(accounts.key)
+main.add_command(public.public)
 main.add_command(fsck.fsck)
 main.add_command(doctor.doctor)
 main.add_command(access.explain)

@@ -20,7 +20,8 @@ def tls() -> None:
 def init(loaded: Loaded, names: tuple[str, ...]) -> None:
     """Make an own CA and a certificate for NAMES (host names and addresses); run again to renew the certificate."""
     settings = loaded.settings
-    domain = [settings.domain, f"*.dkr.ecr.{settings.region}.{settings.domain}"] if settings.domain else []
+    own = settings.domain
+    domain = [own, f"public.{own}", f"*.dkr.ecr.{settings.region}.{own}"] if own else []
     wanted = list(dict.fromkeys([*names, *domain, "localhost", "127.0.0.1", "::1"]))
     ca, certificate, key = make_ca(settings.data_folder / "tls", wanted)
     click.echo(f"CA           {ca}   (clients must trust it; for docker: /etc/docker/certs.d/<host:port>/ca.crt)")

@@ -165,6 +165,22 @@ _DELETE = tuple(
         lambda _: delete(manifests).where(_m.id == bindparam("manifest")),
     )
 )
+# No index has this order: the tags of one repository are sorted for each page, which only this list costs anything.
+_NEWEST_TAGS = Statement(
+    lambda _: (
+        select(tags.c.name, tags.c.tagged_at, *COLUMNS)
+        .join(tags, tags.c.manifest_id == _m.id)
+        .where(
+            tags.c.repository_id == bindparam("repository"),
+            or_(
+                tags.c.tagged_at < bindparam("before"),
+                and_(tags.c.tagged_at == bindparam("before"), tags.c.name > bindparam("after")),
+            ),
+        )
+        .order_by(tags.c.tagged_at.desc(), tags.c.name)
+        .limit(bindparam("count"))
+    )
+)
 _ANY = Statement(lambda _: select(_m.id).where(HERE).order_by(_m.pushed_at).limit(bindparam("count")))
 _PULLS = Statement(
     lambda _: select(manifest_pulls.c.manifest_id, manifest_pulls.c.last_pulled_at).where(
@@ -344,6 +360,13 @@ def list_page(
 def _now(tx: ReadTransaction, image_status: str) -> dict[str, int]:
     """The parameter that only those statements have which ask whether an image is active."""
     return {"now": tx.now} if image_status in {"ACTIVE", "ACTIVATING"} else {}
+
+
+def newest_tags(tx: ReadTransaction, repository_id: int, after: tuple[int, str], count: int) -> list[tuple[str, int, Image]]:
+    """At most `count` tags, the one set last first, that come after `after` (time, name); each with its time and its image."""
+    before, name = after
+    rows = tx.all(_NEWEST_TAGS, repository=repository_id, before=before, after=name, count=count)
+    return [(row[0], row[1], image(row[2:])) for row in rows]
 
 
 def referrers(

@@ -69,8 +69,10 @@ _REGISTRY = Statement(
     )
 )
 _REGISTRIES = Statement(
-    lambda _: select(registries.c.region, registries.c.registry_id, registries.c.address).order_by(
-        registries.c.registry_id, registries.c.region
+    lambda _: (
+        select(registries.c.region, registries.c.registry_id, registries.c.address)
+        .where(registries.c.region != word(""))
+        .order_by(registries.c.registry_id, registries.c.region)
     )
 )
 _INSERT_REGISTRY = Statement(
@@ -190,7 +192,7 @@ def find_registry(tx: ReadTransaction, scope: Scope) -> int | None:
 
 
 def list_registries(tx: ReadTransaction) -> list[tuple[Scope, str]]:
-    """Every registry that has ever been used, with its loopback address."""
+    """Every private registry that has ever been used, with its loopback address."""
     return [(Scope.of(row[0], row[1]), row[2]) for row in tx.all(_REGISTRIES)]
 
 
@@ -203,7 +205,8 @@ def ensure_registry(tx: Transaction, scope: Scope) -> int:
             partition=scope.partition,
             region=scope.region,
             registry_id=scope.registry_id,
-            address=_loopback_address(scope, attempt),
+            # Public registries have one address together; what stands here is none and taken by nobody else.
+            address=f"public:{scope.registry_id}" if scope.is_public else _loopback_address(scope, attempt),
             now=tx.now,
         )
         attempt += 1  # the address was taken, or another transaction was first

@@ -11,6 +11,7 @@ from moorage.metadata import lifecycle_policies
 from moorage.metadata.records import Repository, Seal
 from moorage.metadata.statements import Statement
 from moorage.metadata.tables.images import manifests, repositories, repository_counts, resource_tags
+from moorage.metadata.tables.public import repository_catalogs
 from moorage.metadata.tables.registries import registries, seals
 from moorage.metadata.transaction import ReadTransaction, Row, Transaction
 from moorage.metadata.types import among, word
@@ -111,6 +112,9 @@ _ADD_IMAGES = Statement(
         ).returning(repository_counts.c.images)
     )(insert(repository_counts).values(repository_id=bindparam("repository"), images=bindparam("delta")))
 )
+_DROP_CATALOG = Statement(
+    lambda _: delete(repository_catalogs).where(repository_catalogs.c.repository_id == bindparam("repository"))
+)
 _DROP_COUNT = Statement(lambda _: delete(repository_counts).where(repository_counts.c.repository_id == bindparam("repository")))
 
 
@@ -204,6 +208,7 @@ def purge(tx: Transaction, repository_id: int) -> None:
     lifecycle_policies.remove_preview(tx, repository_id)
     tx.run(_DROP_TAGS, repository=repository_id)
     tx.run(_DROP_COUNT, repository=repository_id)
+    tx.run(_DROP_CATALOG, repository=repository_id)
     tx.run(_PURGE, repository=repository_id)
 
 

@@ -14,16 +14,17 @@
     ├── NotFound
     │   ├── RepositoryNotFound  ImageNotFound  BlobNotFound  UploadNotFound  LayersNotFound
     │   ├── ReferencedImagesNotFound  AccountNotFound
-    │   └── RepositoryPolicyNotFound  RegistryPolicyNotFound
+    │   └── RepositoryPolicyNotFound  RegistryPolicyNotFound  CatalogDataNotFound
     ├── Conflict
     │   ├── RepositoryExists  RepositoryNotEmpty  ImageExists  TagImmutable  ImageReferenced  BlobReferenced
-    │   └── LayerExists  UploadBusy  AccountExists
+    │   └── LayerExists  UploadBusy  AccountExists  AliasTaken
     ├── LayerInaccessible       known to the repository, named by no image
     ├── UploadInvalid
     │   └── RangeMismatch  DigestMismatch  LayerMismatch  UploadEmpty  PartTooSmall
     ├── LimitExceeded           a quota or a limit of the protocol
-    │   └── TooManyTags  TagKeyInvalid
+    │   └── TooManyTags  TagKeyInvalid  RateExceeded
     ├── NotBuilt                a real operation that this version does not have
+    │   └── Unsupported         not offered here, in no version
     ├── StorageFull             no room; pulls go on
     └── StorageCorrupt          bytes at rest are not what was written
 """
@@ -195,6 +196,10 @@ class RepositoryPolicyNotFound(_InRepository, NotFound):
     """The repository has no policy."""
 
 
+class CatalogDataNotFound(_InRepository, NotFound):
+    """The public repository has no catalog data."""
+
+
 class RegistryPolicyNotFound(NotFound):
     """The registry has no policy."""
 
@@ -221,6 +226,10 @@ class AccountExists(Conflict):
     def __init__(self, account_id: str) -> None:
         super().__init__(account_id)
         self.account_id = account_id
+
+
+class AliasTaken(Conflict):
+    """Another public registry has that alias."""
 
 
 class RepositoryExists(Conflict, _InRepository):
@@ -327,12 +336,24 @@ class TooManyTags(LimitExceeded):
     """More resource tags than a resource may carry."""
 
 
+class RateExceeded(LimitExceeded):
+    """Too many requests from one place; `retry_after_seconds` is when the next one is let through."""
+
+    def __init__(self, retry_after_seconds: int) -> None:
+        super().__init__("Rate exceeded")
+        self.retry_after_seconds = retry_after_seconds
+
+
 class TagKeyInvalid(DomainError):
     """A resource tag's key or value breaks a rule."""
 
 
 class NotBuilt(DomainError):
     """A real operation that this version does not have yet."""
+
+
+class Unsupported(NotBuilt):
+    """Something that the service does not offer in this place. The message may be shown."""
 
 
 class StorageFull(DomainError):

@@ -26,6 +26,12 @@ def is_small_key(key: str) -> bool:
     return key.startswith("0")
 
 
+def public_alias() -> str:
+    """A fresh default alias of a public registry: a letter and 7 letters or digits, as ECR Public gives them."""
+    rest = string.ascii_lowercase + string.digits
+    return secrets.choice(string.ascii_lowercase) + "".join(secrets.choice(rest) for _ in range(7))
+
+
 def upload_id() -> str:
     """A fresh upload id in the form of the API: UUIDv4."""
     return str(uuid.uuid4())

@@ -19,6 +19,14 @@ TAGS_PER_IMAGE = 1_000
 IMAGES_PER_REPOSITORY = 100_000
 REPOSITORIES_PER_REGISTRY = 100_000
 RESOURCE_TAGS = 50
+PUBLIC_LAYER_BYTES = 10_000 * MIB
+PUBLIC_UPLOAD_PARTS = 1_000
+PUBLIC_REPOSITORIES_PER_REGISTRY = 10_000
+"""ECR Public quotas, where they differ from those of private registries."""
+PUBLIC_ALIASES_PER_REGISTRY = 10
+"""Ours: a registry's own aliases, the default one not counted."""
+ANONYMOUS_TOKEN_SECONDS = 3600
+"""Ours: life of a token that nobody in particular asked for; it grants what its absence would."""
 TOKEN_SECONDS = 12 * 3600
 """Life of an authorization token."""
 PAGE_DEFAULT, PAGE_MAX = 100, 1_000

@@ -61,6 +61,11 @@ class Caller(Struct, frozen=True):
         """The caller is the root user of its account."""
         return self.principal_id == self.account_id
 
+    @property
+    def is_anonymous(self) -> bool:
+        """Nobody in particular: who pulls from a public registry without a login."""
+        return not self.principal_id
+
 
 class RequestFacts(Struct, frozen=True):
     """What a use case tells `authorize` about the request beyond action and resource: the keys that only it knows.

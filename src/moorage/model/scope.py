@@ -1,5 +1,9 @@
 """Whose registry: partition, region and account. Every query that starts from a name takes a Scope; nothing below the
-addressing table knows a default."""
+addressing table knows a default.
+
+An account has a private registry in every region, and one public registry, which names no region (nor do its ARNs): an empty
+region is what tells the two apart, in a Scope as in the table of registries, so that no query can mix them.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,11 @@ from moorage.model.errors import InvalidValue
 
 _ACCOUNT = re.compile(r"[0-9]{12}")
 _REGION = re.compile(r"[a-z]{2,4}(-[a-z]{2,10}){1,3}-[0-9]{1,2}")
+
+PUBLIC_PARTITION, PUBLIC_HOME = "aws", "us-east-1"
+"""Where ECR Public lives: what a policy sees as the requested region of everything that is done there."""
+PUBLIC_REGIONS = frozenset((PUBLIC_HOME, "us-west-2"))
+"""The regions in which its API is offered."""
 
 
 def is_account_id(text: str) -> bool:
@@ -33,7 +42,7 @@ def partition_of(region: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """One private registry: an account in a region."""
+    """One registry: of an account in a region, or, with an empty region, an account's public one."""
 
     partition: str
     region: str
@@ -48,6 +57,27 @@ class Scope:
             raise InvalidValue(region[:40], "not the name of a region")
         return Scope(partition_of(region), region, registry_id)
 
+    @staticmethod
+    def public(registry_id: str) -> Scope:
+        """The Scope of an account's public registry."""
+        return Scope(PUBLIC_PARTITION, "", registry_id)
+
+    @property
+    def is_public(self) -> bool:
+        """Everybody may pull from this registry."""
+        return not self.region
+
+    @property
+    def service(self) -> str:
+        """The service whose actions are done here: ``ecr`` or ``ecr-public``."""
+        return "ecr" if self.region else "ecr-public"
+
+    @property
+    def registry_arn(self) -> str:
+        """The ARN of the registry itself. Only public ones have one."""
+        return f"arn:{self.partition}:{self.service}:{self.region}:{self.registry_id}:registry/{self.registry_id}"
+
     def repository_arn(self, name: str) -> str:
         """The ARN of a repository in this registry, whether it exists or not."""
-        return f"arn:{self.partition}:ecr:{self.region}:{self.registry_id}:repository/{name}"
+        service = "ecr" if self.region else "ecr-public"
+        return f"arn:{self.partition}:{service}:{self.region}:{self.registry_id}:repository/{name}"

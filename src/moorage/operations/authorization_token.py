@@ -6,16 +6,23 @@ from moorage.auth.authorize import authorize
 from moorage.auth.registry_token import TokenClaims
 from moorage.metadata.transaction import ReadTransaction
 from moorage.model import limits
-from moorage.model.principal import Caller
+from moorage.model.principal import Caller, RequestFacts
 from moorage.model.scope import Scope
+
+_FOR_ECR_PUBLIC = RequestFacts(
+    extra={"sts:awsservicename": "ecr-public.amazonaws.com", "sts:durationseconds": str(limits.TOKEN_SECONDS)}
+)
 
 
 def get_authorization_token(tx: ReadTransaction, caller: Caller, scope: Scope, *, ends_with_session: bool = False) -> TokenClaims:
     """The claims of a new token for the caller, good in every registry of the scope's region that the caller can reach.
 
-    The token of a session has its 12 hours as well, unless `ends_with_session`.
+    A token of the public registry also takes ``sts:GetServiceBearerToken``; it is good for all public registries, and for no
+    private one. The token of a session has its 12 hours as well, unless `ends_with_session`.
     """
     authorize(tx, caller, "ecr:GetAuthorizationToken", scope, "*")
+    if scope.is_public:
+        authorize(tx, caller, "sts:GetServiceBearerToken", scope, "*", _FOR_ECR_PUBLIC)
     expires_at = tx.now // 1_000_000 + limits.TOKEN_SECONDS
     if ends_with_session and caller.session is not None:
         expires_at = min(expires_at, caller.session.expires_at)

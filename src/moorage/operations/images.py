@@ -189,7 +189,8 @@ def get_image(
     tx: ReadTransaction, caller: Caller, scope: Scope, name: RepositoryName, digest: str | None, tag: str | None
 ) -> tuple[Repository, Image]:
     """The image that is pulled. Raises RepositoryNotFound, ImageNotFound."""
-    pull = pulls.find(tx, caller.account_id, key_to_check(caller), scope, name, digest, tag)
+    # Of nobody's account there is no row to start from: the registry's own stands in, and is not asked how anybody stands.
+    pull = pulls.find(tx, caller.account_id or scope.registry_id, key_to_check(caller), scope, name, digest, tag)
     arn = scope.repository_arn(name)
     judge(tx, pull.standing, caller, "ecr:BatchGetImage", scope, arn, repository=pull.repository)
     if pull.repository is None:

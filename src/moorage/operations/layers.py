@@ -66,12 +66,12 @@ def head_blob(
     Allowed to those who may check and to those who may pull: pull-only clients ask for the size first.
     """
     found = repositories.find(tx, scope, name)
+    action = GET if scope.is_public else CHECK
     try:
-        authorize(tx, caller, CHECK, scope, scope.repository_arn(name), repository=found)
-        action = CHECK
+        authorize(tx, caller, action, scope, scope.repository_arn(name), repository=found)
     except AccessDenied:
         action = GET
-    repository = repository_for(tx, caller, action, scope, name) if action is GET else found
+    repository = repository_for(tx, caller, action, scope, name) if action is GET and not scope.is_public else found
     if repository is None:
         raise RepositoryNotFound(scope.registry_id, name)
     held = blobs.size_of(tx, repository.id, digest)

@@ -29,7 +29,7 @@ def set_repository_policy(tx: Transaction, caller: Caller, scope: Scope, name: R
         ParameterInvalid: under it the caller could not set another one, and `force` is not set.
     """
     repository = locked_repository_for(tx, caller, SET, scope, name, share=False)
-    _, bindings = policy_documents.read(tx, text, Kind.REPOSITORY)
+    _, bindings = policy_documents.read(tx, text, Kind.PUBLIC_REPOSITORY if scope.is_public else Kind.REPOSITORY)
     under_it = replace(repository, policy=text, policy_bindings=bindings)
     if not force and not decision_for(tx, caller, SET, scope, repository.arn, repository=under_it).allowed:
         raise ParameterInvalid("PolicyText", _LOCK_OUT)

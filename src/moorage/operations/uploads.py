@@ -108,10 +108,22 @@ def check_position(repository: Repository, upload: Upload, start: int | None, le
     """Make sure that bytes from `start` on belong where the upload stands and fit. Raises RangeMismatch, LimitExceeded."""
     if start is not None and start != upload.size_received:
         raise RangeMismatch(repository.scope.registry_id, repository.name, upload.id, upload.size_received)
-    if upload.segments >= limits.UPLOAD_PARTS:
-        raise LimitExceeded(f"an upload can have at most {limits.UPLOAD_PARTS} parts: start again with larger ones")
-    if upload.size_received + (length or 0) > limits.LAYER_BYTES:
-        raise LimitExceeded(f"a layer can have at most {limits.LAYER_BYTES} bytes")
+    parts = limits.PUBLIC_UPLOAD_PARTS if repository.scope.is_public else limits.UPLOAD_PARTS
+    if upload.segments >= parts:
+        raise LimitExceeded(f"an upload can have at most {parts} parts: start again with larger ones")
+    require_layer_size(repository.scope, upload.size_received + (length or 0))
+
+
+def layer_bytes(scope: Scope) -> int:
+    """The largest layer of a registry."""
+    return limits.PUBLIC_LAYER_BYTES if scope.is_public else limits.LAYER_BYTES
+
+
+def require_layer_size(scope: Scope, size: int) -> None:
+    """Raise LimitExceeded for a layer of more bytes than the registry takes."""
+    most = layer_bytes(scope)
+    if size > most:
+        raise LimitExceeded(f"a layer can have at most {most} bytes")
 
 
 def renew_lease(tx: Transaction, grant: Grant, storage_key: str) -> bool:
@@ -132,8 +144,7 @@ def commit_segment(tx: Transaction, grant: Grant, piece: Piece, prefix_digest: s
         UploadBusy: the lease was lost meanwhile; the bytes are doomed.
     """
     size = grant.upload.size_received + piece.size_bytes
-    if size > limits.LAYER_BYTES:
-        raise LimitExceeded(f"a layer can have at most {limits.LAYER_BYTES} bytes")
+    require_layer_size(grant.repository.scope, size)
     alive = blobs.go_live(tx, piece)
     if not alive or not uploads.add_segment(tx, grant.upload, grant.epoch, piece, prefix_digest, _expiry(tx)):
         raise UploadBusy(grant.repository.scope.registry_id, grant.repository.name, grant.upload.id, grant.upload.size_received)

@@ -21,6 +21,7 @@ from moorage.model.principal import Caller
 from moorage.model.quotas import Quotas
 from moorage.model.scope import Scope
 from moorage.operations import accounts
+from moorage.operations.public import registries as public_registries
 from moorage.server.addressing import Addressing, Listen
 from moorage.server.settings import Settings
 from moorage.storage.blob_store import BlobStore
@@ -51,6 +52,9 @@ from moorage.wire.aws.services.ecr import (
 )
 from moorage.wire.aws.services.ecr import policies as ecr_policies
 from moorage.wire.aws.services.ecr.context import EcrContext
+from moorage.wire.aws.services.ecr_public import registries as public_registry_rooms
+from moorage.wire.aws.services.ecr_public import repositories as public_repository_rooms
+from moorage.wire.aws.services.ecr_public.service import PublicService, Shared
 from moorage.wire.aws.services.iam import (
     access_keys,
     account,
@@ -75,9 +79,12 @@ from moorage.wire.http import AtOnce, Request, Response, Send
 from moorage.wire.oci.access import Access
 from moorage.wire.oci.app import OciApp
 from moorage.wire.oci.exchange import Services
+from moorage.wire.oci.public import PublicApp, PublicDoor
+from moorage.wire.oci.pull_rate import PullRate
 from moorage.wire.oci.quirks import Quirks
 from moorage.wire.web.health import Health
 from moorage.wire.web.layers import LayerLinks
+from moorage.wire.web.logos import Logos
 from moorage.wire.web.metrics import Metrics
 
 logger = logging.getLogger("moorage.server")
@@ -114,7 +121,9 @@ class Application:
         pools: Pools | None = None,
         belief: Belief | None = None,
     ) -> None:
-        self.addressing = Addressing(db, settings.default_scope, settings.domain or None, settings.host_scopes)
+        self.addressing = Addressing(
+            db, settings.default_scope, settings.domain or None, settings.host_scopes, settings.public_host or None
+        )
         self._proxies = _networks(settings.trusted_proxies)
         self._db, self._root_key = db, root_key
         self._credentials: dict[tuple[AccessKey, str], Credential] = {}
@@ -129,20 +138,23 @@ class Application:
         pulls, payloads = PullBuffer(db, clock), PayloadCache(db, keyring)
         receiver = Receiver(db, store, keyring, self.pools, KeyReserve(db))
         sender = Sender(store, keyring, self._hot)
-        self._oci = OciApp(
-            Services(
-                db=db,
-                access=Access(tokens, clock, belief.caller if belief is not None else None),
-                receiver=receiver,
-                sender=sender,
-                payloads=payloads,
-                pulls=pulls,
-                pools=self.pools,
-                quirks=Quirks(settings.ecr_quirks),
-                clock=clock,
-                bearer_challenge=settings.bearer_challenge,
-            )
+        oci_services = Services(
+            db=db,
+            access=Access(tokens, clock, belief.caller if belief is not None else None),
+            receiver=receiver,
+            sender=sender,
+            payloads=payloads,
+            pulls=pulls,
+            pools=self.pools,
+            quirks=Quirks(settings.ecr_quirks),
+            clock=clock,
+            bearer_challenge=settings.bearer_challenge,
         )
+        self._oci = OciApp(oci_services)
+        rate = PullRate(settings.public_anonymous_pulls_per_second, settings.public_anonymous_pull_burst, clock)
+        self._public = PublicApp(oci_services, self._oci, rate)
+        self._public_door = PublicDoor(self.addressing.public_name)
+        self._public_path = PublicDoor(self.addressing.public_name, f"{self.addressing.public_name}/")
         cursors = Cursors(root_key.derive("pagination"))
         context = EcrContext(
             db=db,
@@ -175,6 +187,7 @@ class Application:
         self.receiver = receiver
         self._health = Health(db, store, self.pools, _LOW_WATER_BYTES)
         self._links = LayerLinks(db, sender, link_key, clock)
+        self._logos = Logos(db)
         self.metrics = metrics
         self._sweeper = Sweeper(db, store, self.pools, pulls)
         self._background: asyncio.Task[None] | None = None
@@ -210,10 +223,12 @@ class Application:
             await self._health.ready(request, send)
         elif raw == b"/metrics":
             await self.metrics.respond(request, send)
-        elif raw == b"/token":
-            await self._oci.token(request, send, self._origin(request))
+        elif raw in {b"/token", b"/token/"}:
+            await self._token(request, send, raw)
         elif raw.startswith(b"/layers/"):
             await self._links(request, send)
+        elif raw.startswith(b"/logos/"):
+            await self._logos(request, send)
         else:
             await Response(404, b"404 page not found\n", [_TEXT]).send(send, head=request.method == "HEAD")
 
@@ -223,12 +238,21 @@ class Application:
             return None
         self._believe_proxy(scope)
         request = Request(scope, _nothing_to_receive)
-        registry = self.addressing.remembered(request.header(b"host"))
-        return None if registry is None else self._oci.at_once(request, registry)
+        host = request.header(b"host")
+        registry = self.addressing.remembered(host)
+        if registry is None or self.addressing.is_public_path(host, scope["raw_path"]):
+            return None
+        return self._oci.at_once(request, registry)
 
     async def _to_registry(self, request: Request, send: Send) -> None:
         host = request.header(b"host")
+        if self.addressing.is_public(host):
+            await self._public(request, send, self._public_door, self._origin(request))
+            return
         scope = await self.addressing.resolve(host)
+        if scope is not None and self.addressing.is_public_path(host, request.scope["raw_path"]):
+            await self._public(request, send, self._public_path, self._origin(request))
+            return
         if scope is None:
             message = (
                 f"no registry answers to the host {host[:100]!r}: use <account>.dkr.ecr.<region>.<domain>, or add it to `hosts`\n"
@@ -236,6 +260,13 @@ class Application:
             await Response(404, message.encode(), [_TEXT]).send(send, head=request.method == "HEAD")
             return
         await self._oci(request, send, scope, self._origin(request))
+
+    async def _token(self, request: Request, send: Send, raw: bytes) -> None:
+        """Of public registries is the token service whose path ends in a slash, and on their own hosts any."""
+        if raw == b"/token/" or self.addressing.is_public(request.header(b"host")):
+            await self._public.token(request, send, self._public_door, self._origin(request))
+        else:
+            await self._oci.token(request, send, self._origin(request))
 
     async def _to_aws(self, request: Request, receive: Any, send: Send) -> None:
         if request.method not in {"POST", "GET"}:
@@ -252,6 +283,9 @@ class Application:
         return f"{request.scope['scheme']}://{request.header(b'host')}"
 
     async def _registry_host(self, scope: Scope, call: Call) -> str:
+        if scope.is_public:
+            alias = await self._db.lookup(public_registries.primary_alias, scope)
+            return f"{await self.addressing.public_host(call.host)}/{alias or scope.registry_id}"
         return await self.addressing.registry_host(scope, call.host)
 
     async def _find_credential(self, access_key_id: str, session_token: str | None, /) -> Credential | None:
@@ -296,11 +330,14 @@ def aws_services(
     context: EcrContext, iam_context: IamContext, sts_context: StsContext, organizations_context: OrganizationsContext
 ) -> list[Service]:
     """The AWS services with the operations that are built."""
-    ecr, public, iam, sts = Service("ecr"), Service("ecr-public"), Service("iam"), Service("sts")
+    ecr, public, iam, sts = Service("ecr"), PublicService(context), Service("iam"), Service("sts")
     organizations, service_quotas = Service("organizations"), Service("service-quotas")
-    for module in (repositories, images, archive, layers, registry, ecr_policies, lifecycle, scanning):
+    for own in (public_registry_rooms, public_repository_rooms):
+        own.register(public, context)
+    for module in (repositories, images, layers, registry, ecr_policies):
         module.register(ecr, context)
-    for setting in (replication, pull_through, templates, signing, pull_times):
+        module.register(Shared(public), context)
+    for setting in (archive, lifecycle, scanning, replication, pull_through, templates, signing, pull_times):
         setting.register(ecr, context)
     identity_rooms = (entities, access_keys, policies, grants, tags, instance_profiles, providers, passwords, mfa, account)
     for each in (*identity_rooms, reports, simulation):

@@ -39,6 +39,11 @@ class Settings:
     domain: str = _setting("", "own domain below which <account>.dkr.ecr.<region>.<domain> reaches every registry")
     hosts: Mapping[str, str] = _setting({}, 'further host names, each with the registry it reaches: name = "account/region"')
     limits: Mapping[str, str] = _setting({}, "quotas in the place of Amazon's defaults: name = number")
+    public_host: str = _setting("", "host name of the public registries; empty: public.<domain>, else public.localhost")
+    public_anonymous_pulls_per_second: int = _setting(
+        1, "manifests that one address may go on pulling from public registries without a login; 0: any number"
+    )
+    public_anonymous_pull_burst: int = _setting(20, "manifests that it may pull at once before that holds")
     root_access_key_id: str = _setting("", "access key id of the default account's root; generated at the first start if empty")
     root_secret_access_key: str = _setting("", "its secret", secret=True)
     database_url: str = _setting("", "postgresql://... ; empty: SQLite in the data folder", secret=True)
@@ -274,7 +279,13 @@ def _check_limits(chosen: Mapping[str, str]) -> None:
 def _check_serving(settings: Settings) -> None:
     if not 1 <= settings.workers <= 64:
         raise SettingsError("workers must be 1 to 64")
-    for name in ("hot_blob_mib", "shutdown_seconds", "activation_seconds"):
+    for name in (
+        "hot_blob_mib",
+        "shutdown_seconds",
+        "activation_seconds",
+        "public_anonymous_pulls_per_second",
+        "public_anonymous_pull_burst",
+    ):
         if getattr(settings, name) < 0:
             raise SettingsError(f"{name} must be 0 or more")
     for proxy in settings.trusted_proxies.split(","):

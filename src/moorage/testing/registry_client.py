@@ -64,10 +64,11 @@ class RegistryClient:
     Args:
         password: the token; None to send no credentials.
         host: the Host header, where it is not the address that is connected to.
+        bearer: send the token as Bearer instead of Basic: what public registries take.
     """
 
-    def __init__(self, address: str, port: int, password: str | None, *, host: str | None = None) -> None:
-        self.address, self.port, self.password = address, port, password
+    def __init__(self, address: str, port: int, password: str | None, *, host: str | None = None, bearer: bool = False) -> None:
+        self.address, self.port, self.password, self.bearer = address, port, password, bearer
         self.host = host or f"{address}:{port}"
         self._connection: http.client.HTTPConnection | None = None
 
@@ -102,7 +103,8 @@ class RegistryClient:
             authorization: instead of the client's own; empty for none.
         """
         sent = {"Host": self.host, **(headers or {})}
-        credentials = authorization if authorization is not None else basic(self.password) if self.password else ""
+        own = (f"Bearer {self.password}" if self.bearer else basic(self.password)) if self.password else ""
+        credentials = authorization if authorization is not None else own
         if credentials:
             sent["Authorization"] = credentials
         is_stream = body is not None and not isinstance(body, bytes)

@@ -17,6 +17,9 @@ from typing import Any, Self
 from urllib.error import URLError
 from urllib.request import urlopen
 
+from moorage.operations import accounts
+from moorage.server.installation import open_installation
+from moorage.server.settings import load
 from moorage.testing.registry_client import RegistryClient
 from moorage.testing.servers import free_ports
 
@@ -245,6 +248,26 @@ class MoorageServer:
         host = None if key is None and region == "us-east-1" else self.registry_host((key or self.root).account_id, region)
         return RegistryClient("127.0.0.1", self.port, password, host=host)
 
+    @property
+    def public_host(self) -> str:
+        """Name and port of the public registries; the name need not resolve here."""
+        return f"public.localhost:{self.port}"
+
+    def public_password(self, key: KeyPair | None = None) -> str:
+        """What ``aws ecr-public get-login-password`` prints."""
+        import base64
+
+        data = self.client("ecr-public", key=key).get_authorization_token()["authorizationData"]
+        return base64.b64decode(data["authorizationToken"]).decode().partition(":")[2]
+
+    def public_registry(self, *, key: KeyPair | None = None, anonymous: bool = False) -> RegistryClient:
+        """A client of the public registries: logged in, or with the token that everybody is given."""
+        if not anonymous:
+            return RegistryClient("127.0.0.1", self.port, self.public_password(key), host=self.public_host, bearer=True)
+        with RegistryClient("127.0.0.1", self.port, None, host=self.public_host) as asking:
+            token = asking.get("/token/").json()["token"]
+        return RegistryClient("127.0.0.1", self.port, token, host=self.public_host, bearer=True)
+
     # Its command line.
 
     def run(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
@@ -262,9 +285,16 @@ class MoorageServer:
         return done
 
     def create_account(self, name: str) -> KeyPair:
-        """``moorage account create``: a fresh account with its root's key, and nothing else in it."""
-        text = self.run("account", "create", name, "--role-name", "").stdout
-        return _key_of(text)
+        """What ``moorage account create`` does: a fresh account with its root's key, and nothing else in it.
+
+        In this process, because a command takes a second to start.
+        """
+        installation = open_installation(load(None, self.environment, {}).settings, self.environment, may_create=False)
+        try:
+            made = installation.db.run_write(accounts.create_account, installation.root_key, None, name)
+        finally:
+            installation.close()
+        return KeyPair(made.account_id, made.access_key_id, made.secret)
 
     def create_key(self, account_id: str) -> KeyPair:
         """``moorage key create``: another key of an account's root."""

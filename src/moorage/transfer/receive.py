@@ -19,7 +19,6 @@ from msgspec.structs import replace
 from moorage.keys.registry_keys import LocalKeyring
 from moorage.metadata.database import Database
 from moorage.metadata.records import Piece, Repository, Upload
-from moorage.model import limits
 from moorage.model.digest import Digest, Hasher, algorithm_of, finish, new_hasher
 from moorage.model.errors import LimitExceeded, UploadBusy
 from moorage.model.names import RepositoryName
@@ -102,10 +101,10 @@ async def read_whole(receive: Any) -> bytes:
 class _HashingSink:
     """Hands bytes to the hasher and the sealing writer in the thread that received them."""
 
-    def __init__(self, writer: BlobWriter, hasher: Hasher | None, room: int) -> None:
+    def __init__(self, writer: BlobWriter, hasher: Hasher | None, offset: int, most: int) -> None:
         self.size = 0
         self.lost = False
-        self._writer, self._hasher, self._room = writer, hasher, room
+        self._writer, self._hasher, self._room, self._most = writer, hasher, most - offset, most
         self._view: memoryview = memoryview(b"")
 
     def buffer(self) -> memoryview:
@@ -117,7 +116,7 @@ class _HashingSink:
             raise _LeaseLost
         self.size += count
         if self.size > self._room:
-            raise LimitExceeded(f"a layer can have at most {limits.LAYER_BYTES} bytes")
+            raise LimitExceeded(f"a layer can have at most {self._most} bytes")
         if self._hasher is not None:
             self._hasher.update(self._view[:count])
         self._writer.advance(count)
@@ -333,7 +332,7 @@ class Receiver:
         grant: Grant | None,
     ) -> tuple[int, bool]:
         writer = await self._pools.on_bytes(_sealed_writer, self._store, key, data_key)
-        sink = _HashingSink(writer, hasher, limits.LAYER_BYTES - offset)
+        sink = _HashingSink(writer, hasher, offset, uploads.layer_bytes(repository.scope))
         keeper = asyncio.create_task(self._keep(grant, key, sink))
         try:
             if body.begun:

@@ -171,16 +171,20 @@ def statements() -> list[tuple[str, Any]]:
 
 ON_PURPOSE = {
     "account_facts._PURGE_REPORTS",
+    "manifests._NEWEST_TAGS",
     "organizations._FIND",
     "organizations._BY_EMAIL",
     "organizations._REQUESTS",
+    "public_registries._ALIASES",
+    "public_registries._ALL",
     "registries._ACCOUNTS",
     "registries._REGISTRIES",
     "registries._KEYS_OF",
     "repositories._DELETED",
     "uploads._RELEASE_ALL",
 }
-"""There are few of these: accounts, registries, keys of an account, deleted repositories, uploads at a start, reports."""
+"""There are few of these: accounts, registries, aliases, keys of an account, deleted repositories, uploads at a start, reports.
+Tags by their age are sorted: an index for that would cost every push, and only ECR Public's DescribeImageTags asks."""
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from moorage.testing.reference.markdown import code, document, table
 from moorage.wire.aws.coverage import Coverage, coverage
 
 TESTS = Path("tests") / "integration"
-_FOLDERS = {"ecr": "aws", "ecr-public": "aws", "service-quotas": "aws"}
+_FOLDERS = {"ecr": "aws", "ecr-public": "public", "service-quotas": "aws"}
 _PREFIXES = {"service-quotas": "servicequotas"}
 """Of actions, where it is not the service's name."""
 """Where a service's tests stand; elsewhere the folder has its name."""

@@ -59,6 +59,8 @@ NEEDS: dict[tuple[str, str], Need] = {
 _BESIDE = [
     ("GET", "/token", "Basic credentials", "the same token in the form of Docker's token service (`bearer_challenge`)"),
     ("GET, HEAD", "/layers/<repository>/<digest>", "a signed link of `GetDownloadUrlForLayer`", "the layer"),
+    ("GET", "/token/", "Basic credentials, or none", "a token of the [public registries](../how-to/public-registry.md)"),
+    ("GET, HEAD", "/logos/<registry>/<repository>", "nothing", "the logo of a public repository"),
     ("POST, GET", "/", "SigV4", "the [AWS API](operations.md)"),
     ("GET", "/healthz", "nothing", "200 while the process lives"),
     ("GET", "/readyz", "nothing", "200 while database and blob store answer and have room, else 503"),

@@ -204,6 +204,9 @@ ECR: dict[type[domain.DomainError], _Wording] = {
     domain.RepositoryPolicyNotFound: _code(
         "RepositoryPolicyNotFoundException", f"Repository policy does not exist for the repository {_IN}"
     ),
+    domain.CatalogDataNotFound: _code(
+        "RepositoryCatalogDataNotFoundException", f"Catalog data does not exist for the repository {_IN}"
+    ),
     domain.RegistryPolicyNotFound: _code(
         "RegistryPolicyNotFoundException", "Registry policy does not exist in the registry with id '{e.registry_id}'"
     ),
@@ -249,8 +252,10 @@ ECR: dict[type[domain.DomainError], _Wording] = {
     domain.PartTooSmall: _code("LayerPartTooSmallException", "Layer parts must be at least 5 MiB in size"),
     domain.LimitExceeded: _code("LimitExceededException", "{e}"),
     domain.TooManyTags: _code("TooManyTagsException", "{e}"),
+    domain.RateExceeded: _code("ThrottlingException", "{e}"),
     domain.TagKeyInvalid: _code("InvalidTagParameterException", "{e}"),
     domain.NotBuilt: _code("UnknownOperationException", "{e}"),
+    domain.Unsupported: _code("UnsupportedCommandException", "{e}"),
     domain.StorageFull: lambda *_: AwsError("ServerException", NO_ROOM_MESSAGE, 507, is_sender_fault=False),
     domain.StorageCorrupt: _server_fault,
 }
@@ -271,7 +276,7 @@ QUERY: dict[type[domain.DomainError], _Wording] = {
 _JSON_TABLES = {"ecr": ECR | SETTINGS, "organizations": ECR | ORGANIZATIONS, "service-quotas": ECR | SERVICE_QUOTAS}
 _QUERY_TABLES = {"iam": QUERY | IAM, "sts": QUERY | STS}
 
-NOT_MET = frozenset((domain.AccountExists, domain.ImageReferenced, domain.BlobReferenced))
+NOT_MET = frozenset((domain.AccountExists, domain.AliasTaken, domain.ImageReferenced, domain.BlobReferenced))
 """Errors that no operation of ``ecr`` raises: the command line's, the batch failures', the /v2/ plane's."""
 
 

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from moorage.auth.anonymous import anonymous
 from moorage.auth.registry_token import INVALID, RegistryTokens, TokenClaims, basic_password
+from moorage.model import limits
 from moorage.model.clock import Clock
 from moorage.model.errors import NotAuthenticated
 from moorage.model.principal import Caller
-from moorage.model.scope import Scope
+from moorage.model.scope import PUBLIC_PARTITION, Scope
 from moorage.wire.http import Header, Request
 
 MISSING = "authentication required"
 _REMEMBERED = 1024
+_NONE, _EMPTY = frozenset((b"",)), frozenset((b"Basic Og==", b"basic Og=="))
+"""The header of clients that have no credentials: none, or, of those who were asked for Basic, an empty user and password."""
 
 
 class Access:
@@ -38,25 +42,51 @@ class Access:
             return believed
 
     def _holder(self, request: Request, scope: Scope) -> Caller:
+        claims = self._claims(request.headers.get(b"authorization", b""))
+        if claims.region != scope.region or claims.partition != scope.partition:
+            raise NotAuthenticated(INVALID)
+        return _caller(claims, request)
+
+    def public_caller(self, request: Request, *, beside_private: bool) -> Caller:
+        """Who asks a public registry: the holder of a token of ECR Public, or nobody in particular. Raises NotAuthenticated.
+
+        Args:
+            beside_private: the host is also that of a private registry, whose clients bring what they have for it: its tokens
+                then count as none, and so do Basic credentials with nothing in them; a public token may come as either.
+        """
         header = request.headers.get(b"authorization", b"")
+        if beside_private and header in _EMPTY:
+            return anonymous(request.client_address, request.header(b"user-agent"), is_secure=_is_secure(request))
+        if not beside_private and header[:6].lower() == b"basic ":
+            raise NotAuthenticated(INVALID)
+        claims = self._claims(header)
+        if claims.region:
+            if not beside_private:
+                raise NotAuthenticated(INVALID)
+            return anonymous(request.client_address, request.header(b"user-agent"), is_secure=_is_secure(request))
+        return _caller(claims, request)
+
+    def public_token(self, request: Request) -> tuple[str, int]:
+        """What the token endpoint of the public registries hands out, and for how many seconds: to those who bring credentials
+        of ECR Public their token, to all others one of nobody. Raises NotAuthenticated for credentials that do not count."""
+        header = request.headers.get(b"authorization", b"")
+        if header not in _NONE | _EMPTY:
+            password, seconds = self.password(request)
+            if self._claims(header).region:
+                raise NotAuthenticated(INVALID)
+            return password, seconds
+        expires_at = int(self._clock()) + limits.ANONYMOUS_TOKEN_SECONDS
+        nobody = TokenClaims("", "", "", "", PUBLIC_PARTITION, "", expires_at)
+        return self._tokens.issue(nobody), limits.ANONYMOUS_TOKEN_SECONDS
+
+    def _claims(self, header: bytes) -> TokenClaims:
         claims = self._seen.get(header)
         if claims is None or self._clock() >= claims.expires_at:
             claims = self._open(header.decode("latin-1"))
             if len(self._seen) >= _REMEMBERED:
                 self._seen.clear()
             self._seen[header] = claims
-        if claims.region != scope.region or claims.partition != scope.partition:
-            raise NotAuthenticated(INVALID)
-        return Caller(
-            claims.access_key_id,
-            claims.account_id,
-            claims.principal_id,
-            claims.arn,
-            request.client_address,
-            request.header(b"user-agent"),
-            claims.session,
-            is_secure=request.scope["scheme"] == "https",
-        )
+        return claims
 
     def _open(self, header: str) -> TokenClaims:
         scheme, _, credentials = header.partition(" ")
@@ -78,8 +108,30 @@ class Access:
         return password, int(self._tokens.open(password, now).expires_at - now)
 
 
+def _is_secure(request: Request) -> bool:
+    return bool(request.scope["scheme"] == "https")
+
+
+def _caller(claims: TokenClaims, request: Request) -> Caller:
+    return Caller(
+        claims.access_key_id,
+        claims.account_id,
+        claims.principal_id,
+        claims.arn,
+        request.client_address,
+        request.header(b"user-agent"),
+        claims.session,
+        is_secure=_is_secure(request),
+    )
+
+
 def challenge(origin: str, *, bearer: bool) -> Header:
     """The WWW-Authenticate header. Source: ECR's own challenge; the Docker token specification for Bearer."""
     if bearer:
         return b"www-authenticate", f'Bearer realm="{origin}/token",service="ecr.amazonaws.com"'.encode("latin-1")
     return b"www-authenticate", f'Basic realm="{origin}/",service="ecr.amazonaws.com"'.encode("latin-1")
+
+
+def public_challenge(origin: str, service: str) -> Header:
+    """The WWW-Authenticate header of public registries. Source: ECR Public's own challenge, whose realm ends in a slash."""
+    return b"www-authenticate", f'Bearer realm="{origin}/token/",service="{service}",scope="aws"'.encode("latin-1")

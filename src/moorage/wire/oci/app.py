@@ -14,6 +14,7 @@ from moorage.model.errors import (
     ManifestInvalid,
     NotAuthenticated,
     RangeMismatch,
+    RateExceeded,
     StorageCorrupt,
     UploadBusy,
 )
@@ -22,7 +23,7 @@ from moorage.model.scope import Scope
 from moorage.operations import registry
 from moorage.storage.blob_store import StoreUnavailable
 from moorage.transfer.receive import ClientGone
-from moorage.wire.http import AtOnce, BadRequest, ClientLeft, Request, Response, Send
+from moorage.wire.http import AtOnce, BadRequest, ClientLeft, Header, Request, Response, Send
 from moorage.wire.oci import blobs, lists, manifests, uploads
 from moorage.wire.oci.access import challenge
 from moorage.wire.oci.errors import JSON, OciError, describe
@@ -70,7 +71,7 @@ AT_ONCE: dict[tuple[str, str], Callable[[Services, Request, Route, Scope, Caller
 
 
 class OciApp:
-    """The ASGI application for everything below /v2 and for /token."""
+    """The ASGI application for everything below /v2 and for /token, of private registries."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -85,30 +86,38 @@ class OciApp:
         try:
             route = parse_route(request.path)
             if route is None:
-                await Response(404, b"404 page not found\n", [(b"content-type", b"text/plain; charset=utf-8"), VERSION]).send(
-                    send
-                )
+                await nothing_there(send)
                 return
             caller = self._services.access.caller(request, scope)
-            exchange = Exchange(self._services, request, send, route, scope, caller)
-            handler = ROUTES.get((route.kind, request.method))
-            if handler is None:
-                await self._method_not_allowed(exchange)
-                return
-            try:
-                await handler(exchange)
-            except (RangeMismatch, UploadBusy) as error:
-                if request.is_answered:
-                    raise
-                await uploads.refuse_position(exchange, error)
-        except (ClientGone, ClientLeft):
-            return
-        except OSError:  # the client left while it was answered: the connection's business
-            raise
+            await self.answer(Exchange(self._services, request, send, route, scope, caller))
         except Exception as error:  # the last line of defence: an answer instead of a traceback
-            if request.is_answered:
+            await self.fail(error, request, send, challenge(origin, bearer=self._services.bearer_challenge))
+
+    async def answer(self, exchange: Exchange) -> None:
+        """Have an authenticated request answered by the handler of its route. Raises whatever that raises."""
+        handler = ROUTES.get((exchange.route.kind, exchange.request.method))
+        if handler is None:
+            await self._method_not_allowed(exchange)
+            return
+        try:
+            await handler(exchange)
+        except (RangeMismatch, UploadBusy) as error:
+            if exchange.request.is_answered:
                 raise
-            await self._refuse(error, request, send, origin)
+            await uploads.refuse_position(exchange, error)
+
+    async def fail(self, error: Exception, request: Request, send: Send, login: Header) -> None:
+        """Answer what a request ended with, as far as there is still somebody to be answered.
+
+        Args:
+            login: the challenge for those who have to log in.
+        """
+        if isinstance(error, ClientGone | ClientLeft):
+            return
+        # An OSError: the client left while it was answered, which is the connection's business.
+        if request.is_answered or isinstance(error, OSError):
+            raise error
+        await self._refuse(error, request, send, login)
 
     def at_once(self, request: Request, scope: Scope) -> AtOnce | None:
         """The answer to the pull of a manifest, or to HEAD of a blob, where nothing has to be waited for; None for all else.
@@ -138,7 +147,7 @@ class OciApp:
             body = {"token": password, "access_token": password, "expires_in": seconds}
             await Response(200, msgspec.json.encode(body), [JSON, (b"cache-control", b"no-store")]).send(send)
         except Exception as error:  # as above
-            await self._refuse(error, request, send, origin)
+            await self._refuse(error, request, send, challenge(origin, bearer=self._services.bearer_challenge))
 
     async def _method_not_allowed(self, exchange: Exchange) -> None:
         allowed = ", ".join(sorted(method for kind, method in ROUTES if kind == exchange.route.kind))
@@ -147,7 +156,7 @@ class OciApp:
             exchange.send, head=exchange.is_head
         )
 
-    async def _refuse(self, error: Exception, request: Request, send: Send, origin: str) -> None:
+    async def _refuse(self, error: Exception, request: Request, send: Send, login: Header) -> None:
         headers = [VERSION, JSON]
         quirks = self._services.quirks
         if isinstance(error, NotAuthenticated):
@@ -155,11 +164,13 @@ class OciApp:
             if quirks.refuse_without_challenge and b"authorization" in request.headers:
                 described = OciError(403, "DENIED", described.message)
             else:
-                headers.append(challenge(origin, bearer=self._services.bearer_challenge))
+                headers.append(login)
         elif isinstance(error, ManifestInvalid) and quirks.invalid_manifest_is_unsupported:
             described = OciError(405, "UNSUPPORTED", describe(error).message)
         elif isinstance(error, DomainError):
             described = describe(error)
+            if isinstance(error, RateExceeded):
+                headers.append((b"retry-after", b"%d" % error.retry_after_seconds))
         elif isinstance(error, BadRequest):
             described = OciError(400, "UNSUPPORTED", str(error))
         elif isinstance(error, DatabaseUnavailable | StoreUnavailable):
@@ -174,4 +185,9 @@ class OciApp:
         await Response(described.status, described.body(), headers).send(send, head=request.method == "HEAD")
 
 
-__all__ = ["ROUTES", "OciApp", "Route"]
+async def nothing_there(send: Send) -> None:
+    """Answer a path that addresses nothing."""
+    await Response(404, b"404 page not found\n", [(b"content-type", b"text/plain; charset=utf-8"), VERSION]).send(send)
+
+
+__all__ = ["ROUTES", "OciApp", "Route", "nothing_there"]

@@ -137,6 +137,7 @@ _TABLE: dict[type[DomainError], _Rule] = {
     errors.UploadInvalid: (400, "BLOB_UPLOAD_INVALID", str),
     errors.LimitExceeded: (403, "DENIED", str),
     errors.TooManyTags: (403, "DENIED", str),
+    errors.RateExceeded: (429, "TOOMANYREQUESTS", str),
     errors.TagKeyInvalid: (400, "UNSUPPORTED", str),
     errors.NotBuilt: (405, "UNSUPPORTED", str),
     errors.StorageFull: (507, "DENIED", lambda _: "the registry has no room left for pushes: pulls go on; tell its operator"),

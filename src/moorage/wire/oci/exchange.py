@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from moorage.metadata.database import Database
 from moorage.model.clock import Clock
+from moorage.model.errors import NameInvalid
 from moorage.model.names import RepositoryName, parse_repository_name
 from moorage.model.principal import Caller
 from moorage.model.scope import Scope
@@ -53,11 +54,19 @@ class Exchange(Struct, frozen=True):
     route: Route
     scope: Scope
     caller: Caller
+    prefix: str = ""
+    """What stands before the repository's name in paths: of a public one its registry's alias, with a slash."""
 
     @property
     def name(self) -> RepositoryName:
         """The repository's name. Raises NameInvalid."""
         return parse_repository_name(self.route.name)
+
+    def local(self, path: str) -> str:
+        """A repository's path as its registry knows it. Raises NameInvalid for one of another registry."""
+        if not path.startswith(self.prefix):
+            raise NameInvalid(path[:100], "not a repository of this registry")
+        return path[len(self.prefix) :]
 
     @property
     def is_head(self) -> bool:
@@ -71,4 +80,4 @@ class Exchange(Struct, frozen=True):
 
     def location(self, rest: str) -> Header:
         """A Location below the repository, relative, so that it holds behind any proxy and under any host name."""
-        return b"location", f"/v2/{self.route.name}/{rest}".encode()
+        return b"location", f"/v2/{self.prefix}{self.route.name}/{rest}".encode()

@@ -25,8 +25,9 @@ async def tags(exchange: Exchange) -> None:
     name = exchange.name
     count, last = _page(exchange)
     found, more = await exchange.services.db.read(listing.list_tags, exchange.caller, exchange.scope, name, last, count)
-    link = _link(f"/v2/{name}/tags/list", count, found[-1]) if more else None
-    await _json(exchange, {"name": name, "tags": found}, link)
+    shown = exchange.prefix + name
+    link = _link(f"/v2/{shown}/tags/list", count, found[-1]) if more else None
+    await _json(exchange, {"name": shown, "tags": found}, link)
 
 
 async def catalog(exchange: Exchange) -> None:
@@ -60,7 +61,7 @@ async def referrers(exchange: Exchange) -> None:
         shown.append(descriptor)
     link = None
     if more is not None:
-        link = _link(f"/v2/{name}/referrers/{subject}", count, str(more), artifact_type)
+        link = _link(f"/v2/{exchange.prefix}{name}/referrers/{subject}", count, str(more), artifact_type)
     extra: list[Header] = [(b"oci-filters-applied", b"artifactType")] if artifact_type else []
     body = {"schemaVersion": 2, "mediaType": media_types.OCI_INDEX, "manifests": shown}
     await _json(exchange, body, link, (b"content-type", media_types.OCI_INDEX.encode()), *extra)

@@ -47,7 +47,7 @@ async def _mount(exchange: Exchange, name: RepositoryName, mount: str, source: s
     """Try to mount; whatever stands against it, the client is given an upload instead and learns nothing."""
     digest = parse_digest(mount)
     try:
-        source_name = parse_repository_name(source) if source else None
+        source_name = parse_repository_name(exchange.local(source)) if source else None
     except NameInvalid:
         return False
     mounted = await exchange.pushed(

@@ -55,9 +55,13 @@ class EcrContext:
 def scope_of(call: Call) -> Scope:
     """The registry that the call is about: `registryId`, or the caller's own, in the region that was signed for.
 
+    Of a call to ECR Public it is the public one, which has no region.
+
     Raises:
         SignatureRefused: no region can have that name.
     """
+    if call.service == "ecr-public":
+        return Scope.public(call.get("registryId") or call.caller.account_id)
     if not is_region(call.region):
         raise refuse(FaultKind.SCOPE_REGION, call.region)
     return Scope.of(call.region, call.get("registryId") or call.caller.account_id)
@@ -121,6 +125,10 @@ def _described(host: str, repository: Repository) -> dict[str, object]:
         "repositoryName": repository.name,
         "repositoryUri": f"{host}/{repository.name}",
         "createdAt": seconds(repository.created_at),
+    }
+    if repository.scope.is_public:
+        return shown
+    shown |= {
         "imageTagMutability": repository.tag_mutability,
         "imageScanningConfiguration": {"scanOnPush": repository.scan_on_push},
         "encryptionConfiguration": {"encryptionType": repository.encryption_type},

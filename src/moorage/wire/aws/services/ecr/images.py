@@ -153,7 +153,7 @@ def _failure(failure: BatchFailure) -> dict[str, Any]:
 
 def _detail(scope: Scope, name: str, detail: ImageDetail) -> dict[str, Any]:
     image = detail.image
-    return {
+    shown = {
         "registryId": scope.registry_id,
         "repositoryName": name,
         "imageDigest": image.digest,
@@ -162,6 +162,10 @@ def _detail(scope: Scope, name: str, detail: ImageDetail) -> dict[str, Any]:
         "imagePushedAt": seconds(image.pushed_at),
         "imageManifestMediaType": image.media_type,
         "artifactMediaType": artifact_media_type(image),
+    }
+    if scope.is_public:
+        return shown
+    return shown | {
         "lastRecordedPullTime": None if detail.last_pulled_at is None else seconds(detail.last_pulled_at),
         "subjectManifestDigest": image.subject_digest,
         "imageStatus": detail.status,

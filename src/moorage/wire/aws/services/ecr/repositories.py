@@ -30,7 +30,7 @@ def register(service: Service, context: EcrContext) -> None:
         encryption = call.get("encryptionConfiguration") or {}
         request = RepositoryRequest(
             name=name_of(call),
-            tags=_pairs(call.get("tags")),
+            tags=pairs(call.get("tags")),
             tag_mutability=call.get("imageTagMutability") or "MUTABLE",
             mutability_filters=_filters(call),
             scan_on_push=bool((call.get("imageScanningConfiguration") or {}).get("scanOnPush", False)),
@@ -81,7 +81,7 @@ def register(service: Service, context: EcrContext) -> None:
     @service.operation("TagResource")
     async def tag_resource(call: Call) -> Output:
         scope, name = _resource(call)
-        await context.db.write(resource_tags.tag_resource, caller_of(call), scope, name, _pairs(call["tags"]))
+        await context.db.write(resource_tags.tag_resource, caller_of(call), scope, name, pairs(call["tags"]))
         return {}
 
     @service.operation("UntagResource")
@@ -97,7 +97,8 @@ def register(service: Service, context: EcrContext) -> None:
         return {"tags": [{"Key": key, "Value": value} for key, value in tags.items()]}
 
 
-def _pairs(tags: list[dict[str, str]] | None) -> list[tuple[str, str]]:
+def pairs(tags: list[dict[str, str]] | None) -> list[tuple[str, str]]:
+    """Resource tags, as the API writes them, as pairs."""
     return [(tag["Key"], tag["Value"]) for tag in tags or ()]
 
 
@@ -107,11 +108,11 @@ def _filters(call: Call) -> list[str] | None:
 
 
 def _resource(call: Call) -> tuple[Scope, RepositoryName]:
-    """The repository of an ARN in the region that was signed for."""
+    """The repository of an ARN of this service, in the region that was signed for."""
     try:
         scope, name = parse_repository_arn(call["resourceArn"])
     except ArnInvalid:
         raise ParameterInvalid("resourceArn", "Invalid ARN") from None
-    if scope.region != call.region:
+    if scope.service != call.service or (scope.region and scope.region != call.region):
         raise ParameterInvalid("resourceArn", "Invalid ARN")
     return scope, name

@@ -1,0 +1,1 @@
+"""Use cases of public registries that private ones do not have."""

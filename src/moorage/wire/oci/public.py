@@ -1,0 +1,108 @@
+"""The door to public registries: ``/v2/<alias>/<repository>/...`` for everybody, by Bearer tokens that everybody is given.
+
+Behind it stand the same routes as for private registries. What is particular: who needs no login, and that neither an unknown
+alias nor a known one tells more than that there is no such repository, in the alias's own name. Source: ECR Public's data plane.
+"""
+
+from __future__ import annotations
+
+import msgspec
+from msgspec import Struct
+
+from moorage.auth.anonymous import LOGIN_NEEDED
+from moorage.model.errors import DomainError, NotAuthenticated, NotBuilt, RepositoryNotFound
+from moorage.model.principal import Caller
+from moorage.model.scope import Scope
+from moorage.operations import registry
+from moorage.operations.public import registries
+from moorage.wire.http import Request, Response, Send
+from moorage.wire.oci.access import public_challenge
+from moorage.wire.oci.app import OciApp, nothing_there
+from moorage.wire.oci.errors import JSON
+from moorage.wire.oci.exchange import VERSION, Exchange, Services
+from moorage.wire.oci.pull_rate import PullRate
+from moorage.wire.oci.router import Route, parse_route
+
+_NO_REGISTRY = Scope.public("")
+"""Of nobody: everything that is looked up there is not found, in the same words and by the same steps as elsewhere."""
+_READS = frozenset((kind, method) for kind in ("manifest", "blob", "tags", "referrers") for method in ("GET", "HEAD"))
+"""What needs no login."""
+
+
+class PublicDoor(Struct, frozen=True):
+    """By which host and path a request came.
+
+    `host` is the name of the public registries, as the challenge tells it. `below` is empty where the host is theirs alone; else
+    it is the first part of the path, with its slash, and the host's other paths are a private registry's.
+    """
+
+    host: str
+    below: str = ""
+
+
+class PublicApp:
+    """The ASGI application of the public registries: everything below /v2, and /token/."""
+
+    def __init__(self, services: Services, app: OciApp, rate: PullRate) -> None:
+        self._services, self._app, self._rate = services, app, rate
+
+    async def __call__(self, request: Request, send: Send, door: PublicDoor, origin: str) -> None:
+        """Answer one request.
+
+        Args:
+            origin: scheme and host as the client used them, for the challenge.
+        """
+        alias = ""
+        try:
+            route = parse_route(f"/v2/{request.path[4 + len(door.below) :]}" if door.below else request.path)
+            if route is None:
+                await nothing_there(send)
+                return
+            alias, _, name = route.name.partition("/")
+            caller = self._services.access.public_caller(request, beside_private=bool(door.below))
+            if route.kind == "base":
+                await self._log_in(request, send, caller)
+                return
+            if route.kind == "catalog":
+                raise NotBuilt("The operation is unsupported.")
+            if caller.is_anonymous:
+                self._admit(route, request, caller)
+            if not name:
+                raise RepositoryNotFound(alias, name)
+            scope = await self._scope(alias)
+            within = Route(route.kind, name, route.reference)
+            await self._app.answer(Exchange(self._services, request, send, within, scope, caller, f"{door.below}{alias}/"))
+        except Exception as error:  # the last line of defence: an answer instead of a traceback
+            _tell_by_alias(error, alias)
+            await self._app.fail(error, request, send, public_challenge(origin, door.host))
+
+    def _admit(self, route: Route, request: Request, caller: Caller) -> None:
+        """Let those pass who have no login. Raises NotAuthenticated, RateExceeded."""
+        if (route.kind, request.method) not in _READS:
+            raise NotAuthenticated(LOGIN_NEEDED)
+        if route.kind == "manifest" and request.method == "GET":
+            self._rate.take(caller.source_ip)
+
+    async def _scope(self, alias: str) -> Scope:
+        account = await self._services.db.lookup(registries.account_of, alias)
+        return _NO_REGISTRY if account is None else Scope.public(account)
+
+    async def _log_in(self, request: Request, send: Send, caller: Caller) -> None:
+        if not caller.is_anonymous:
+            await self._services.db.lookup(registry.log_in, caller)
+        await Response(200, b"{}", [VERSION, JSON]).send(send, head=request.method == "HEAD")
+
+    async def token(self, request: Request, send: Send, door: PublicDoor, origin: str) -> None:
+        """``GET /token/``: a token for whoever logs in, and one for whoever does not. Source: Docker token authentication."""
+        try:
+            token, seconds = self._services.access.public_token(request)
+            body = {"token": token, "access_token": token, "expires_in": seconds}
+            await Response(200, msgspec.json.encode(body), [JSON, (b"cache-control", b"no-store")]).send(send)
+        except Exception as error:  # as above
+            await self._app.fail(error, request, send, public_challenge(origin, door.host))
+
+
+def _tell_by_alias(error: Exception, alias: str) -> None:
+    """Name a public registry as whoever pulls from it knows it, not by its account."""
+    if isinstance(error, DomainError) and hasattr(error, "registry_id"):
+        error.registry_id = alias
