@@ -76,7 +76,7 @@ def values_for(shape: Any) -> tuple[Any, ...]:
     return WRONG
 
 
-@pytest.mark.parametrize("service", ["ecr", "service-quotas"])
+@pytest.mark.parametrize("service", ["ecr", "ecr-public", "service-quotas"])
 def test_hostile_members(server: MoorageServer, service: str) -> None:
     name = fresh_name("hostile")
     ecr = server.client()
@@ -115,7 +115,7 @@ def test_hostile_members(server: MoorageServer, service: str) -> None:
                     continue  # boto3 itself cannot say it
                 sent += 1
     client.close()
-    assert sent > (500 if service == "ecr" else 100)
+    assert sent > (100 if service == "service-quotas" else 300)
     assert ecr.describe_images(repositoryName=name)["imageDetails"]
 
 
