@@ -93,3 +93,76 @@ def test_where_no_address_can_be_had_it_is_the_name_below_localhost(db: Database
         assert host == "111122223333.dkr.ecr.eu-west-1.localhost:5050"
 
     asyncio.run(steps())
+
+
+@pytest.mark.parametrize(
+    ("domain", "public_host", "host", "expected"),
+    [
+        (None, None, "public.localhost:5050", True),
+        (None, None, "127.63.0.1:5050", True),
+        (None, None, "127.0.0.1:5050", False),
+        (None, None, "public.registry.example", False),
+        ("registry.example", None, "Public.Registry.Example:443", True),
+        ("registry.example", None, "public.localhost", True),
+        ("registry.example", "images.example", "images.example", True),
+        ("registry.example", "images.example", "public.registry.example", True),
+        ("registry.example", None, "own.example", False),
+        ("own.example", "own.example", "own.example", False),
+    ],
+)
+def test_hosts_of_the_public_registries(
+    db: Database, domain: str | None, public_host: str | None, host: str, expected: bool
+) -> None:
+    addressing = Addressing(db, DEFAULT, domain, {"own.example": OTHER}, public_host)
+    assert addressing.is_public(host) is expected
+    if not expected:  # remembered as another registry's, it stays so
+        asyncio.run(addressing.resolve(host))
+        assert addressing.is_public(host) is False
+
+
+@pytest.mark.parametrize(
+    ("host", "path", "expected"),
+    [
+        ("127.0.0.1:5050", b"/v2/public.localhost/team/app/manifests/v1", True),
+        ("localhost", b"/v2/public.localhost/team/app/manifests/v1", True),
+        ("registry.internal:5050", b"/v2/public.localhost/team/app/manifests/v1", True),
+        ("127.0.0.1:5050", b"/v2/public.localhost.app/team/manifests/v1", False),
+        ("127.0.0.1:5050", b"/v2/team/public.localhost/app/manifests/v1", False),
+        ("000000000000.dkr.ecr.us-east-1.localhost", b"/v2/public.localhost/team/app/manifests/v1", False),
+        ("own.example", b"/v2/public.localhost/team/app/manifests/v1", False),
+        ("127.64.1.2:5050", b"/v2/public.localhost/team/app/manifests/v1", False),
+    ],
+)
+def test_paths_of_the_public_registries(db: Database, host: str, path: bytes, expected: bool) -> None:
+    assert Addressing(db, DEFAULT, None, {"own.example": OTHER}).is_public_path(host, path) is expected
+
+
+async def not_listening(address: str) -> bool:
+    return False
+
+
+@pytest.mark.parametrize(
+    ("domain", "public_host", "host", "expected"),
+    [
+        (None, None, "127.0.0.1:5050", "127.63.0.1:5050"),
+        (None, None, "localhost:5050", "127.63.0.1:5050"),
+        (None, None, "public.localhost:5050", "public.localhost:5050"),
+        (None, None, "registry.internal:5050", "registry.internal:5050/public.localhost"),
+        (None, None, "192.0.2.1:5050", "192.0.2.1:5050/public.localhost"),
+        (None, None, "own.example:5050", "127.63.0.1:5050"),
+        ("registry.example", None, "127.0.0.1:5050", "public.registry.example:5050"),
+        (None, "images.example", "127.0.0.1:5050", "images.example:5050"),
+    ],
+)
+def test_where_docker_reaches_the_public_registries(
+    db: Database, domain: str | None, public_host: str | None, host: str, expected: str
+) -> None:
+    addressing = Addressing(db, DEFAULT, domain, {"own.example": OTHER}, public_host)
+    asyncio.run(addressing.start(listening))
+    assert asyncio.run(addressing.public_host(host)) == expected
+
+
+def test_where_the_system_has_one_address_the_public_registries_have_a_name(db: Database) -> None:
+    addressing = Addressing(db, DEFAULT, None, {})
+    asyncio.run(addressing.start(not_listening))
+    assert asyncio.run(addressing.public_host("127.0.0.1:5050")) == "public.localhost:5050"

@@ -46,9 +46,9 @@ def action_named(text: str) -> str:
 
 
 def needs_repository(action: str) -> bool | None:
-    """Whether an action is about a repository or about nothing in particular; None: that is not known of its service."""
+    """Whether an action is about a repository or about nothing in particular; None: about a registry, or nobody knows."""
     described = actions.DESCRIBED.get(action.lower())
-    return None if described is None else described.resource == "repository"
+    return None if described is None or described.resource == "registry" else described.resource == "repository"
 
 
 def target_for(tx: ReadTransaction, action: str, text: str, here: Scope) -> Target:
@@ -61,21 +61,34 @@ def target_for(tx: ReadTransaction, action: str, text: str, here: Scope) -> Targ
     if text == "*":
         if wanted:
             raise QuestionInvalid(f"{action} is about a repository: name one, by its ARN or its name")
+        if action.lower() in actions.DESCRIBED and wanted is None:  # of ECR Public: about the registry, of which there is one
+            registry = Scope.public(here.registry_id)
+            return Target(registry.registry_arn, registry)
         return Target("*", here)
     if wanted is False:
         raise QuestionInvalid(f"{action} is not about a particular resource: leave the resource out")
-    arn = text if text.startswith("arn:") else _arn_of_repository(here, text)
+    home_of_action = Scope.public(here.registry_id) if action.startswith("ecr-public:") else here
+    arn = text if text.startswith("arn:") else _arn_of_repository(home_of_action, text)
     parts = arn.split(":", 5)
     if len(parts) != 6:
         raise QuestionInvalid(f"{text} is not an ARN")
-    if parts[2] == "ecr":
+    if parts[2] == "ecr-public" and action.startswith("ecr:"):
+        raise QuestionInvalid("everybody may pull from a public repository; for everything else name an action of ecr-public")
+    if parts[2] in {"ecr", "ecr-public"} and parts[5].startswith("repository/"):
         return _repository(tx, arn)
     if parts[2] == "iam":
         return _identity(tx, arn, parts[4])
+    return Target(arn, _scope(arn))
+
+
+def _scope(arn: str) -> Scope:
+    """The registry of an ARN whose resource is not looked at. Raises QuestionInvalid."""
+    _, _, service, region, account, _ = arn.split(":", 5)
     try:
-        return Target(arn, Scope.of(parts[3] or REGION, parts[4]))
+        of_region = Scope.of(region or REGION, account)
     except InvalidValue as error:
         raise QuestionInvalid(f"{arn}: {error.reason}") from None
+    return Scope.public(account) if service == "ecr-public" else of_region
 
 
 def _arn_of_repository(here: Scope, name: str) -> str:
@@ -93,10 +106,7 @@ def _repository(tx: ReadTransaction, arn: str) -> Target:
         parts = arn.split(":", 5)
         if not parts[5].endswith("*"):
             raise QuestionInvalid(f"{arn} is not the ARN of a repository") from None
-        try:
-            return Target(arn, Scope.of(parts[3], parts[4]))
-        except InvalidValue as error:
-            raise QuestionInvalid(f"{arn}: {error.reason}") from None
+        return Target(arn, _scope(arn))
     return Target(arn, scope, repository=repositories.find(tx, scope, name))
 
 

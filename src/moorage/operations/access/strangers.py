@@ -29,7 +29,7 @@ _ANY_ACCOUNT = "any account"
 _ABOUT_RESOURCE = frozenset(
     ("aws:currenttime", "aws:epochtime", "aws:requestedregion", "aws:resourceaccount", "aws:resourceorgid")
 )
-_FAMILIES = ("aws:resourcetag/", "ecr:resourcetag/")
+_FAMILIES = ("aws:resourcetag/", "ecr:resourcetag/", "ecr-public:resourcetag/")
 
 
 @dataclass(frozen=True, slots=True)

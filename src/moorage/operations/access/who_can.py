@@ -35,7 +35,7 @@ _ALWAYS_KNOWN = frozenset(PRINCIPAL_KEYS) - {"aws:federatedprovider"} | {
     "aws:resourceorgpaths",
     "aws:viaawsservice",
 }
-_KNOWN_FAMILIES = ("aws:resourcetag/", "ecr:resourcetag/", "aws:principaltag/")
+_KNOWN_FAMILIES = ("aws:resourcetag/", "ecr:resourcetag/", "ecr-public:resourcetag/", "aws:principaltag/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +70,8 @@ def who_can(tx: ReadTransaction, action: str, scope: Scope, repository_name: str
     named = action_named(action)
     if not needs_repository(named):
         raise QuestionInvalid(f"{named} is not about a repository of ECR")
+    if named.startswith("ecr-public:"):
+        scope = Scope.public(scope.registry_id)
     if not registries.account_exists(tx, scope.registry_id):
         raise QuestionInvalid(f"there is no account {scope.registry_id}")
     try:

@@ -36,7 +36,7 @@ class Access:
         try:
             return self._holder(request, scope)
         except NotAuthenticated:
-            believed = self._believed(scope) if self._believed is not None else None
+            believed = self.stand_in(scope)
             if believed is None:
                 raise
             return believed
@@ -56,15 +56,19 @@ class Access:
         """
         header = request.headers.get(b"authorization", b"")
         if beside_private and header in _EMPTY:
-            return anonymous(request.client_address, request.header(b"user-agent"), is_secure=_is_secure(request))
+            return _nobody(request)
         if not beside_private and header[:6].lower() == b"basic ":
             raise NotAuthenticated(INVALID)
         claims = self._claims(header)
         if claims.region:
             if not beside_private:
                 raise NotAuthenticated(INVALID)
-            return anonymous(request.client_address, request.header(b"user-agent"), is_secure=_is_secure(request))
+            return _nobody(request)
         return _caller(claims, request)
+
+    def stand_in(self, scope: Scope) -> Caller | None:
+        """Who somebody without a token is taken for, on servers without authentication; None on all others."""
+        return self._believed(scope) if self._believed is not None else None
 
     def public_token(self, request: Request) -> tuple[str, int]:
         """What the token endpoint of the public registries hands out, and for how many seconds: to those who bring credentials
@@ -108,8 +112,8 @@ class Access:
         return password, int(self._tokens.open(password, now).expires_at - now)
 
 
-def _is_secure(request: Request) -> bool:
-    return bool(request.scope["scheme"] == "https")
+def _nobody(request: Request) -> Caller:
+    return anonymous(request.client_address, request.header(b"user-agent"), is_secure=request.scope["scheme"] == "https")
 
 
 def _caller(claims: TokenClaims, request: Request) -> Caller:
@@ -121,7 +125,7 @@ def _caller(claims: TokenClaims, request: Request) -> Caller:
         request.client_address,
         request.header(b"user-agent"),
         claims.session,
-        is_secure=_is_secure(request),
+        is_secure=request.scope["scheme"] == "https",
     )
 
 

@@ -66,22 +66,29 @@ class PublicApp:
             if route.kind == "catalog":
                 raise NotBuilt("The operation is unsupported.")
             if caller.is_anonymous:
-                self._admit(route, request, caller)
+                self._count(route, request, caller)
             if not name:
                 raise RepositoryNotFound(alias, name)
             scope = await self._scope(alias)
+            if caller.is_anonymous and (route.kind, request.method) not in _READS:
+                caller = self._known(scope)
             within = Route(route.kind, name, route.reference)
             await self._app.answer(Exchange(self._services, request, send, within, scope, caller, f"{door.below}{alias}/"))
         except Exception as error:  # the last line of defence: an answer instead of a traceback
             _tell_by_alias(error, alias)
             await self._app.fail(error, request, send, public_challenge(origin, door.host))
 
-    def _admit(self, route: Route, request: Request, caller: Caller) -> None:
-        """Let those pass who have no login. Raises NotAuthenticated, RateExceeded."""
-        if (route.kind, request.method) not in _READS:
-            raise NotAuthenticated(LOGIN_NEEDED)
+    def _count(self, route: Route, request: Request, caller: Caller) -> None:
+        """Count a pull of somebody without a login. Raises RateExceeded."""
         if route.kind == "manifest" and request.method == "GET":
             self._rate.take(caller.source_ip)
+
+    def _known(self, scope: Scope) -> Caller:
+        """Who does what takes a login, and has none. Raises NotAuthenticated, wherever authentication is on."""
+        stand_in = self._services.access.stand_in(scope)
+        if stand_in is None:
+            raise NotAuthenticated(LOGIN_NEEDED)
+        return stand_in
 
     async def _scope(self, alias: str) -> Scope:
         account = await self._services.db.lookup(registries.account_of, alias)

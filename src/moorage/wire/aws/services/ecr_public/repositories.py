@@ -10,7 +10,7 @@ from moorage.operations.public.repositories import Catalog, CatalogData
 from moorage.operations.repositories import RepositoryRequest
 from moorage.wire.aws.callers import caller_of
 from moorage.wire.aws.service import Call, Output, Service
-from moorage.wire.aws.services.ecr.context import EcrContext, described, name_of, page_size, scope_of, seconds
+from moorage.wire.aws.services.ecr.context import EcrContext, described, name_of, page_size, position_of, scope_of, seconds
 from moorage.wire.aws.services.ecr.images import artifact_media_type
 from moorage.wire.aws.services.ecr.repositories import pairs
 
@@ -49,8 +49,8 @@ def register(service: Service, context: EcrContext) -> None:
     async def describe_image_tags(call: Call) -> Output:
         scope, name = scope_of(call), name_of(call)
         binding = f"DescribeImageTags|{scope}|{name}"
-        token = call.get("nextToken")
-        after: Any = tuple(context.cursors.open(binding, token)) if token else _FIRST
+        position = position_of(context, call, binding)
+        after = _FIRST if position is None else (int(position[0]), str(position[1]))
         found, more = await context.db.read(
             repositories.describe_image_tags_page, caller_of(call), scope, name, after, page_size(call)
         )
