@@ -40,7 +40,14 @@ def fault_of(entry: WantedImage) -> tuple[str, str] | None:
             "InvalidImageDigest",
             "Invalid request parameters: image digest should satisfy the regex '[a-zA-Z0-9-_+.]+:[a-fA-F0-9]+'",
         )
+    if entry.tag is not None and not _has_tag_form(entry.tag):
+        return "InvalidImageTag", "Invalid request parameters: image tag should satisfy the regex '[a-zA-Z0-9-_.]+'"
     return None
+
+
+def _has_tag_form(text: str) -> bool:
+    """The API's form of a tag is wider than what can be written: longer ones are well-formed but never found."""
+    return text.isascii() and all(character.isalnum() or character in "-_." for character in text)
 
 
 def _has_digest_form(text: str) -> bool:

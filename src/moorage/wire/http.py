@@ -65,14 +65,17 @@ class Request:
         return text
 
     def query(self) -> list[tuple[str, str]]:
-        """The query's pairs in order. Raises BadRequest for more than a sane number."""
+        """The query's pairs in order. Raises BadRequest for more than a sane number, and for a NUL."""
         raw: bytes = self.scope["query_string"]
         if not raw:
             return []
         try:
-            return parse_qsl(raw.decode("latin-1"), keep_blank_values=True, max_num_fields=200)
+            pairs = parse_qsl(raw.decode("latin-1"), keep_blank_values=True, max_num_fields=200)
         except ValueError:
             raise BadRequest("the query has too many fields") from None
+        if any("\x00" in value for _, value in pairs):
+            raise BadRequest("the query holds a NUL")
+        return pairs
 
     @property
     def content_length(self) -> int | None:

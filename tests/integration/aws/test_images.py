@@ -318,3 +318,24 @@ def test_an_index_and_its_children(ecr: Any, registry: RegistryClient, repositor
     assert told["failures"] == []
     assert len(told["imageIds"]) == 3
     assert ecr.list_images(repositoryName=repository)["imageIds"] == []
+
+
+def test_tags_that_none_can_be(ecr: Any, repository: str) -> None:
+    reason = "Invalid request parameters: image tag should satisfy the regex '[a-zA-Z0-9-_.]+'"
+    for call in (ecr.batch_get_image, ecr.batch_delete_image):
+        failures = call(repositoryName=repository, imageIds=[{"imageTag": "no tag"}, {"imageTag": "a" * 300}])["failures"]
+        assert [(each["imageId"]["imageTag"][:6], each["failureCode"]) for each in failures] == [
+            ("no tag", "InvalidImageTag"),
+            ("aaaaaa", "ImageNotFound"),
+        ]
+        assert failures[0]["failureReason"] == reason
+
+
+def test_accepted_media_types_convert_nothing(ecr: Any, registry: RegistryClient, repository: str) -> None:
+    built = builders.image(1, docker=True)
+    registry.push_image(repository, built, "v1")
+    for accepted in ([built.media_type], [INDEX]):
+        (found,) = ecr.batch_get_image(repositoryName=repository, imageIds=[{"imageTag": "v1"}], acceptedMediaTypes=accepted)[
+            "images"
+        ]
+        assert (found["imageManifest"].encode(), found["imageManifestMediaType"]) == (built.manifest, built.media_type)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from moorage.keys.registry_keys import LocalKeyring
 from moorage.keys.root_key import RootKey
@@ -14,6 +16,10 @@ from moorage.metadata import blobs
 from moorage.metadata.database import Database
 from moorage.metadata.opening import open_database
 from moorage.metadata.records import Piece
+from moorage.metadata.registry_records import Destination, ReplicationRule
+from moorage.metadata.statements import Statement
+from moorage.metadata.tables.lifecycle import lifecycle_policies, lifecycle_preview_results, lifecycle_previews
+from moorage.metadata.tables.settings import image_replications
 from moorage.metadata.transaction import ReadTransaction, Transaction
 from moorage.model import ids, limits
 from moorage.model.digest import Digest
@@ -21,7 +27,7 @@ from moorage.model.errors import LayersNotFound, UploadNotFound
 from moorage.model.names import parse_repository_name
 from moorage.model.principal import Caller
 from moorage.model.scope import Scope
-from moorage.operations import accounts, garbage, images, layers, repositories, uploads
+from moorage.operations import accounts, garbage, images, layers, lifecycle, lifecycle_preview, replication, repositories, uploads
 from moorage.operations.repositories import RepositoryRequest
 from moorage.testing.builders import BuiltImage, digest, image
 
@@ -30,6 +36,7 @@ NAME = parse_repository_name("app")
 OTHER = parse_repository_name("other")
 ROOT_KEY = RootKey(bytes(32), "test")
 KEYRING = LocalKeyring(ROOT_KEY)
+EMPTIED = (lifecycle_policies, lifecycle_previews, lifecycle_preview_results, image_replications)
 
 
 @dataclass
@@ -229,3 +236,40 @@ def test_pulls_of_images_that_are_gone_are_not_counted(world: World) -> None:
         garbage.record_pulls(tx, {(999_999, "AIDAEXAMPLE"): (tx.now, 3)})
 
     world.db.run_write(gone)
+
+
+LIFECYCLE = (
+    '{"rules":[{"rulePriority":1,"selection":{"tagStatus":"any","countType":"imageCountMoreThan","countNumber":1},'
+    '"action":{"type":"expire"}}]}'
+)
+
+
+def test_a_repository_is_purged_with_all_that_it_was_set_to(world: World) -> None:
+    destination = Destination("eu-west-1", "123456789012")
+    rules = (ReplicationRule((destination,)),)
+    world.db.run_write(replication.put_replication_configuration, world.caller, SCOPE, rules)
+    world.push(image(1), "v1")
+    world.push(image(2), "v2")
+    world.db.run_write(lifecycle.put_lifecycle_policy, world.caller, SCOPE, NAME, LIFECYCLE)
+    taken = world.db.run_read(lifecycle_preview.snapshot, world.caller, SCOPE, NAME, None)
+    preview, results = lifecycle_preview.evaluated(taken)
+    assert len(results) == 1
+    world.db.run_write(lifecycle_preview.keep, world.caller, SCOPE, NAME, preview, results)
+    world.db.run_write(repositories.delete_repository, world.caller, SCOPE, NAME, force=True)
+    while world.db.run_write(garbage.purge_deleted_repository):
+        pass
+
+    def left(tx: ReadTransaction) -> list[object]:
+        return [tx.all(Statement(partial(lambda of, _: select(of).limit(1), table))) for table in EMPTIED]
+
+    assert world.db.run_read(left) == [[]] * len(EMPTIED)
+
+
+def test_a_preview_ends_after_a_day(world: World) -> None:
+    world.push(image(1), "v1")
+    taken = world.db.run_read(lifecycle_preview.snapshot, world.caller, SCOPE, NAME, LIFECYCLE)
+    world.db.run_write(lifecycle_preview.keep, world.caller, SCOPE, NAME, *lifecycle_preview.evaluated(taken))
+    for seconds, status in ((24 * 3600, "COMPLETE"), (1, "EXPIRED")):
+        world.wait(seconds)
+        page = world.db.run_read(lifecycle_preview.get_preview_page, world.caller, SCOPE, NAME, "ANY", None, 100)
+        assert page.status == status

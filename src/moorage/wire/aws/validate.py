@@ -160,6 +160,8 @@ def _string_fault(value: str, shape: StringShape) -> str | None:
     fault = _size_fault(len(value), shape)
     if fault is not None:
         return fault
+    if "\x00" in value:
+        return "Member must not contain null characters"  # no database keeps them
     if shape.enum and value not in shape.enum:
         return f"Member must satisfy enum value set: [{', '.join(shape.enum)}]"
     if shape.pattern is not None and not matches(shape.pattern, value):

@@ -37,10 +37,7 @@ def register(service: Service, context: EcrContext) -> None:
                 }
                 for state in states
             ],
-            "failures": [
-                {"layerDigest": digest, "failureCode": "InvalidLayerDigest", "failureReason": f"Invalid layer digest '{digest}'"}
-                for digest in invalid
-            ],
+            "failures": [_failure(digest) for digest in invalid],
         }
 
     @service.operation("InitiateLayerUpload")
@@ -88,3 +85,9 @@ def register(service: Service, context: EcrContext) -> None:
             "downloadUrl": f"{call.scheme}://{call.host}{path}?{make_query(context.link_key, link)}",
             "layerDigest": digest,
         }
+
+
+def _failure(digest: str) -> dict[str, str]:
+    if not digest:
+        return {"layerDigest": "", "failureCode": "MissingLayerDigest", "failureReason": "Layer digest '' could not be found"}
+    return {"layerDigest": digest, "failureCode": "InvalidLayerDigest", "failureReason": f"Invalid layer digest '{digest}'"}

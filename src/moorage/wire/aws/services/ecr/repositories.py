@@ -98,8 +98,8 @@ def register(service: Service, context: EcrContext) -> None:
 
 
 def pairs(tags: list[dict[str, str]] | None) -> list[tuple[str, str]]:
-    """Resource tags, as the API writes them, as pairs. ECR Public's model requires neither half: no key is none that can be."""
-    return [(tag.get("Key", ""), tag.get("Value", "")) for tag in tags or ()]
+    """Resource tags, as the API writes them, as pairs. In the model of ECR Public neither member has to be given."""
+    return [(tag.get("Key") or "", tag.get("Value") or "") for tag in tags or ()]
 
 
 def _filters(call: Call) -> list[str] | None:
