@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -67,6 +68,13 @@ def seed(tmp_path: Path) -> Path:
     return file
 
 
+def folder_of(server: EphemeralServer) -> Path:
+    """Where it keeps its database now."""
+    links = (os.readlink(entry) for entry in Path(f"/proc/{server.pid}/fd").iterdir())
+    (found,) = {Path(link).parent for link in links if link.endswith("/moorage.db")}
+    return found
+
+
 def names(ecr: Any) -> list[str]:
     return [str(found["repositoryName"]) for found in ecr.describe_repositories()["repositories"]]
 
@@ -89,13 +97,16 @@ def test_nothing_outlives_a_reset_but_the_seed(start: Callable[..., EphemeralSer
 
 
 def test_it_leaves_nothing_behind(start: Callable[..., EphemeralServer], tmp_path: Path) -> None:
-    before = set(Path("/dev/shm").glob("moorage-*"))
     server = start()
+    first = folder_of(server)
     server.client().create_repository(repositoryName="app")
     server.reset()
+    second = folder_of(server)
+    assert first != second
+    assert not first.exists()
     server.close_clients()
     server.terminate()
-    assert set(Path("/dev/shm").glob("moorage-*")) <= before
+    assert not second.exists()
     assert not (tmp_path / "unused").exists()
 
 
