@@ -11,7 +11,7 @@ import select
 import socket
 import time
 from array import array
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -192,6 +192,12 @@ def repeated(requests: Iterator[bytes], seconds: float, status: int, length: int
             check(request, reply, status, length)
         if time.perf_counter() > until:
             return
+
+
+def once(requests: Iterable[bytes], status: int) -> Script:
+    """Requests one after the other, each once."""
+    for request in requests:
+        check(request, (yield request), status)
 
 
 def check(request: bytes, reply: Reply, status: int, length: int | None = None) -> None:

@@ -34,7 +34,7 @@ def compiled(text: str, kind: Kind, source: Source) -> CompiledPolicy:
         return compile_policy(parse(_DENIES_ALL[Kind.IDENTITY], Kind.IDENTITY), Source(_UNREADABLE))
 
 
-@lru_cache(8192)
+@lru_cache(16_384)
 def resource_policies(text: str, bindings: str | None, kind: Kind, source: str) -> PolicySet:
     """A repository's, a registry's or a role's policy. `bindings` is JSON: the unique ids of its principals by their ARNs."""
     known = Source(source, type="resource")

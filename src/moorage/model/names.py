@@ -40,7 +40,7 @@ def parse_repository_name(text: str) -> RepositoryName:
     return RepositoryName(text)
 
 
-@lru_cache(4096)
+@lru_cache(16_384)
 def _is_name(text: str) -> bool:
     return _NAME.fullmatch(text) is not None
 

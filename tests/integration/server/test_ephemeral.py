@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -70,8 +69,8 @@ def seed(tmp_path: Path) -> Path:
 
 def folder_of(server: EphemeralServer) -> Path:
     """Where it keeps its database now."""
-    links = (os.readlink(entry) for entry in Path(f"/proc/{server.pid}/fd").iterdir())
-    (found,) = {Path(link).parent for link in links if link.endswith("/moorage.db")}
+    links = (entry.readlink() for entry in Path(f"/proc/{server.pid}/fd").iterdir())
+    (found,) = {link.parent for link in links if link.name == "moorage.db"}
     return found
 
 

@@ -14,7 +14,7 @@ from moorage.model.scope import PUBLIC_PARTITION, Scope
 from moorage.wire.http import Header, Request
 
 MISSING = "authentication required"
-_REMEMBERED = 1024
+_REMEMBERED = 4096
 _NONE, _EMPTY = frozenset((b"",)), frozenset((b"Basic Og==", b"basic Og=="))
 """The header of clients that have no credentials: none, or, of those who were asked for Basic, an empty user and password."""
 

@@ -76,7 +76,7 @@ def _headers(image: Image, *, by_tag: bool) -> list[Header]:
     ]
 
 
-@lru_cache(4096)
+@lru_cache(16_384)
 def _rendered_head(image: Image, by_tag: bool) -> bytes:
     """The header fields of the whole manifest as they leave: a row never changes."""
     return AtOnce.of(200, _headers(image, by_tag=by_tag), b"", image.size_bytes).head

@@ -54,4 +54,4 @@ def _named(kind: str, name: str, reference: str = "") -> Route | None:
 
 
 _USUAL_LENGTH = 320
-_remembered = lru_cache(4096)(_parse)
+_remembered = lru_cache(16_384)(_parse)
