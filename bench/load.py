@@ -194,7 +194,7 @@ def repeated(requests: Iterator[bytes], seconds: float, status: int, length: int
             return
 
 
-def once(requests: Iterable[bytes], status: int) -> Script:
+def each_once(requests: Iterable[bytes], status: int) -> Script:
     """Requests one after the other, each once."""
     for request in requests:
         check(request, (yield request), status)

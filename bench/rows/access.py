@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from bench.client import Client
 from bench.content import small_image
 from bench.crowd import FILE
-from bench.load import Outcome, once, repeated, run
+from bench.load import Outcome, each_once, repeated, run
 from bench.measure import Bench, Target
 from bench.peers import MOORAGE, REGISTRIES, ROOT, Moorage, Peer
 from bench.requests import manifest
@@ -44,7 +44,7 @@ def access(bench: Bench) -> None:
                 requests[peer.name] = _plain_pulls(peer)
         bench.peers = {MOORAGE: crowd, **bench.peers}
         for name, each in requests.items():  # policies are read and compiled at the first request; those that follow are measured
-            run(bench.peers[name].port, iter([once(each, 200)]), 1)
+            run(bench.peers[name].port, iter([each_once(each, 200)]), 1)
         bench.compare(
             "access-get-32",
             f"manifest GET by tag, {users:,} users with 10 policies each, {users * 5:,} repositories with policies, 32 clients",
