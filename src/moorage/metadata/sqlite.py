@@ -38,6 +38,8 @@ _PRAGMAS = (
     "PRAGMA temp_store=MEMORY",
     "PRAGMA cache_size=-8192",
 )
+_NEARBY_KIB = 24_576
+"""Pages that the connection of the event loop keeps at most: pulls go by it, so what many of them touch is to fit."""
 
 
 class SqliteDatabase(Database):
@@ -51,6 +53,7 @@ class SqliteDatabase(Database):
         self._clock = clock
         _create_private(path)
         self._nearby = self._connect(readonly=True)
+        self._nearby.execute(f"PRAGMA cache_size=-{_NEARBY_KIB}")
         self._local = threading.local()
         self._opened: list[sqlite3.Connection] = [self._nearby]
         self._readers = ThreadPoolExecutor(2, thread_name_prefix="sql")
