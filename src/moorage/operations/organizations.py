@@ -31,18 +31,6 @@ STATES = ("IN_PROGRESS", "SUCCEEDED", "FAILED")
 _ALPHABET = string.ascii_lowercase + string.digits
 
 
-def organization_id(tx: ReadTransaction) -> str | None:
-    """What ``aws:PrincipalOrgID`` and ``aws:ResourceOrgID`` are for every account; None before there is an organization."""
-    found = organizations.find(tx)
-    return found.id if found is not None else None
-
-
-def organization_path(tx: ReadTransaction) -> str | None:
-    """What ``aws:PrincipalOrgPaths`` is for every account: all stand directly below the root."""
-    found = organizations.find(tx)
-    return f"{found.id}/{found.root_id}/" if found is not None else None
-
-
 def create_organization(tx: Transaction, caller: Caller, management_account: str) -> Organization:
     """Make the organization. Raises NotManagement (only the default account can manage it), AlreadyInOrganization."""
     _permit(tx, caller, "CreateOrganization")
