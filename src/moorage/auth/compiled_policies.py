@@ -25,7 +25,7 @@ _DENIES_ALL = {
 }
 
 
-@lru_cache(4096)
+@lru_cache(16_384)
 def compiled(text: str, kind: Kind, source: Source) -> CompiledPolicy:
     """A policy without principals."""
     try:
