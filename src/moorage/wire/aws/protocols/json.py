@@ -6,6 +6,7 @@ Source: Smithy "AWS JSON 1.1 protocol". Null means absent; members that a shape 
 from __future__ import annotations
 
 import binascii
+import codecs
 from collections.abc import Callable, Mapping
 from math import isfinite
 from typing import Any
@@ -28,6 +29,8 @@ from moorage.wire.aws.shapes import (
 
 _BLOB_CHUNK = 1 << 20
 """Characters of base64 per step, a multiple of four: other threads get their turn between steps."""
+
+_NO_JSON = "The request body is not a valid JSON document"
 
 _decode = msgspec.json.Decoder().decode
 _decode_text = msgspec.json.Decoder(str).decode
@@ -60,14 +63,16 @@ class LargeParser:
         """As `parse_document`; takes long for a large body, so it belongs into a thread."""
         if not body:
             return {}
+        if not body.isascii():
+            _require_utf8(body)
         document = _guarded(self._decoder.decode, body)
         params: dict[str, Any] = {}
         for field, member in self._members.items():
             raw = getattr(document, field)
-            if raw is None or raw == b"null":
+            if raw is None or (first := memoryview(raw)[0]) == ord("n"):  # null, or it would not have been read
                 continue
             shape = member.shape
-            is_text = memoryview(raw)[0] == ord('"')
+            is_text = first == ord('"')
             if is_text and isinstance(shape, BlobShape):
                 params[member.name] = _parse_large_blob(raw)
             elif is_text and isinstance(shape, StringShape):
@@ -75,6 +80,18 @@ class LargeParser:
             else:
                 params[member.name] = _parse_value(_guarded(_decode, raw), shape)
         return params
+
+
+def _require_utf8(body: bytes | bytearray) -> None:
+    """All of a document has to be UTF-8, also the members that the decoder skips without reading them."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    view = memoryview(body)
+    try:
+        for start in range(0, len(view), _BLOB_CHUNK):
+            decoder.decode(view[start : start + _BLOB_CHUNK])
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        raise SerializationFault(_NO_JSON) from None
 
 
 def _parse_large_blob(raw: msgspec.Raw) -> bytes | bytearray:
@@ -113,7 +130,7 @@ def _guarded(decode: Callable[[Any], Any], data: object) -> Any:
     except msgspec.ValidationError as error:
         raise SerializationFault(_mistyped_document(data, error)) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise SerializationFault("The request body is not a valid JSON document") from None
+        raise SerializationFault(_NO_JSON) from None
 
 
 def _mistyped_document(data: object, error: msgspec.ValidationError) -> str:

@@ -1,0 +1,1 @@
+"""Requests that no client sends: made from the service models, sent fast, judged exactly."""
