@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from botocore import xform_name
 from botocore.loaders import Loader
 
 from moorage.server.settings import FIELDS
@@ -27,12 +28,24 @@ def test_pages_are_current(page: Path) -> None:
     assert text_of(page) == MADE[page], "run `make reference`"
 
 
-@pytest.mark.parametrize("service", ["ecr", "ecr-public", "organizations", "service-quotas", "sts"])
+@pytest.mark.parametrize("service", ["ecr", "ecr-public", "iam", "organizations", "service-quotas", "sts"])
 def test_every_operation_of_botocore_is_listed(service: str) -> None:
     page = text_of(reference.FOLDER / "operations.md")
     part = page.partition(f"\n## {service}\n")[2].partition("\n## ")[0]
-    listed = re.findall(r"^\| `(\w+)` \| (?:built|refused|not yet) \|", part, re.MULTILINE)
+    listed = re.findall(r"^\| `(\w+)` \| (?:built|refused|not yet|waits for the [a-z ]+ engine) \|", part, re.MULTILINE)
     assert listed == sorted(Loader().load_service_model(service, "service-2")["operations"])
+
+
+@pytest.mark.parametrize("service", ["ecr", "ecr-public"])
+def test_every_operation_of_the_registry_is_built_or_waits_and_has_a_test(service: str) -> None:
+    page = text_of(reference.FOLDER / "operations.md")
+    part = page.partition(f"\n## {service}\n")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| `(\w+)` \| ([^|]+) \| [^|]+ \| (.*?) ?\|$", part, re.MULTILINE)
+    assert {operation for operation, state, _ in rows if state != "built"} <= {"StartImageScan"}
+    for operation, _, test in rows:
+        path = re.fullmatch(r"\[\w+\]\(\.\./\.\./(.+)\)", test)
+        assert path is not None, f"no test calls {service}:{operation}"
+        assert f".{xform_name(operation)}(" in text_of(ROOT / path[1]), operation
 
 
 def test_every_variable_that_the_code_reads_is_listed() -> None:

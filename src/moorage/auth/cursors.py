@@ -36,6 +36,8 @@ class Cursors:
         """The key that `seal` was given. Raises TokenInvalid."""
         try:
             sealed = base64.b64decode(token.encode("ascii"), altchars=b"-_", validate=True)
+            if base64.urlsafe_b64encode(sealed).decode("ascii") != token:  # the last character has bits that say nothing
+                raise TokenInvalid(token[:40])
             plain = self._aead.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], binding.encode())
             return msgspec.json.decode(plain, type=list[str | int])
         except (ValueError, binascii.Error, InvalidTag, msgspec.DecodeError):

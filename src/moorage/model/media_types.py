@@ -15,6 +15,8 @@ OCTET_STREAM = "application/octet-stream"
 IMAGES = frozenset({OCI_MANIFEST, DOCKER_MANIFEST})
 INDEXES = frozenset({OCI_INDEX, DOCKER_LIST})
 MANIFESTS = IMAGES | INDEXES
+IMAGE_CONFIGS = frozenset({"application/vnd.oci.image.config.v1+json", "application/vnd.docker.container.image.v1+json"})
+"""Of manifests that describe something to run; the config of an artifact is of another type."""
 
 _NOT_DISTRIBUTED = ("application/vnd.oci.image.layer.nondistributable.v1.", "application/vnd.docker.image.rootfs.foreign.diff.")
 

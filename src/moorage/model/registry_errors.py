@@ -12,7 +12,7 @@
     │   └── LifecyclePolicyNotFound  PreviewNotFound  ScanNotFound
     └── Conflict
         ├── RuleExists  TemplateExists  ExclusionExists
-        └── BackfillRunning  BackfillEnded  StorageClassFixed
+        └── BackfillRunning  BackfillEnded  StorageClassFixed  ImageArchived  NotScannable
 """
 
 from __future__ import annotations
@@ -128,3 +128,11 @@ class ScanNotFound(_OfImage, NotFound):
 
 class StorageClassFixed(_OfImage, Conflict):
     """The image cannot be moved to that storage class now."""
+
+
+class ImageArchived(_OfImage, Conflict):
+    """The image is in the archive, where nothing is scanned."""
+
+
+class NotScannable(_OfImage, Conflict):
+    """An index or an artifact: there is nothing in it to scan."""

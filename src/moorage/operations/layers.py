@@ -138,7 +138,7 @@ def get_download_url_for_layer(
         LayerInaccessible: it does, but no image names it, or only archived ones.
     """
     repository = repository_for(tx, caller, GET, scope, name)
-    blob = blobs.find(tx, repository.id, digest)
+    blob = blobs.find(tx, repository.id, digest) if is_digest(digest) else None
     if blob is None:
         raise BlobNotFound(scope.registry_id, name, digest)
     if not blobs.is_named(tx, repository.id, digest) or archive.archived_blobs(tx, repository.id, [digest]):

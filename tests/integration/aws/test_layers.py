@@ -12,7 +12,8 @@ import pytest
 from moorage.testing import builders
 from moorage.testing.registry_client import RegistryClient
 from moorage.testing.server import ROOT, KeyPair, MoorageServer
-from tests.integration.aws.errors import refused
+from tests.conftest import fresh_name
+from tests.integration.aws.errors import no_repository, refused
 
 REGISTRY = ROOT.account_id
 ABSENT = "sha256:" + "a" * 64
@@ -219,6 +220,20 @@ def test_layers_without_url(ecr: Any, registry: RegistryClient, repository: str)
     message = f"The layer with digest '{ABSENT}' does not exist in {where(repository)}"
     with refused("LayersNotFoundException", message):
         ecr.get_download_url_for_layer(repositoryName=repository, layerDigest=ABSENT)
+
+
+def test_a_digest_that_nothing_can_have_is_looked_for_last(
+    ecr: Any, repository: str, server: MoorageServer, stranger: KeyPair
+) -> None:
+    """Who may not ask learns nothing of it, and a repository that is not there is missed first."""
+    root, odd = server.root.account_id, "md5:00"
+    with refused("LayersNotFoundException", f"The layer with digest '{odd}' does not exist in {where(repository)}"):
+        ecr.get_download_url_for_layer(repositoryName=repository, layerDigest=odd)
+    absent = fresh_name("absent")
+    with refused("RepositoryNotFoundException", no_repository(absent)):
+        ecr.get_download_url_for_layer(repositoryName=absent, layerDigest=odd)
+    with refused("AccessDeniedException"):
+        server.client(key=stranger).get_download_url_for_layer(registryId=root, repositoryName=repository, layerDigest=odd)
 
 
 @pytest.mark.parametrize("count", [101])

@@ -77,11 +77,6 @@ def test_a_disabled_key_is_refused_at_the_next_call(server: MoorageServer, accou
     server.client(key=account).describe_registry()
 
 
-def test_operations_that_are_not_built(ecr: Any, repository: str) -> None:
-    with refused("UnknownOperationException"):
-        ecr.start_image_scan(repositoryName=repository, imageId={"imageTag": "v1"})
-
-
 def test_a_region_that_none_can_be(server: MoorageServer) -> None:
     client = make_client(server.endpoint, "ecr", server.root, "Nowhere-1")
     message = "Credential should be scoped to a valid region, not 'Nowhere-1'."

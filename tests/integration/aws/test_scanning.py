@@ -1,4 +1,4 @@
-"""Scanning as it is configured, and findings that there are not."""
+"""Scanning as it is configured, scans that wait for their engine, and findings that there are not."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from moorage.testing.registry_client import RegistryClient
 from moorage.testing.server import KeyPair, MoorageServer
 from tests.conftest import fresh_name
 from tests.integration.aws.errors import no_repository, refused
+from tests.integration.aws.registries import registry_of
 
 
 def rule(frequency: str, *filters: str) -> dict[str, Any]:
@@ -114,5 +115,41 @@ def test_nothing_was_scanned(ecr: Any, repository: str, registry: RegistryClient
         ecr.describe_image_scan_findings(repositoryName=repository, imageId={"imageTag": "v1"})
     with refused("ImageNotFoundException"):
         ecr.describe_image_scan_findings(repositoryName=repository, imageId={"imageTag": "v2"})
-    with refused("UnknownOperationException"):
-        ecr.start_image_scan(repositoryName=repository, imageId={"imageTag": "v1"})
+
+
+def test_scans_are_asked_for_by_everybody_who_may_and_wait_for_their_engine(
+    theirs: Any, server: MoorageServer, account: KeyPair, stranger: KeyPair
+) -> None:
+    name, absent = fresh_name(), fresh_name("absent")
+    theirs.create_repository(repositoryName=name)
+    built, artifact = builders.image(1), builders.image(2, artifactType="application/x-thing")
+    index = builders.index([built]).decode()
+    with registry_of(server, account) as registry:
+        registry.push_image(name, built, "v1")
+        registry.push_image(name, artifact, "thing")
+    theirs.put_image(repositoryName=name, imageManifest=index, imageTag="many")
+
+    def start(tag: str, repository: str = name, client: Any = theirs) -> None:
+        client.start_image_scan(repositoryName=repository, imageId={"imageTag": tag}, registryId=account.account_id)
+
+    with refused("RepositoryNotFoundException", no_repository(absent, account.account_id)):
+        start("v1", absent)
+    with refused("ImageNotFoundException"):
+        start("v2")
+    with refused("AccessDeniedException"):
+        start("v1", client=server.client(key=stranger))
+    with refused("InvalidParameterException"):
+        start("v1", "UPPER")
+    for tag in ("many", "thing"):
+        with refused("UnsupportedImageTypeException"):
+            start(tag)
+    with refused("UnknownOperationException") as told:
+        start("v1")
+    assert "wait for the image scanning engine" in told["Error"]["Message"]
+    theirs.batch_delete_image(repositoryName=name, imageIds=[{"imageTag": "many"}])
+    theirs.update_image_storage_class(repositoryName=name, imageId={"imageTag": "v1"}, targetStorageClass="ARCHIVE")
+    with refused("ImageArchivedException"):
+        start("v1")
+    theirs.put_registry_scanning_configuration(scanType="ENHANCED", rules=[])
+    with refused("ValidationException", "This feature is disabled"):
+        start("v1")

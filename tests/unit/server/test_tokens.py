@@ -74,6 +74,22 @@ def test_only_the_user_aws_has_passwords(credentials: str) -> None:
         basic_password(credentials)
 
 
+def test_a_cursor_that_was_altered_in_one_bit_does_not_open() -> None:
+    """Not in the bits of its last character either that base64 leaves unused."""
+    cursors = Cursors(os.urandom(32))
+    for last in (["x", 7], ["xx", 7], ["xxx", 7]):
+        token = cursors.seal("ListImages|a", last)
+        for place, character in enumerate(token):
+            for bit in range(7):
+                altered = token[:place] + chr(ord(character) ^ (1 << bit)) + token[place + 1 :]
+                with pytest.raises(TokenInvalid):
+                    cursors.open("ListImages|a", altered)
+        for altered in (token + "=", token.rstrip("=") + "\n", token.rstrip("="), token + token):
+            if altered != token:
+                with pytest.raises(TokenInvalid):
+                    cursors.open("ListImages|a", altered)
+
+
 def test_a_cursor_opens_only_for_its_own_list() -> None:
     cursors = Cursors(os.urandom(32))
     token = cursors.seal("ListImages|a", ["x", 7])

@@ -13,10 +13,10 @@ from moorage.testing.reference.markdown import code, document, table
 from moorage.wire.aws.coverage import Coverage, coverage
 
 TESTS = Path("tests") / "integration"
-_FOLDERS = {"ecr": "aws", "ecr-public": "public", "service-quotas": "aws"}
+_FOLDERS = {"ecr": ("aws", "access"), "ecr-public": ("public",), "service-quotas": ("aws",)}
+"""Where a service's tests stand, the first folder that has one counts; elsewhere the folder has the service's name."""
 _PREFIXES = {"service-quotas": "servicequotas"}
 """Of actions, where it is not the service's name."""
-"""Where a service's tests stand; elsewhere the folder has its name."""
 _SHOWN = {"built": "built", "always refused": "refused", "not built yet": "not yet"}
 _BORROWED = {
     ("ecr", "ListImageReferrers"): "ecr:BatchGetImage",
@@ -42,13 +42,15 @@ def page(root: Path) -> str:
     found = covered()
     blocks = []
     for service in dict.fromkeys(entry.service for entry in found):
-        callers = _callers(root, _FOLDERS.get(service, service))
+        callers: dict[str, Path] = {}
+        for folder in reversed(_FOLDERS.get(service, (service,))):
+            callers |= _callers(root, folder)
         entries = [entry for entry in found if entry.service == service]
         built = [entry for entry in entries if entry.state == "built"]
         rows = [
             [
                 code(entry.operation),
-                _SHOWN[entry.state],
+                f"waits for the {entry.engine}" if entry.engine else _SHOWN[entry.state],
                 code(action_of(service, entry.operation)) or "none",
                 _link(callers.get(_method(entry.operation))) if entry.state != "not built yet" else "",
             ]
@@ -62,8 +64,9 @@ def page(root: Path) -> str:
     return document(
         "Operations of the AWS API",
         "All operations that botocore's service models have. One that is not built yet is refused with "
-        "`UnknownOperationException` (`InvalidAction` of `iam` and `sts`); one marked refused is answered `AccessDenied`, "
-        "whoever asks. Making something with tags also takes the right to tag it.",
+        "`UnknownOperationException` (`InvalidAction` of `iam` and `sts`), and so is one that waits for an engine, but only "
+        "after all that it was given has been checked and found; one marked refused is answered `AccessDenied`, whoever asks. "
+        "Making something with tags also takes the right to tag it.",
         *blocks,
     )
 

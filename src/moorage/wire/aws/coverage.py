@@ -8,26 +8,31 @@ from typing import Literal
 
 from moorage.wire.aws.service import Service
 
+State = Literal["built", "always refused", "waits", "not built yet"]
+
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """One modelled operation and whether it has a handler."""
+    """One modelled operation and whether it has a handler. `engine`: what it waits for, if it does."""
 
     service: str
     operation: str
-    state: Literal["built", "always refused", "not built yet"]
+    state: State
+    engine: str | None = None
 
 
 def coverage(services: Iterable[Service]) -> list[Coverage]:
     """Every modelled operation of `services`, by service and name."""
     return [
-        Coverage(service.plan.name, name, _state(service, name))
+        Coverage(service.plan.name, name, _state(service, name), service.waits.get(name))
         for service in sorted(services, key=lambda service: service.plan.name)
         for name in sorted(service.plan.operations)
     ]
 
 
-def _state(service: Service, name: str) -> Literal["built", "always refused", "not built yet"]:
+def _state(service: Service, name: str) -> State:
     if name in service.refused:
         return "always refused"
+    if name in service.waits:
+        return "waits"
     return "built" if name in service.handlers else "not built yet"

@@ -64,10 +64,17 @@ class Service:
         self.handlers: dict[str, Handler] = {}
         self.refused: set[str] = set()
         """Those of them that answer nothing but a refusal, whoever asks."""
+        self.waits: dict[str, str] = {}
+        """Those of them that do everything but their work, and the engine that will do it."""
 
     def refusal(self, name: str) -> Callable[[Handler], Handler]:
         """`operation` for one that is refused whoever asks, in the words of the service."""
         self.refused.add(name)
+        return self.operation(name)
+
+    def waiting(self, name: str, engine: str) -> Callable[[Handler], Handler]:
+        """`operation` for one that checks all that it is given and then says that `engine` is not there yet."""
+        self.waits[name] = engine
         return self.operation(name)
 
     def operation(self, name: str) -> Callable[[Handler], Handler]:

@@ -84,5 +84,12 @@ SETTINGS: dict[type[domain.DomainError], _Wording] = {
         "ImageStorageClassUpdateNotSupportedException",
         f"The storage class of the image with imageId {{image}} in the repository {_IN} cannot be updated now",
     ),
+    registry.ImageArchived: _code(
+        "ImageArchivedException", f"The image with imageId {{image}} in the repository {_IN} is archived"
+    ),
+    registry.NotScannable: _code(
+        "UnsupportedImageTypeException",
+        f"The image with imageId {{image}} in the repository {_IN} is of a type that cannot be scanned",
+    ),
 }
 """Beside those that every room of the service knows."""

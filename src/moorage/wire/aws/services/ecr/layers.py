@@ -7,7 +7,7 @@ from urllib.parse import quote
 from moorage.auth.presigned import BlobLink, make_query
 from moorage.model import limits
 from moorage.model.digest import Digest, is_digest
-from moorage.model.errors import BlobNotFound, ParameterInvalid, RangeMismatch, UploadBusy
+from moorage.model.errors import ParameterInvalid, RangeMismatch, UploadBusy
 from moorage.operations import layers, uploads
 from moorage.wire.aws.callers import caller_of
 from moorage.wire.aws.service import Call, Output, Service
@@ -76,8 +76,6 @@ def register(service: Service, context: EcrContext) -> None:
     @service.operation("GetDownloadUrlForLayer")
     async def get_download_url_for_layer(call: Call) -> Output:
         scope, name, digest = scope_of(call), name_of(call), call["layerDigest"]
-        if not is_digest(digest):
-            raise BlobNotFound(scope.registry_id, name, digest)
         repository, _ = await context.db.lookup(layers.get_download_url_for_layer, caller_of(call), scope, name, digest)
         path = f"/layers/{repository.id}/{quote(digest, safe=':')}"
         link = BlobLink(path, str(repository.id), digest, scope.registry_id, int(context.clock()) + _URL_SECONDS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from moorage.metadata.registry_records import ScanningConfiguration, ScanningRule
-from moorage.operations import scan_findings, scanning_configuration
+from moorage.operations import image_scans, scan_findings, scanning_configuration
 from moorage.wire.aws.callers import caller_of
 from moorage.wire.aws.service import Call, Output, Service
 from moorage.wire.aws.services.ecr.context import EcrContext, image_of, name_of, names_of, scope_of
@@ -70,6 +70,10 @@ def register(service: Service, context: EcrContext) -> None:
                 for name in missing
             ],
         }
+
+    @service.waiting("StartImageScan", image_scans.ENGINE)
+    async def start_image_scan(call: Call) -> Output:
+        return await context.db.read(image_scans.start_image_scan, caller_of(call), scope_of(call), name_of(call), image_of(call))
 
     @service.operation("DescribeImageScanFindings")
     async def describe_image_scan_findings(call: Call) -> Output:
