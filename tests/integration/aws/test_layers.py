@@ -222,9 +222,7 @@ def test_layers_without_url(ecr: Any, registry: RegistryClient, repository: str)
         ecr.get_download_url_for_layer(repositoryName=repository, layerDigest=ABSENT)
 
 
-def test_a_digest_that_nothing_can_have_is_looked_for_last(
-    ecr: Any, repository: str, server: MoorageServer, stranger: KeyPair
-) -> None:
+def test_digests_that_nothing_can_have(ecr: Any, repository: str, server: MoorageServer, stranger: KeyPair) -> None:
     """Who may not ask learns nothing of it, and a repository that is not there is missed first."""
     root, odd = server.root.account_id, "md5:00"
     with refused("LayersNotFoundException", f"The layer with digest '{odd}' does not exist in {where(repository)}"):

@@ -77,8 +77,8 @@ def test_only_the_user_aws_has_passwords(credentials: str) -> None:
 def test_a_cursor_that_was_altered_in_one_bit_does_not_open() -> None:
     """Not in the bits of its last character either that base64 leaves unused."""
     cursors = Cursors(os.urandom(32))
-    for last in (["x", 7], ["xx", 7], ["xxx", 7]):
-        token = cursors.seal("ListImages|a", last)
+    for name in ("x", "xx", "xxx"):
+        token = cursors.seal("ListImages|a", [name, 7])
         for place, character in enumerate(token):
             for bit in range(7):
                 altered = token[:place] + chr(ord(character) ^ (1 << bit)) + token[place + 1 :]

@@ -83,7 +83,7 @@ def register(service: Service, context: EcrContext) -> None:
     @service.operation("DescribeReplicationBackfillResults")
     async def describe_replication_backfill_results(call: Call) -> Output:
         scope, backfill_id = scope_of(call), call["replicationBackfillId"]
-        position_of(context, call, f"DescribeReplicationBackfillResults|{scope}|{backfill_id}")
+        position_of(context, call, f"DescribeReplicationBackfillResults|{scope}|{backfill_id}|{call.get('resultStatusFilter')}")
         found = await context.db.read(
             replication_backfills.describe_replication_backfill_results, caller_of(call), scope, backfill_id
         )

@@ -8,7 +8,7 @@ from moorage.metadata.registry_records import ScanningConfiguration, ScanningRul
 from moorage.operations import image_scans, scan_findings, scanning_configuration
 from moorage.wire.aws.callers import caller_of
 from moorage.wire.aws.service import Call, Output, Service
-from moorage.wire.aws.services.ecr.context import EcrContext, image_of, name_of, names_of, scope_of
+from moorage.wire.aws.services.ecr.context import EcrContext, image_of, name_of, names_of, position_of, scope_of
 
 
 def register(service: Service, context: EcrContext) -> None:
@@ -77,9 +77,9 @@ def register(service: Service, context: EcrContext) -> None:
 
     @service.operation("DescribeImageScanFindings")
     async def describe_image_scan_findings(call: Call) -> Output:
-        return await context.db.read(
-            scan_findings.describe_image_scan_findings, caller_of(call), scope_of(call), name_of(call), image_of(call)
-        )
+        scope, name, wanted = scope_of(call), name_of(call), image_of(call)
+        position_of(context, call, f"DescribeImageScanFindings|{scope}|{name}|{wanted}")
+        return await context.db.read(scan_findings.describe_image_scan_findings, caller_of(call), scope, name, wanted)
 
 
 def _rule(given: dict[str, Any]) -> ScanningRule:
