@@ -5,6 +5,7 @@
     DomainError
     ├── InvalidValue            a value breaks a rule of the field
     │   ├── DigestInvalid  NameInvalid  TagInvalid  ManifestInvalid  RangeInvalid  TokenInvalid  ArnInvalid
+    │   ├── MediaTypeMissing    (ManifestInvalid) nothing says of which kind it is
     │   ├── ParameterInvalid    (member, constraint): an AWS input that is well-formed but not acceptable
     │   └── SettingInvalid      no setting of that name, or no value that it can have
     ├── MalformedPolicy         a policy document that breaks the language's rules
@@ -61,6 +62,10 @@ class TagInvalid(InvalidValue):
 
 class ManifestInvalid(InvalidValue):
     """Bytes that are no manifest of a supported kind."""
+
+
+class MediaTypeMissing(ManifestInvalid):
+    """Neither the manifest nor the request says of which kind it is."""
 
 
 class RangeInvalid(InvalidValue):

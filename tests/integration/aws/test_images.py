@@ -73,10 +73,25 @@ def test_put_image_under_an_immutable_tag(ecr: Any, registry: RegistryClient, re
     assert ecr.list_images(repositoryName=repository)["imageIds"] == [{"imageDigest": first.digest, "imageTag": "v1"}]
 
 
+def test_somebody_has_to_say_what_a_manifest_is(ecr: Any, registry: RegistryClient, repository: str) -> None:
+    """The document or the request; only over the registry API, where documents of older clients come, does its shape tell."""
+    text = json.dumps({"schemaVersion": 2, "manifests": []})
+    with refused("InvalidParameterException", "image manifest mediatype not provided in manifest or parameter"):
+        ecr.put_image(repositoryName=repository, imageManifest=text, imageTag="v1")
+    told = ecr.put_image(repositoryName=repository, imageManifest=text, imageTag="v1", imageManifestMediaType=INDEX)
+    assert told["image"]["imageManifestMediaType"] == INDEX
+    assert registry.request("PUT", f"/v2/{repository}/manifests/v2", text.encode()).status == 201
+
+
 def test_put_image_refused(ecr: Any, registry: RegistryClient, repository: str) -> None:
     built = builders.image(1)
     invalid = parameter("ImageManifest", "Invalid JSON syntax")
-    for text in ("no json", "{}", "[]", json.dumps({"schemaVersion": 1})):
+    for text in (
+        "no json",
+        "[]",
+        json.dumps({"schemaVersion": 1, "mediaType": INDEX}),
+        '{"schemaVersion":2,"mediaType":"text/plain"}',
+    ):
         with refused("InvalidParameterException", invalid):
             ecr.put_image(repositoryName=repository, imageManifest=text)
     with refused("InvalidParameterException", invalid):

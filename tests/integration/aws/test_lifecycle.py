@@ -161,6 +161,19 @@ def test_parts_of_a_preview(ecr: Any, repository: str) -> None:
         shown(nextToken=token, filter={"tagStatus": "TAGGED"})
 
 
+def test_pages_of_a_preview_end_with_the_next_one(ecr: Any, repository: str) -> None:
+    """Its results are a list of their own: going on in it would show some of them twice, or never."""
+    for number in range(3):
+        push(ecr, repository, number, f"v{number}")
+    text = policy(rule())
+    ecr.start_lifecycle_policy_preview(repositoryName=repository, lifecyclePolicyText=text)
+    token = ecr.get_lifecycle_policy_preview(repositoryName=repository, maxResults=1)["nextToken"]
+    assert ecr.get_lifecycle_policy_preview(repositoryName=repository, nextToken=token)["previewResults"]
+    ecr.start_lifecycle_policy_preview(repositoryName=repository, lifecyclePolicyText=text)
+    with refused("InvalidParameterException", parameter("nextToken", "Invalid token")):
+        ecr.get_lifecycle_policy_preview(repositoryName=repository, nextToken=token)
+
+
 def test_a_repository_goes_with_its_policy_and_preview(ecr: Any, repository: str) -> None:
     push(ecr, repository, 0, "v0")
     push(ecr, repository, 1, "v1")

@@ -169,6 +169,7 @@ ECR: dict[type[domain.DomainError], _Wording] = {
     domain.NameInvalid: _pattern("repositoryName", r"[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(\/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*"),
     domain.TagInvalid: _pattern("imageTag", "[a-zA-Z0-9-_.]+"),
     domain.ManifestInvalid: _constraint("ImageManifest", "Invalid JSON syntax"),
+    domain.MediaTypeMissing: _code("InvalidParameterException", "image manifest mediatype not provided in manifest or parameter"),
     domain.TokenInvalid: _constraint("nextToken", "Invalid token"),
     domain.ArnInvalid: _constraint("resourceArn", "Invalid ARN"),
     domain.RangeInvalid: _constraint("partFirstByte", "Invalid range"),
