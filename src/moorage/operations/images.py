@@ -226,12 +226,14 @@ def batch_get_image(
             continue
         image = find(tx, repository, entry)
         status = None if image is None else image.status_at(tx.now)
-        if image is None or status == "ARCHIVED":
+        if image is None:
             failures.append(BatchFailure(entry, *NOT_FOUND))
         elif entry.digest is not None and image.digest != entry.digest:
             failures.append(
                 BatchFailure(entry, "ImageTagDoesNotMatchDigest", "Requested image tag does not match the image digest")
             )
+        elif status == "ARCHIVED":
+            failures.append(BatchFailure(entry, *NOT_FOUND))
         elif status == "ACTIVATING":
             failures.append(BatchFailure(entry, "ImageInaccessible", "Requested image is being activated"))
         else:

@@ -14,7 +14,8 @@ T = TypeVar("T")
 class Pick(Protocol):
     """Takes one of several."""
 
-    def __call__(self, options: Sequence[T], /) -> T: ...
+    def __call__(self, options: Sequence[T], /) -> T:
+        """One of `options`."""
 
 
 STATUSES, ARCHIVAL = ("ANY", "TAGGED", "UNTAGGED"), ("ACTIVE", "ARCHIVED", "ACTIVATING", "ANY")
@@ -27,18 +28,38 @@ class Choices:
     def __init__(self, agreement: Agreement, names: Sequence[str], pick: Pick) -> None:
         self.to, self.names, self.pick = agreement, names, pick
 
+    def begin(self) -> None:
+        """Repositories with what images need, and some images in the first."""
+        self.to.create(self.names[0], None, None, {})
+        self.to.create(self.names[1], "IMMUTABLE_WITH_EXCLUSION", ("v*",), {"team": "red"})
+        for name in self.names:
+            self.to.upload_all(name)
+        for thing, tag in (("first", "v1"), ("second", None), ("both", "latest"), ("lone", "rel-1"), ("sbom", None)):
+            self.to.put(self.names[0], things()[thing], tag, None)
+
     def name(self) -> str:
-        return self.pick(self.names)
+        return self.pick((self.names[0], *self.names))
 
     def thing(self) -> str:
         return self.pick(sorted(things()))
 
-    def image_id(self) -> dict[str, str]:
+    def image_id(self, name: str) -> dict[str, str]:
+        """Mostly of an image that is there, by digest, by tag or by both; at times of another, or of none."""
+        repository = self.to.model.repositories.get(name)
+        held = {image.thing.digest: image.tags for image in repository.images} if repository is not None else {}
+        is_there = self.pick((True, True, True, False)) and bool(held)
+        if is_there:
+            chosen = self.pick(sorted(held))
+            digest = {"imageDigest": chosen}
+            if not held[chosen]:
+                return digest
+            tag = {"imageTag": self.pick(held[chosen])}
+            return self.pick((digest, tag, tag, digest | tag, tag | {"imageDigest": ABSENT}))
         digest, tag = {"imageDigest": things()[self.thing()].digest}, {"imageTag": self.pick(TAGS)}
-        return self.pick((digest, tag, tag, digest | tag, {"imageDigest": ABSENT}, {"imageTag": "nowhere"}))
+        return self.pick((digest, tag, digest | tag, {"imageDigest": ABSENT}, {"imageTag": "nowhere"}))
 
-    def image_ids(self) -> list[dict[str, str]]:
-        made = [self.image_id() for _ in range(self.pick((1, 1, 2, 3, 4)))]
+    def image_ids(self, name: str) -> list[dict[str, str]]:
+        made = [self.image_id(name) for _ in range(self.pick((1, 1, 2, 3, 4)))]
         return made + [{}] * self.pick((0, 0, 0, 1))
 
     def create(self) -> None:
@@ -47,7 +68,7 @@ class Choices:
         self.to.create(self.name(), mode, self.pick((fitting, fitting, fitting, *FILTERS)), self.pick(RESOURCE_TAGS))
 
     def delete(self) -> None:
-        self.to.delete(self.name(), force=self.pick((False, False, False, True)))
+        self.to.delete(self.name(), force=self.pick((False,) * 7 + (True,)))
 
     def describe(self) -> None:
         self.to.describe(self.pick(([*self.names], [self.name()], [self.name(), self.name()])))
@@ -87,7 +108,7 @@ class Choices:
 
     def put(self) -> None:
         thing = things()[self.thing()]
-        claimed = self.pick((None, None, thing.digest, ABSENT))
+        claimed = self.pick((None, None, None, thing.digest, ABSENT))
         self.to.put(self.name(), thing, self.pick((None, *TAGS)), claimed)
 
     def put_with_all_it_needs(self) -> None:
@@ -102,22 +123,24 @@ class Choices:
         size = self.pick((None, 1, 2, 3))
         match self.pick(range(5)):
             case 0:
-                self.to.get_images(name, self.image_ids())
+                self.to.get_images(name, self.image_ids(name))
             case 1:
                 self.to.list_images(name, self.pick(STATUSES), self.pick(ARCHIVAL), size)
             case 2:
                 self.to.describe_images(name, self.pick(STATUSES), self.pick(ARCHIVAL), size)
             case 3:
-                self.to.describe_named(name, self.image_ids())
+                self.to.describe_named(name, self.pick(([self.image_id(name)], self.image_ids(name))))
             case _:
                 types = self.pick(([], ["application/spdx+json"], ["application/x-proof", "application/x-none"]))
                 self.to.referrers(name, things()[self.pick(("lone", "first"))].digest, types, self.pick(ARCHIVAL))
 
     def delete_images(self) -> None:
-        self.to.delete_images(self.name(), self.image_ids())
+        name = self.name()
+        self.to.delete_images(name, self.image_ids(name))
 
     def move(self) -> None:
-        self.to.move(self.name(), self.image_id(), self.pick(("ARCHIVE", "ARCHIVE", "STANDARD")))
+        name = self.name()
+        self.to.move(name, self.image_id(name), self.pick(("ARCHIVE", "ARCHIVE", "STANDARD")))
 
     def any(self) -> None:
         """One of all, the more telling ones more often."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -41,7 +42,7 @@ class Agreement:
         assert refusal is None, f"answered {told}; expected {refusal}"
         if not in_order:
             told, expected = _sorted(told), _sorted(expected)
-        assert told == expected
+        assert told == expected, f"answered {told}\nexpected {expected}"
 
     # Repositories.
 
@@ -133,7 +134,7 @@ class Agreement:
         assert told["lastByteReceived"] == last
 
     def upload_all(self, name: str) -> None:
-        """What images need, so that more of them can be put."""
+        """What images need."""
         for thing in things().values():
             for digest in thing.blobs:
                 self.upload(name, digest)
@@ -229,9 +230,10 @@ class Agreement:
 
     # Everything.
 
-    def compare_all(self) -> None:
-        """All state that is told."""
-        self.describe(None)
+    def compare_all(self, names: list[str] | None = None) -> None:
+        """All state that is told, of all repositories or of some; others may have more."""
+        if names is None or names:
+            self.describe(names)
         for name in sorted(self.model.repositories):
             self.list_tags(name)
             self.get_policy(name, delete=False)
@@ -278,4 +280,6 @@ def _sorted(told: Any) -> Any:
     """Lists of an answer in an order of their own: for batches, whose order nobody documents."""
     if isinstance(told, dict):
         return {name: _sorted(value) for name, value in told.items()}
-    return sorted((_sorted(item) for item in told), key=repr) if isinstance(told, list) else told
+    if isinstance(told, list):
+        return sorted((_sorted(item) for item in told), key=lambda item: json.dumps(item, sort_keys=True))
+    return told

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,16 +11,22 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
-from moorage.testing.server import MoorageServer
+from moorage.testing.server import KeyPair, MoorageServer
 from tests.conftest import Pool
 from tests.integration.agreement.choices import Choices
-from tests.integration.agreement.client import agreement_in
+from tests.integration.agreement.client import Agreement, agreement_in
+from tests.integration.agreement.model import Registry
 
-EXAMPLES, STEPS = 30, 40
+EXAMPLES, STEPS = 50, 40
 """Some 20 seconds."""
+RULES = (
+    "put", "put_with_all_it_needs", "read_images", "layers", "delete_images", "move", "settings", "put_mutability", "create",
+    "any",
+)  # fmt: skip
+"""Methods of `Choices`."""
 AT_ONCE = ("--activation-seconds", "0")
 """An image is back from the archive at once, so that the model needs no clock."""
-NAMES = ("model/a", "model/b")
+_runs = itertools.count()
 
 
 @pytest.fixture
@@ -30,16 +37,15 @@ def server(pool: Pool, stack: str) -> Iterator[MoorageServer]:
     shared.require_clean_log(since)
 
 
-def machine(server: MoorageServer) -> type[RuleBasedStateMachine]:
-    """A machine each of whose runs has an account of its own, with an empty registry."""
+def machine(client: Any, registry: Registry) -> type[RuleBasedStateMachine]:
+    """A machine each of whose runs has repositories of its own."""
 
     class Machine(RuleBasedStateMachine):
         @initialize()
         def begin(self) -> None:
-            agreement = agreement_in(server, server.create_account("modelled"))
-            self.choices = Choices(agreement, NAMES, lambda options: options[0])
-            agreement.create(NAMES[0], None, None, {})
-            agreement.upload_all(NAMES[0])
+            names = [f"run-{next(_runs)}/{name}" for name in ("a", "b")]
+            self.choices = Choices(Agreement(client, Registry(registry.registry_id, registry.host)), names, lambda some: some[0])
+            self.choices.begin()
 
         def run(self, data: Any, step: str) -> None:
             self.choices.pick = lambda options: data.draw(st.sampled_from(list(options)))
@@ -47,10 +53,9 @@ def machine(server: MoorageServer) -> type[RuleBasedStateMachine]:
 
         def teardown(self) -> None:
             if hasattr(self, "choices"):
-                self.choices.to.compare_all()
-                for name in list(self.choices.to.model.repositories):
+                self.choices.to.compare_all(sorted(self.choices.to.model.repositories))
+                for name in self.choices.names:
                     self.choices.to.delete(name, force=True)
-                self.choices.to.describe(None)
 
     def step(name: str) -> Any:
         def run(self: Machine, data: Any) -> None:
@@ -59,14 +64,15 @@ def machine(server: MoorageServer) -> type[RuleBasedStateMachine]:
         run.__name__ = name
         return rule(data=st.data())(run)
 
-    for name in ("put", "put_with_all_it_needs", "read_images", "delete_images", "move", "settings", "create", "delete", "any"):
+    for name in RULES:
         setattr(Machine, f"do_{name}", step(name))
     return Machine
 
 
-def test_a_registry_answers_as_its_model_does(server: MoorageServer) -> None:
+def test_a_registry_answers_as_its_model_does(server: MoorageServer, account: KeyPair) -> None:
+    agreement = agreement_in(server, account)
     run_state_machine_as_test(
-        machine(server),
+        machine(agreement.client, agreement.model),
         settings=settings(
             max_examples=EXAMPLES,
             stateful_step_count=STEPS,

@@ -27,7 +27,7 @@ def _lifecycle(days: int) -> str:
 LIFECYCLES = (_lifecycle(7), _lifecycle(30))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Thing:
     """A manifest that can be put, and what it needs."""
 
@@ -41,6 +41,9 @@ class Thing:
     subject: str | None
     artifact_type: str | None
     annotations: dict[str, str]
+
+    def __repr__(self) -> str:
+        return self.name
 
     @property
     def digest(self) -> str:

@@ -57,6 +57,9 @@ def test_an_archived_image_cannot_be_pulled(ecr: Any, registry: RegistryClient, 
     assert (answer.code, answer.message) == ("MANIFEST_UNKNOWN", "Requested image not found")
     told = ecr.batch_get_image(repositoryName=repository, imageIds=[{"imageTag": "v1"}])
     assert (told["images"], [each_one["failureCode"] for each_one in told["failures"]]) == ([], ["ImageNotFound"])
+    both = {"imageTag": "v1", "imageDigest": "sha256:" + "0" * 64}
+    told = ecr.batch_get_image(repositoryName=repository, imageIds=[both])  # what disagrees does so in the archive too
+    assert [each_one["failureCode"] for each_one in told["failures"]] == ["ImageTagDoesNotMatchDigest"]
     states = ecr.batch_check_layer_availability(repositoryName=repository, layerDigests=[built.config])["layers"]
     assert [each_one["layerAvailability"] for each_one in states] == ["ARCHIVED"]
     with refused("LayerInaccessibleException"):
