@@ -12,8 +12,29 @@ from moorage.testing.server import KeyPair, MoorageServer, make_client
 from tests.integration.agreement.model import Refused, Registry, shown_filters
 from tests.integration.agreement.things import BAD_POLICY, Thing, blobs, things
 
-TIMES = {"createdAt", "lastEvaluatedAt"}
+TIMES = {"createdAt", "updatedAt", "lastEvaluatedAt"}
 """Not compared, but that they are there."""
+
+
+def compare(ask: Callable[[], Any], expect: Callable[[], dict[str, Any]], *, in_order: bool = True) -> None:
+    """The server's answer is the model's: every member of it, or code and text of the refusal."""
+    try:
+        expected, refusal = expect(), None
+    except Refused as error:
+        expected, refusal = {}, error
+    try:
+        told = _plain(ask())
+    except ClientError as error:
+        code, message = error.response["Error"]["Code"], error.response["Error"]["Message"]
+        assert refusal is not None, f"refused with {code}: {message}; expected {expected}"
+        assert code == refusal.code, f"{code}: {message}; expected {refusal.code}"
+        if refusal.message is not None:
+            assert message == refusal.message
+        return
+    assert refusal is None, f"answered {told}; expected {refusal}"
+    if not in_order:
+        told, expected = _sorted(told), _sorted(expected)
+    assert told == expected, f"answered {told}\nexpected {expected}"
 
 
 class Agreement:
@@ -21,28 +42,9 @@ class Agreement:
 
     def __init__(self, client: Any, registry: Registry) -> None:
         self.client, self.model = client, registry
-        self.calls = 0
 
     def _same(self, ask: Callable[[], Any], expect: Callable[[], dict[str, Any]], *, in_order: bool = True) -> None:
-        """The server's answer is the model's: every member of it, or code and text of the refusal."""
-        self.calls += 1
-        try:
-            expected, refusal = expect(), None
-        except Refused as error:
-            expected, refusal = {}, error
-        try:
-            told = _plain(ask())
-        except ClientError as error:
-            code, message = error.response["Error"]["Code"], error.response["Error"]["Message"]
-            assert refusal is not None, f"refused with {code}: {message}; expected {expected}"
-            assert code == refusal.code, f"{code}: {message}; expected {refusal.code}"
-            if refusal.message is not None:
-                assert message == refusal.message
-            return
-        assert refusal is None, f"answered {told}; expected {refusal}"
-        if not in_order:
-            told, expected = _sorted(told), _sorted(expected)
-        assert told == expected, f"answered {told}\nexpected {expected}"
+        compare(ask, expect, in_order=in_order)
 
     # Repositories.
 

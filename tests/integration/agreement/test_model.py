@@ -3,38 +3,25 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
 from typing import Any
 
-import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
 from moorage.testing.server import KeyPair, MoorageServer
-from tests.conftest import Pool
 from tests.integration.agreement.choices import Choices
 from tests.integration.agreement.client import Agreement, agreement_in
 from tests.integration.agreement.model import Registry
 
-EXAMPLES, STEPS = 50, 40
+EXAMPLES, STEPS = 30, 40
 """Some 20 seconds."""
 RULES = (
     "put", "put_with_all_it_needs", "read_images", "layers", "delete_images", "move", "settings", "put_mutability", "create",
     "any",
 )  # fmt: skip
 """Methods of `Choices`."""
-AT_ONCE = ("--activation-seconds", "0")
-"""An image is back from the archive at once, so that the model needs no clock."""
 _runs = itertools.count()
-
-
-@pytest.fixture
-def server(pool: Pool, stack: str) -> Iterator[MoorageServer]:
-    shared: MoorageServer = pool.get(f"modelled {stack}", lambda: pool.new_server(stack, options=AT_ONCE))
-    since = shared.log_size()
-    yield shared
-    shared.require_clean_log(since)
 
 
 def machine(client: Any, registry: Registry) -> type[RuleBasedStateMachine]:

@@ -12,14 +12,12 @@ import pytest
 from botocore.exceptions import ClientError
 
 from moorage.testing.server import KeyPair, MoorageServer, make_client
-from tests.conftest import Pool
 from tests.integration.agreement.choices import Choices
 from tests.integration.agreement.client import Agreement, agreement_in
 from tests.integration.agreement.model import Registry
-from tests.integration.agreement.test_model import AT_ONCE
 from tests.integration.agreement.things import TAGS, Thing, blobs, things
 
-CLIENTS, STEPS = 4, 200
+CLIENTS, STEPS = 4, 150
 SHARED = "shared/app"
 EXPECTED = {
     "ImageAlreadyExistsException", "ImageTagAlreadyExistsException", "LayersNotFoundException", "ImageNotFoundException",
@@ -27,14 +25,6 @@ EXPECTED = {
     "RepositoryNotEmptyException", "LayerAlreadyExistsException", "ImageStorageClassUpdateNotSupportedException",
 }  # fmt: skip
 """What one client's work may make of another's."""
-
-
-@pytest.fixture
-def server(pool: Pool, stack: str) -> Iterator[MoorageServer]:
-    shared: MoorageServer = pool.get(f"modelled {stack}", lambda: pool.new_server(stack, options=AT_ONCE))
-    since = shared.log_size()
-    yield shared
-    shared.require_clean_log(since)
 
 
 @pytest.fixture
