@@ -17,6 +17,8 @@ _FOLDERS = {"ecr": ("aws", "access"), "ecr-public": ("public",), "service-quotas
 """Where a service's tests stand, the first folder that has one counts; elsewhere the folder has the service's name."""
 _PREFIXES = {"service-quotas": "servicequotas"}
 """Of actions, where it is not the service's name."""
+_NAMED = 1000
+"""More calls than any file has."""
 _SHOWN = {"built": "built", "always refused": "refused", "not built yet": "not yet"}
 _BORROWED = {
     ("ecr", "ListImageReferrers"): "ecr:BatchGetImage",
@@ -77,12 +79,13 @@ def _method(operation: str) -> str:
 
 
 def _callers(root: Path, folder: str) -> dict[str, Path]:
-    """By boto3's name: the test file of the folder that calls the operation most often."""
+    """By boto3's name: the test file of the folder that has a test of that name, else the one that calls the operation most."""
     counts: dict[str, dict[Path, int]] = {}
     for path in sorted((root / TESTS / folder).glob("test_*.py")):
-        for method in re.findall(r"\.([a-z][a-z_]+)\(", path.read_text("utf-8")):
+        text = path.read_text("utf-8")
+        for method in re.findall(r"\.([a-z][a-z_]+)\(", text):
             by_path = counts.setdefault(method, {})
-            by_path[path] = by_path.get(path, 0) + 1
+            by_path[path] = by_path.get(path, _NAMED if f"def test_{method}" in text else 0) + 1
     return {method: max(by_path, key=lambda path: by_path[path]).relative_to(root) for method, by_path in counts.items()}
 
 
