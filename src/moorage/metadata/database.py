@@ -35,6 +35,10 @@ class Database(ABC):
         """`lookup` without a coroutine, on the event loop's thread; only where `answers_at_once`."""
 
     @abstractmethod
+    def version_at_once(self) -> int:
+        """A number that each commit of any process changes, but for those of `write_aside`; only where `answers_at_once`."""
+
+    @abstractmethod
     async def lookup(self, function: Callable[Concatenate[ReadTransaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a function of a few look-ups by key, each a matter of microseconds.
 
@@ -56,6 +60,10 @@ class Database(ABC):
 
         It survives the death of this process, and others see it as they see any commit. The next `write` syncs it as well.
         """
+
+    @abstractmethod
+    async def write_aside(self, function: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """`write_lightly` for counts and statistics, on which no answer but their own rests: the version stays what it is."""
 
     @abstractmethod
     def run_read(self, function: Callable[Concatenate[ReadTransaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:

@@ -54,6 +54,9 @@ class PostgresDatabase(Database):
     def lookup_at_once(self, function: Callable[Concatenate[ReadTransaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         raise AssertionError("a look-up on PostgreSQL waits for the network")
 
+    def version_at_once(self) -> int:
+        raise AssertionError("a look-up on PostgreSQL waits for the network")
+
     async def lookup(self, function: Callable[Concatenate[ReadTransaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         return await self.read(function, *args, **kwargs)
 
@@ -70,6 +73,9 @@ class PostgresDatabase(Database):
                 return function(self._transaction(Transaction, connection), *args, **kwargs)
 
         return await asyncio.get_running_loop().run_in_executor(self._threads, partial(self._attempt, run))
+
+    async def write_aside(self, function: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        return await self.write_lightly(function, *args, **kwargs)
 
     def run_read(self, function: Callable[Concatenate[ReadTransaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         return self._attempt(

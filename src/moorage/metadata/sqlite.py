@@ -38,6 +38,8 @@ _PRAGMAS = (
     "PRAGMA temp_store=MEMORY",
     "PRAGMA cache_size=-8192",
 )
+_VERSION = "PRAGMA user_version"
+"""The number in the file's header that SQLite leaves to applications; all processes that write the file raise it."""
 _NEARBY_KIB = 24_576
 """Pages that the connection of the event loop keeps at most: pulls go by it, so what many of them touch is to fit."""
 
@@ -71,6 +73,13 @@ class SqliteDatabase(Database):
     def lookup_at_once(self, function: Callable[Concatenate[ReadTransaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         return self._read_on(self._nearby, function, args, kwargs)
 
+    def version_at_once(self) -> int:
+        try:
+            version: int = self._nearby.execute(_VERSION).fetchone()[0]
+        except sqlite3.Error as error:
+            raise translate(error) from error
+        return version
+
     async def lookup(self, function: Callable[Concatenate[ReadTransaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         return self._read_on(self._nearby, function, args, kwargs)
 
@@ -82,6 +91,9 @@ class SqliteDatabase(Database):
 
     async def write_lightly(self, function: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         return await asyncio.wrap_future(self._writer.submit(lambda tx: function(tx, *args, **kwargs), lightly=True))
+
+    async def write_aside(self, function: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        return await asyncio.wrap_future(self._writer.submit(lambda tx: function(tx, *args, **kwargs), lightly=True, aside=True))
 
     def run_read(self, function: Callable[Concatenate[ReadTransaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
@@ -118,6 +130,7 @@ class _Pending:
     function: Callable[[Transaction], Any]
     future: Future[Any]
     lightly: bool
+    aside: bool
 
 
 class _Writer:
@@ -133,11 +146,11 @@ class _Writer:
         self._thread = threading.Thread(target=self._run, name="sql-writer", daemon=True)
         self._thread.start()
 
-    def submit(self, function: Callable[[Transaction], T], *, lightly: bool = False) -> Future[T]:
+    def submit(self, function: Callable[[Transaction], T], *, lightly: bool = False, aside: bool = False) -> Future[T]:
         if self._closing:
             raise DatabaseUnavailable("the server is shutting down")
         future: Future[T] = Future()
-        self._queue.put(_Pending(function, future, lightly))
+        self._queue.put(_Pending(function, future, lightly, aside))
         return future
 
     def close(self) -> None:
@@ -171,6 +184,8 @@ class _Writer:
             self._connection.execute("BEGIN IMMEDIATE")
             for pending in batch:
                 results.append((pending.future, *self._run_one(pending.function)))
+            if not all(pending.aside for pending in batch):
+                self._raise_version()
             self._connection.execute("COMMIT")
         except BaseException as error:  # whatever it is, nobody may be told that the commit happened
             self._roll_back()
@@ -183,6 +198,11 @@ class _Writer:
                 future.set_exception(error_of_one)
             else:
                 future.set_result(result)
+
+    def _raise_version(self) -> None:
+        """Within the transaction, so that whoever sees its changes sees another version, and nobody sees it before."""
+        (version,) = self._connection.execute(_VERSION).fetchone()
+        self._connection.execute(f"{_VERSION}={(version + 1) & 0x7FFFFFFF}")
 
     def _sync_commits(self, wanted: bool) -> None:
         """Have commits wait for the disk, or not. After a power cut an unsynced commit is whole or absent, never torn."""

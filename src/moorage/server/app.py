@@ -82,6 +82,7 @@ from moorage.wire.oci.exchange import Services
 from moorage.wire.oci.public import PublicApp, PublicDoor
 from moorage.wire.oci.pull_rate import PullRate
 from moorage.wire.oci.quirks import Quirks
+from moorage.wire.oci.remembered_pulls import RememberedPulls
 from moorage.wire.web.health import Health
 from moorage.wire.web.layers import LayerLinks
 from moorage.wire.web.logos import Logos
@@ -145,6 +146,7 @@ class Application:
             sender=sender,
             payloads=payloads,
             pulls=pulls,
+            remembered=RememberedPulls(db, pulls, clock),
             pools=self.pools,
             quirks=Quirks(settings.ecr_quirks),
             clock=clock,
