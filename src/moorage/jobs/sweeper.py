@@ -59,9 +59,9 @@ class Sweeper:
         uses, keys = self._db.memory.of(Activity).take()
         entries = sorted(uses.items())
         for begin in range(0, len(entries), _BATCH):
-            await self._db.write_aside(record_activity, dict(entries[begin : begin + _BATCH]), {})
+            await self._db.write_lightly(record_activity, dict(entries[begin : begin + _BATCH]), {})
         if keys:
-            await self._db.write_aside(record_activity, {}, keys)
+            await self._db.write_lightly(record_activity, {}, keys)
 
     async def sweep(self) -> None:
         """Finish everything that is due now. Batches are short, since on SQLite everybody waits behind the writer."""

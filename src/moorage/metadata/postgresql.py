@@ -74,9 +74,6 @@ class PostgresDatabase(Database):
 
         return await asyncio.get_running_loop().run_in_executor(self._threads, partial(self._attempt, run))
 
-    async def write_aside(self, function: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        return await self.write_lightly(function, *args, **kwargs)
-
     def run_read(self, function: Callable[Concatenate[ReadTransaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         return self._attempt(
             lambda connection: function(self._transaction(ReadTransaction, connection), *args, **kwargs), is_read=True

@@ -92,9 +92,6 @@ class SqliteDatabase(Database):
     async def write_lightly(self, function: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         return await asyncio.wrap_future(self._writer.submit(lambda tx: function(tx, *args, **kwargs), lightly=True))
 
-    async def write_aside(self, function: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        return await asyncio.wrap_future(self._writer.submit(lambda tx: function(tx, *args, **kwargs), lightly=True, aside=True))
-
     def run_read(self, function: Callable[Concatenate[ReadTransaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if connection is None:
@@ -130,7 +127,6 @@ class _Pending:
     function: Callable[[Transaction], Any]
     future: Future[Any]
     lightly: bool
-    aside: bool
 
 
 class _Writer:
@@ -146,11 +142,11 @@ class _Writer:
         self._thread = threading.Thread(target=self._run, name="sql-writer", daemon=True)
         self._thread.start()
 
-    def submit(self, function: Callable[[Transaction], T], *, lightly: bool = False, aside: bool = False) -> Future[T]:
+    def submit(self, function: Callable[[Transaction], T], *, lightly: bool = False) -> Future[T]:
         if self._closing:
             raise DatabaseUnavailable("the server is shutting down")
         future: Future[T] = Future()
-        self._queue.put(_Pending(function, future, lightly, aside))
+        self._queue.put(_Pending(function, future, lightly))
         return future
 
     def close(self) -> None:
@@ -180,11 +176,12 @@ class _Writer:
     def _commit_together(self, batch: list[_Pending]) -> None:
         results: list[tuple[Future[Any], Any, BaseException | None]] = []
         try:
-            self._sync_commits(not all(pending.lightly for pending in batch))
+            is_light = all(pending.lightly for pending in batch)
+            self._sync_commits(not is_light)
             self._connection.execute("BEGIN IMMEDIATE")
             for pending in batch:
                 results.append((pending.future, *self._run_one(pending.function)))
-            if not all(pending.aside for pending in batch):
+            if not is_light:
                 self._raise_version()
             self._connection.execute("COMMIT")
         except BaseException as error:  # whatever it is, nobody may be told that the commit happened

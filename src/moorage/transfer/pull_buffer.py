@@ -43,4 +43,4 @@ class PullBuffer:
             return
         self._pulls = {key: pulled for key, pulled in self._pulls.items() if key in self._written}
         self._written.update(due)
-        await self._db.write_aside(record_pulls, due)
+        await self._db.write_lightly(record_pulls, due)

@@ -227,7 +227,7 @@ def test_the_version_tells_of_changes_by_any_process(tmp_path: Path) -> None:
 def test_the_version_does_not_tell_of_counts(tmp_path: Path) -> None:
     db = open_database(f"sqlite:///{tmp_path / 'm.db'}")
     before = db.version_at_once()
-    asyncio.run(db.write_aside(add, "000000000001"))
+    asyncio.run(db.write_lightly(add, "000000000001"))
     assert db.run_read(count) == 1
     assert db.version_at_once() == before
     db.close()
@@ -237,7 +237,7 @@ def test_the_version_is_raised_with_a_change_that_counts_come_along_with(tmp_pat
     db = open_database(f"sqlite:///{tmp_path / 'm.db'}")
 
     async def both() -> None:
-        await asyncio.gather(db.write_aside(add, "000000000001"), db.write(add, "000000000002"))
+        await asyncio.gather(db.write_lightly(add, "000000000001"), db.write(add, "000000000002"))
 
     before = db.version_at_once()
     asyncio.run(both())
