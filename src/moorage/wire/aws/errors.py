@@ -269,6 +269,7 @@ QUERY: dict[type[domain.DomainError], _Wording] = {
         "InvalidClientTokenId", "The security token included in the request is invalid.", 403
     ),
     domain.AccessDenied: lambda e, _context: AwsError("AccessDenied", str(e), 403),
+    domain.RateExceeded: _code("Throttling", "{e}"),
     domain.NotBuilt: _code("InvalidAction", "{e}"),
 }
 """Of the services of the query protocol; what their models name is added by each service's own errors."""
