@@ -19,7 +19,7 @@ from moorage.model.token_bucket import Rate
 
 LEASE_SECONDS = 2.0
 _PAUSE_SECONDS = 0.05
-"""How long an empty bucket is not asked again, at least, so that it gives more than one token at a time."""
+"""How long a bucket that was emptied is not asked again, at least, so that it gives more than one token at a time."""
 _REMEMBERED = 65_536
 _ROUNDED = 0.001
 """Seconds by which a wait may be rounded down."""
@@ -114,7 +114,7 @@ class HeldTokens:
             )
 
     def put(self, bucket: str, rate: Rate, tokens: int, wait_micros: int) -> None:
-        """A lease has come; without tokens: the bucket will have one in `wait_micros`."""
+        """A lease has come. `wait_micros`, if not 0: it has emptied the bucket, which will have another token then."""
         now = self._clock()
         with self._lock:
             held = self._held.get(bucket)
@@ -122,7 +122,7 @@ class HeldTokens:
                 return
             held.tokens += tokens
             held.leased_at = now
-            if not tokens:
+            if wait_micros:
                 pause = min(_PAUSE_SECONDS, rate.span / 2_000_000)
                 held.refused_at, held.refused_until = now, now + max(wait_micros / 1_000_000, pause)
 

@@ -1,7 +1,7 @@
 """A token bucket in one number: the time at which it is full again if nobody takes anything.
 
 What it holds follows from that time and the present one, so nothing has to be refilled, and a bucket that is full is the same as
-none. All is integers, times are microseconds; whatever has to be rounded is rounded so that nobody is given more.
+none. All is integers, times are microseconds. Rounding never gives more than the rate does in one of them.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Rate(Struct, frozen=True):
     @property
     def span(self) -> int:
         """Microseconds from empty to full."""
-        return self.burst * _SECOND // self.per_second
+        return -(-self.burst * _SECOND // self.per_second)
 
 
 def take(full_at: int, rate: Rate, now: int, wanted: int, returned: int = 0) -> tuple[int, int]:

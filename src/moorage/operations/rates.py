@@ -14,13 +14,13 @@ def lease_tokens(tx: Transaction, bucket: str, rate: Rate, wanted: int, returned
         returned: tokens of an earlier lease that were not spent.
 
     Returns:
-        How many there were, and, if none, microseconds until there is one.
+        How many there were, and, if fewer than wanted, microseconds until there is another one.
     """
     before = rates.lock_bucket(tx, bucket)
     full_at, taken = take(before, rate, tx.now, wanted, returned)
-    if taken or returned:
+    if taken or full_at < before:
         rates.set_bucket(tx, bucket, full_at)
-    return taken, 0 if taken else wait_micros(full_at, rate, tx.now)
+    return taken, 0 if taken == wanted else wait_micros(full_at, rate, tx.now)
 
 
 def forget_full_buckets(tx: Transaction) -> int:
