@@ -113,8 +113,12 @@ def judge(
     resource: str,
     facts: RequestFacts = NO_FACTS,
     repository: Repository | None = None,
-) -> None:
-    """`authorize` for those who have looked up how the caller stands themselves."""
+) -> bool:
+    """`authorize` for those who have looked up how the caller stands themselves.
+
+    Returns:
+        Whether this holds until something changes in the database, whatever else may differ in the same caller's next request.
+    """
     if scope.is_public:
         if caller.is_anonymous and action not in OPEN:
             raise NotAuthenticated(LOGIN_NEEDED)
@@ -123,23 +127,26 @@ def judge(
             if not caller.is_anonymous:
                 _check(tx, standing, caller)
                 admit(caller)
-            return
+            return False
         action = PUBLIC_ACTION[action]
     snapshot = _check(tx, standing, caller)
     own, registry = _resource_side(tx, caller, action, scope, resource, snapshot.epoch, repository)
     key, rests_on = (action, resource, id(caller.session)), (caller.session, own, registry)
     known = snapshot.allowed.get(key)
-    if known is None or any(map(is_not, known, rests_on)):
+    is_lasting = known is not None and not any(map(is_not, known, rests_on))
+    if not is_lasting:
         decision = _decide(tx, caller, snapshot, action, scope, resource, facts, repository, own, registry)
         if not decision.allowed:
             raise decision.error()
-        if _asks_no_context(decision):
+        is_lasting = _asks_no_context(decision)
+        if is_lasting:
             if len(snapshot.allowed) >= _REMEMBERED:
                 snapshot.allowed.clear()
             snapshot.allowed[key] = rests_on
     if caller.ticket is not None:
         caller.ticket.admit()
     tx.memory.of(Activity).note(caller, action, resource, scope.region or PUBLIC_HOME, tx.now)
+    return is_lasting
 
 
 def admit(caller: Caller) -> None:

@@ -163,3 +163,14 @@ class RequestRates:
         """The ticket of a request; None: its operation has no rate."""
         rate = self._rates.get(key[2])
         return None if rate is None else RequestTicket(self._held, f"{key[0]}/{key[1]}/{key[2]}", rate)
+
+    def admits(self, key: RequestKey) -> bool:
+        """Take a token for a request that is known to be allowed; False: there is none here, so it is to be asked for."""
+        ticket = self.ticket(key)
+        if ticket is None:
+            return True
+        try:
+            ticket.admit()
+        except (RateExceeded, TokensNeeded):
+            return False
+        return True

@@ -67,7 +67,7 @@ class Sweeper:
                 until_sweep -= _FLUSH_SECONDS
                 until_activity -= _FLUSH_SECONDS
                 until_usage -= _FLUSH_SECONDS
-        await self._quietly(self._pulls.flush())
+        await self._quietly(self._pulls.flush(everything=True))
         await self._quietly(self.flush_activity())
         await self._quietly(self.flush_usage())
         if self._transfers is not None:
@@ -82,9 +82,9 @@ class Sweeper:
         uses, keys = self._db.memory.of(Activity).take()
         entries = sorted(uses.items())
         for begin in range(0, len(entries), _BATCH):
-            await self._db.write(record_activity, dict(entries[begin : begin + _BATCH]), {})
+            await self._db.write_lightly(record_activity, dict(entries[begin : begin + _BATCH]), {})
         if keys:
-            await self._db.write(record_activity, {}, keys)
+            await self._db.write_lightly(record_activity, {}, keys)
 
     async def flush_usage(self) -> None:
         """Write down how many requests were counted since the last time."""

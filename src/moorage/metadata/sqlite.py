@@ -38,6 +38,8 @@ _PRAGMAS = (
     "PRAGMA temp_store=MEMORY",
     "PRAGMA cache_size=-8192",
 )
+_VERSION = "PRAGMA user_version"
+"""The number in the file's header that SQLite leaves to applications; all processes that write the file raise it."""
 _NEARBY_KIB = 24_576
 """Pages that the connection of the event loop keeps at most: pulls go by it, so what many of them touch is to fit."""
 
@@ -70,6 +72,13 @@ class SqliteDatabase(Database):
 
     def lookup_at_once(self, function: Callable[Concatenate[ReadTransaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         return self._read_on(self._nearby, function, args, kwargs)
+
+    def version_at_once(self) -> int:
+        try:
+            version: int = self._nearby.execute(_VERSION).fetchone()[0]
+        except sqlite3.Error as error:
+            raise translate(error) from error
+        return version
 
     async def lookup(self, function: Callable[Concatenate[ReadTransaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         return self._read_on(self._nearby, function, args, kwargs)
@@ -167,10 +176,13 @@ class _Writer:
     def _commit_together(self, batch: list[_Pending]) -> None:
         results: list[tuple[Future[Any], Any, BaseException | None]] = []
         try:
-            self._sync_commits(not all(pending.lightly for pending in batch))
+            is_light = all(pending.lightly for pending in batch)
+            self._sync_commits(not is_light)
             self._connection.execute("BEGIN IMMEDIATE")
             for pending in batch:
                 results.append((pending.future, *self._run_one(pending.function)))
+            if not is_light:
+                self._raise_version()
             self._connection.execute("COMMIT")
         except BaseException as error:  # whatever it is, nobody may be told that the commit happened
             self._roll_back()
@@ -183,6 +195,11 @@ class _Writer:
                 future.set_exception(error_of_one)
             else:
                 future.set_result(result)
+
+    def _raise_version(self) -> None:
+        """Within the transaction, so that whoever sees its changes sees another version, and nobody sees it before."""
+        (version,) = self._connection.execute(_VERSION).fetchone()
+        self._connection.execute(f"{_VERSION}={(version + 1) & 0x7FFFFFFF}")
 
     def _sync_commits(self, wanted: bool) -> None:
         """Have commits wait for the disk, or not. After a power cut an unsynced commit is whole or absent, never torn."""

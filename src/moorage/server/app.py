@@ -86,6 +86,7 @@ from moorage.wire.oci.app import OciApp
 from moorage.wire.oci.exchange import Services
 from moorage.wire.oci.public import PublicApp, PublicDoor
 from moorage.wire.oci.quirks import Quirks
+from moorage.wire.oci.remembered_pulls import RememberedPulls
 from moorage.wire.web.health import Health
 from moorage.wire.web.layers import LayerLinks
 from moorage.wire.web.logos import Logos
@@ -156,6 +157,7 @@ class Application:
             sender=sender,
             payloads=payloads,
             pulls=pulls,
+            remembered=RememberedPulls(db, pulls, clock, metrics.usage, rates),
             pools=self.pools,
             quirks=Quirks(settings.ecr_quirks),
             clock=clock,

@@ -34,6 +34,9 @@ class RatedDatabase(Database):
     def lookup_at_once(self, function: Callable[Concatenate[ReadTransaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         return self._database.lookup_at_once(function, *args, **kwargs)
 
+    def version_at_once(self) -> int:
+        return self._database.version_at_once()
+
     async def lookup(self, function: Callable[Concatenate[ReadTransaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         return await self._until_admitted(lambda: self._database.lookup(function, *args, **kwargs))
 

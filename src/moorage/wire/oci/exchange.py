@@ -25,6 +25,7 @@ from moorage.wire.http import Header, Request, Send
 from moorage.wire.oci.access import Access
 from moorage.wire.oci.actions import request_key
 from moorage.wire.oci.quirks import Quirks
+from moorage.wire.oci.remembered_pulls import RememberedPulls
 from moorage.wire.oci.router import Route
 
 T = TypeVar("T")
@@ -41,6 +42,7 @@ class Services:
     sender: Sender
     payloads: PayloadCache
     pulls: PullBuffer
+    remembered: RememberedPulls
     pools: Pools
     quirks: Quirks
     clock: Clock
