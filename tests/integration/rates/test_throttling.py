@@ -139,10 +139,13 @@ def test_public_pulls_with_a_login(make_server: Callable[..., MoorageServer]) ->
 
 
 def test_who_may_not_is_told_so_and_takes_nothing(make_server: Callable[..., MoorageServer]) -> None:
-    server = make_server(**throttling("DescribeImages=1/2,BatchGetImage=1/2"))
+    server = make_server(**throttling("DescribeImages=1/2,BatchGetImage=1/2,CreateRepository=1/2"))
     ecr = server.client()
-    person = Person(server, server.root)
+    person = Person(server, server.root, allow("ecr:CreateRepository"))
     theirs = server.client(key=person.key)
+    for _ in range(10):  # also if of several actions the first is allowed
+        with refused("AccessDeniedException"):
+            theirs.create_repository(repositoryName="tagged", tags=[{"Key": "team", "Value": "app"}])
     for _ in range(10):
         with refused("AccessDeniedException"):
             theirs.describe_images(repositoryName="app")

@@ -37,8 +37,8 @@ from moorage.auth.sigv4 import (
     verify,
 )
 from moorage.model.clock import Clock, system_clock
-from moorage.model.errors import NotBuilt, RateExceeded
-from moorage.model.rates import RequestKey, region_of
+from moorage.model.errors import AccessDenied, NotBuilt, RateExceeded
+from moorage.model.rates import RequestKey, Ticket, region_of
 from moorage.model.scope import is_account_id, is_region
 from moorage.model.usage import UsageCounts
 from moorage.wire.aws.bodies import DEFAULT_LIMIT, LIMITS, Body, BodyBudget, Receive
@@ -89,6 +89,7 @@ class _Request:
         "retry_after",
         "scope",
         "service",
+        "ticket",
     )
 
     def __init__(self, scope: Scope, body: Body, service: ServicePlan, now: float) -> None:
@@ -103,6 +104,7 @@ class _Request:
         self.service = service
         self.operation: OperationPlan | None = None
         self.counted_as: RequestKey | None = None
+        self.ticket: Ticket | None = None
         self.retry_after = 0
 
 
@@ -316,6 +318,7 @@ class Dispatcher:
         key = account, region_of(route.service.name, region), route.action
         if credential is not None and is_region(key[1]):
             self._count(request, key)
+        request.ticket = None if self._rates is None else self._rates.ticket(key)
         return Call(
             service=route.service.name,
             operation=route.operation.name,
@@ -327,7 +330,7 @@ class Dispatcher:
             host=request.headers.get(b"host", b"").decode("latin-1"),
             source_ip=client[0] if client else "",
             user_agent=request.headers.get(b"user-agent", b"").decode("latin-1"),
-            ticket=None if self._rates is None else self._rates.ticket(key),
+            ticket=request.ticket,
         )
 
     async def _handled(self, request: _Request, route: _Route, handler: Handler, call: Call) -> Output:
@@ -350,6 +353,8 @@ class Dispatcher:
             request.retry_after = error.retry_after_seconds
             if request.counted_as is not None:
                 self._usage.throttled(request.counted_as)
+        elif isinstance(error, AccessDenied) and request.ticket is not None:
+            request.ticket.give_back()  # of several actions the first was allowed
         told = to_aws_error(error, service, request.operation)
         if told is None or told.status == 500:
             _log.error("request %s failed", request.request_id, exc_info=error)

@@ -10,6 +10,7 @@ import msgspec
 from moorage.auth.rates import TokensNeeded
 from moorage.metadata.database import DatabaseUnavailable
 from moorage.model.errors import (
+    AccessDenied,
     BlobNotFound,
     DomainError,
     ManifestInvalid,
@@ -186,6 +187,8 @@ class OciApp:
                 headers.append((b"retry-after", b"%d" % error.retry_after_seconds))
                 if request.counted_as is not None:
                     self._services.usage.throttled(request.counted_as)
+            elif isinstance(error, AccessDenied) and request.ticket is not None:
+                request.ticket.give_back()  # of several actions the first was allowed
         elif isinstance(error, BadRequest):
             described = OciError(400, "UNSUPPORTED", str(error))
         elif isinstance(error, DatabaseUnavailable | StoreUnavailable):

@@ -53,7 +53,7 @@ class Services:
         """Count a request whose caller is known, at a registry of `region` (empty: a public one)."""
         key = request_key(caller.account_id, region, route, request.method)
         if key is not None:
-            request.counted_as = key
+            request.counted_as, request.ticket = key, caller.ticket
             self.usage.count(key)
 
 
