@@ -14,7 +14,7 @@ from tests import clients
 from tests.acceptance.conftest import Shell
 from tests.integration.rates.counting import counted
 
-RATES = {"MOORAGE_THROTTLING": "on", "MOORAGE_RATES": "BatchGetImage=1/1,GetDownloadUrlForLayer=2/1"}
+RATES = {"MOORAGE_THROTTLING": "on", "MOORAGE_RATES": "BatchGetImage=1/1,GetDownloadUrlForLayer=2/1,DescribeRepositories=4/1"}
 
 
 @pytest.fixture
@@ -44,7 +44,11 @@ def test_skopeo_waits_and_goes_on(shell: Shell, login: Callable[..., None]) -> N
 
 @pytest.mark.awscli
 def test_the_aws_command_line_tries_again(shell: Shell) -> None:
-    shell.server.client().create_repository(repositoryName="app")
-    for _ in range(3):
-        shell.aws("ecr", "batch-get-image", "--repository-name", "app", "--image-ids", "imageTag=v1")
-    assert counted(shell.server, "ecr:BatchGetImage", throttled=True) > 0
+    shell.environment["AWS_MAX_ATTEMPTS"] = "10"
+    for number in range(4):
+        shell.server.client().create_repository(repositoryName=f"app-{number}")
+    listed = shell.aws(
+        "ecr", "describe-repositories", "--page-size", "1", "--query", "repositories[].repositoryName", "--output", "text"
+    )
+    assert listed.split() == [f"app-{number}" for number in range(4)]
+    assert counted(shell.server, "ecr:DescribeRepositories", throttled=True) > 0
