@@ -145,6 +145,10 @@ class OciApp:
         except BlobNotFound as error:
             described = describe(error)
             answer = AtOnce.of(described.status, [VERSION, JSON], b"", len(described.body()))
+        except RateExceeded as error:
+            assert caller is not None and route is not None, "only a use case raises it"
+            services.count(request, caller, scope.region, route)
+            return self._too_fast(error, request)
         except (DomainError, BadRequest, DatabaseUnavailable, TokensNeeded):
             pass
         if caller is not None and route is not None:
@@ -153,6 +157,15 @@ class OciApp:
             elif caller.ticket is not None:
                 caller.ticket.give_back()
         return answer
+
+    def _too_fast(self, error: RateExceeded, request: Request) -> AtOnce:
+        """A refusal that costs no more than what was asked for: there may be many."""
+        if request.counted_as is not None:
+            self._services.usage.throttled(request.counted_as)
+        described = describe(error)
+        body = described.body()
+        headers = [VERSION, JSON, (b"retry-after", b"%d" % error.retry_after_seconds)]
+        return AtOnce.of(described.status, headers, b"" if request.method == "HEAD" else body, len(body))
 
     async def token(self, request: Request, send: Send, origin: str) -> None:
         """``GET /token``: the same token for clients that prefer Bearer. Source: Docker token authentication specification."""
