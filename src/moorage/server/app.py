@@ -137,7 +137,7 @@ class Application:
         self._hot = HotBlobs(settings.hot_blob_mib * 1024 * 1024)
         db.memory.of(Quotas).choose(settings.chosen_quotas)
         held = HeldTokens(clock)
-        leases = TokenLeases(db, held)
+        leases = TokenLeases(db, held, clock)
         rates = RequestRates(held, settings.effective_rates) if settings.effective_rates else None
         gib = settings.public_anonymous_gib_per_month
         transfers = AnonymousTransfers(db, clock, gib * 1024**3) if gib else None

@@ -54,7 +54,8 @@ class AnonymousTransfers:
         if count:
             self._turn(self._clock())
             place = place_of(address)
-            self._new[place] = self._new.get(place, 0) + count
+            if place in self._new or len(self._new) < _REMEMBERED:
+                self._new[place] = self._new.get(place, 0) + count
 
     async def flush(self) -> None:
         """Write what has gathered."""

@@ -1,4 +1,7 @@
-"""Leases of tokens from the database, one at a time for each bucket, however many requests wait for it."""
+"""Leases of tokens from the database, one at a time for each bucket, however many requests wait for it.
+
+A database without room takes no leases, and pulls are to go on: until there is room, each process has a bucket of its own.
+"""
 
 from __future__ import annotations
 
@@ -6,18 +9,21 @@ import asyncio
 
 from moorage.auth.rates import HeldTokens, TokensNeeded
 from moorage.metadata.database import Database
-from moorage.model.errors import RateExceeded
-from moorage.model.token_bucket import Rate
+from moorage.model.clock import Clock, to_micros
+from moorage.model.errors import RateExceeded, StorageFull
+from moorage.model.token_bucket import Rate, take, wait_micros
 from moorage.operations.rates import lease_tokens
 
 _ROUNDS = 20
+_REMEMBERED = 65_536
 
 
 class TokenLeases:
     """Belongs to the event loop; what it leases is spent by any thread."""
 
-    def __init__(self, db: Database, held: HeldTokens) -> None:
-        self._db, self._held = db, held
+    def __init__(self, db: Database, held: HeldTokens, clock: Clock) -> None:
+        self._db, self._held, self._clock = db, held, clock
+        self._own: dict[str, int] = {}
         self._running: dict[str, _Lease] = {}
 
     async def take(self, bucket: str, rate: Rate) -> None:
@@ -50,11 +56,23 @@ class TokenLeases:
             await asyncio.sleep(0)  # so that those who come in this turn of the loop share it
             lease.has_begun, lease.before = True, None
             wanted, returned = self._held.ask(bucket, rate, lease.waiting)
-            tokens, wait = await self._db.write_lightly(lease_tokens, bucket, rate, wanted, returned)
+            try:
+                tokens, wait = await self._db.write_lightly(lease_tokens, bucket, rate, wanted, returned)
+                self._own.clear()
+            except StorageFull:
+                tokens, wait = self._without_room(bucket, rate, wanted, returned)
             self._held.put(bucket, rate, tokens, wait)
         finally:
             if self._running.get(bucket) is lease:
                 del self._running[bucket]
+
+    def _without_room(self, bucket: str, rate: Rate, wanted: int, returned: int) -> tuple[int, int]:
+        if len(self._own) >= _REMEMBERED:
+            self._own.clear()
+        now = to_micros(self._clock())
+        full_at, tokens = take(self._own.get(bucket, now), rate, now, wanted, returned)
+        self._own[bucket] = full_at
+        return tokens, 0 if tokens == wanted else wait_micros(full_at, rate, now)
 
 
 class _Lease:

@@ -36,7 +36,7 @@ def db(request: pytest.FixtureRequest, tmp_path: Path, clock: HandClock) -> Iter
 
 def pull_rate(db: Database, clock: HandClock, rate: Rate | None) -> PullRate:
     """The pull rate as one process has it."""
-    return PullRate(rate, TokenLeases(db, HeldTokens(clock)))
+    return PullRate(rate, TokenLeases(db, HeldTokens(clock), clock))
 
 
 def pulls(rate: PullRate, address: str, most: int = 100) -> int:
