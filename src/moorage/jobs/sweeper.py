@@ -18,6 +18,7 @@ from moorage.storage import buffers
 from moorage.storage.blob_store import BlobStore, StorageKey, StoreUnavailable
 from moorage.transfer.anonymous_transfers import AnonymousTransfers
 from moorage.transfer.pull_buffer import PullBuffer
+from moorage.transfer.unstarted import UnstartedUploads
 from moorage.transfer.work import Pools
 
 logger = logging.getLogger("moorage.jobs")
@@ -38,11 +39,12 @@ class Sweeper:
         store: BlobStore,
         pools: Pools,
         pulls: PullBuffer,
+        unstarted: UnstartedUploads,
         usage: UsageCounts,
         transfers: AnonymousTransfers | None = None,
     ) -> None:
         self._db, self._store, self._pools, self._pulls = db, store, pools, pulls
-        self._usage, self._transfers = usage, transfers
+        self._unstarted, self._usage, self._transfers = unstarted, usage, transfers
         self._stopping = asyncio.Event()
 
     async def run(self) -> None:
@@ -72,6 +74,7 @@ class Sweeper:
         await self._quietly(self.flush_usage())
         if self._transfers is not None:
             await self._quietly(self._transfers.flush())
+        await self._quietly(self._unstarted.flush())
 
     def stop(self) -> None:
         """End after the round that runs."""
@@ -100,6 +103,7 @@ class Sweeper:
 
     async def sweep(self) -> None:
         """Finish everything that is due now. Batches are short, since on SQLite everybody waits behind the writer."""
+        await self._unstarted.flush()
         while await self._db.write(garbage.expire_uploads):
             pass
         while await self._db.write(garbage.purge_deleted_repository):

@@ -36,6 +36,7 @@ from moorage.transfer.pull_rate import PullRate
 from moorage.transfer.receive import Receiver
 from moorage.transfer.send import Sender
 from moorage.transfer.token_leases import TokenLeases
+from moorage.transfer.unstarted import UnstartedUploads
 from moorage.transfer.work import Pools
 from moorage.upstream.fetch import Fetcher
 from moorage.upstream.oidc_keys import ProviderKeys
@@ -148,7 +149,9 @@ class Application:
         self._sessions = SessionTokens(root_key.derive("session tokens"))
         link_key = root_key.derive("layer links")
         pulls, payloads = PullBuffer(db, clock), PayloadCache(db, keyring)
-        receiver = Receiver(db, store, keyring, self.pools, KeyReserve(db))
+        alone = db.dialect == "sqlite" and settings.workers == 1  # no second server can have its data folder
+        unstarted = UnstartedUploads(db, alone=alone)
+        receiver = Receiver(db, store, keyring, self.pools, KeyReserve(db), unstarted)
         sender = Sender(store, keyring, self._hot)
         oci_services = Services(
             db=db,
@@ -205,7 +208,7 @@ class Application:
         self._links = LayerLinks(db, sender, link_key, clock)
         self._logos = Logos(db)
         self.metrics = metrics
-        self._sweeper = Sweeper(db, store, self.pools, pulls, metrics.usage, transfers)
+        self._sweeper = Sweeper(db, store, self.pools, pulls, unstarted, metrics.usage, transfers)
         self._background: asyncio.Task[None] | None = None
 
     async def start(self, listen: Listen) -> None:

@@ -13,6 +13,8 @@ from moorage.operations.garbage import record_pulls
 
 _FLUSHES_APART = 10
 """Of what is pulled all the time: every how many flushes it is written."""
+_BATCH = 500
+"""Pulls that are written in one go: on SQLite everybody waits behind the writer."""
 
 Puller = tuple[int, str]
 """An image's id, and that of the principal that pulls it."""
@@ -43,4 +45,6 @@ class PullBuffer:
             return
         self._pulls = {key: pulled for key, pulled in self._pulls.items() if key in self._written}
         self._written.update(due)
-        await self._db.write_lightly(record_pulls, due)
+        entries = sorted(due.items())
+        for begin in range(0, len(entries), _BATCH):
+            await self._db.write_lightly(record_pulls, dict(entries[begin : begin + _BATCH]))

@@ -11,11 +11,14 @@ import pytest
 from botocore.config import Config
 
 from moorage.testing import builders
+from moorage.testing.oidc_issuer import OidcIssuer
 from moorage.testing.registry_client import PushFailed, RegistryClient
 from moorage.testing.server import MoorageServer
 from tests.integration.access.people import Person, allow
 from tests.integration.aws.errors import refused
 from tests.integration.rates.counting import counted, until
+from tests.integration.sts.conftest import Account
+from tests.integration.sts.test_web_identity import ask, federated, provide
 
 
 def throttling(rates: str) -> dict[str, Any]:
@@ -92,6 +95,21 @@ def test_query_services_and_the_others(make_server: Callable[..., MoorageServer]
         other()
         with refused("TooManyRequestsException"):
             often(other)
+
+
+def test_web_identities_count_for_the_account_of_their_role(make_server: Callable[..., MoorageServer]) -> None:
+    options = ["--throttling", "--oidc-allow-private-issuers", "--rates", "sts:AssumeRoleWithWebIdentity=1/2"]
+    server = make_server(options=options)
+    home = Account(server, server.create_account("home"))
+    with OidcIssuer(tls=True) as issuer:
+        role = home.role(federated(provide(home, issuer)))
+        with refused("AccessDenied", status=403):  # it takes nothing, and counts for nobody
+            ask(home, home.role(federated("arn:aws:iam::000000000000:oidc-provider/other")), issuer.token())
+        ask(home, role, issuer.token())
+        with refused("Throttling", "Rate exceeded"):
+            for _ in range(20):
+                ask(home, role, issuer.token())
+    assert counted(server, "sts:AssumeRoleWithWebIdentity", account=home.id) >= 1
 
 
 def test_registry_api(make_server: Callable[..., MoorageServer]) -> None:
