@@ -90,6 +90,7 @@ def authorize(
     Raises:
         NotAuthenticated: the caller's key or principal was disabled or deleted.
         AccessDenied: it may not.
+        RateExceeded, TokensNeeded: as `admit`.
     """
     judge(tx, _standing(tx, caller), caller, action, scope, resource, facts, repository)
 
@@ -125,6 +126,7 @@ def judge(
             # A login that counts no more is refused, as one that never did: the client is to log in again, or not at all.
             if not caller.is_anonymous:
                 _check(tx, standing, caller)
+                admit(caller)
             return False
         action = PUBLIC_ACTION[action]
     snapshot = _check(tx, standing, caller)
@@ -141,8 +143,21 @@ def judge(
             if len(snapshot.allowed) >= _REMEMBERED:
                 snapshot.allowed.clear()
             snapshot.allowed[key] = rests_on
+    if caller.ticket is not None:
+        caller.ticket.admit()
     tx.memory.of(Activity).note(caller, action, resource, scope.region or PUBLIC_HOME, tx.now)
     return is_lasting
+
+
+def admit(caller: Caller) -> None:
+    """Count a request of a caller who was found to be allowed, once: `authorize` does. For what needs no permission.
+
+    Raises:
+        RateExceeded: too many came before it.
+        TokensNeeded: the transaction is to run again when tokens were leased; the database that requests go by sees to that.
+    """
+    if caller.ticket is not None:
+        caller.ticket.admit()
 
 
 def decision_for(

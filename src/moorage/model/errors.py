@@ -339,9 +339,16 @@ class TooManyTags(LimitExceeded):
 class RateExceeded(LimitExceeded):
     """Too many requests from one place; `retry_after_seconds` is when the next one is let through."""
 
-    def __init__(self, retry_after_seconds: int) -> None:
-        super().__init__("Rate exceeded")
+    def __init__(self, retry_after_seconds: int, message: str = "Rate exceeded") -> None:
+        super().__init__(message)
         self.retry_after_seconds = retry_after_seconds
+
+
+class DataLimitExceeded(RateExceeded):
+    """Somebody without a login has pulled as much as is free in a month."""
+
+    def __init__(self, retry_after_seconds: int) -> None:
+        super().__init__(retry_after_seconds, "Data limit exceeded")
 
 
 class TagKeyInvalid(DomainError):

@@ -269,6 +269,7 @@ QUERY: dict[type[domain.DomainError], _Wording] = {
         "InvalidClientTokenId", "The security token included in the request is invalid.", 403
     ),
     domain.AccessDenied: lambda e, _context: AwsError("AccessDenied", str(e), 403),
+    domain.RateExceeded: _code("Throttling", "{e}"),
     domain.NotBuilt: _code("InvalidAction", "{e}"),
 }
 """Of the services of the query protocol; what their models name is added by each service's own errors."""
@@ -276,7 +277,9 @@ QUERY: dict[type[domain.DomainError], _Wording] = {
 _JSON_TABLES = {"ecr": ECR | SETTINGS, "organizations": ECR | ORGANIZATIONS, "service-quotas": ECR | SERVICE_QUOTAS}
 _QUERY_TABLES = {"iam": QUERY | IAM, "sts": QUERY | STS}
 
-NOT_MET = frozenset((domain.AccountExists, domain.AliasTaken, domain.ImageReferenced, domain.BlobReferenced))
+NOT_MET = frozenset(
+    (domain.AccountExists, domain.AliasTaken, domain.ImageReferenced, domain.BlobReferenced, domain.DataLimitExceeded)
+)
 """Errors that no operation of ``ecr`` raises: the command line's, the batch failures', the /v2/ plane's."""
 
 

@@ -15,6 +15,7 @@ from moorage.operations.tag_mutability import is_mutable
 from moorage.operations.wanted_images import WantedImage
 from moorage.wire.blob_response import matches_etag
 from moorage.wire.http import AtOnce, Header, Request, Response, read_body
+from moorage.wire.oci.actions import request_key
 from moorage.wire.oci.errors import JSON, OciError
 from moorage.wire.oci.exchange import VERSION, Exchange, Services
 from moorage.wire.oci.remembered_pulls import RememberedPull
@@ -66,9 +67,10 @@ def get_at_once(services: Services, request: Request, route: Route, scope: Scope
         services.pulls.add(image.id, caller)
     answer = AtOnce(200, head, data)
     expires_at = services.access.expiry(request)
-    if pulled.is_lasting and expires_at is not None:
+    counted_as = request_key(caller.account_id, scope.region, route, request.method)
+    if pulled.is_lasting and expires_at is not None and counted_as is not None:
         image_id = image.id if is_counted else None
-        kept = RememberedPull(answer, version, expires_at, caller, pulled.repository.arn, image_id)
+        kept = RememberedPull(answer, version, expires_at, caller, pulled.repository.arn, image_id, counted_as)
         services.remembered.keep(request, scope, kept)
     return answer
 

@@ -10,10 +10,13 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from moorage.auth.activity import Activity
+from moorage.auth.rates import RequestRates
 from moorage.metadata.database import Database
 from moorage.model.clock import Clock, to_micros
 from moorage.model.principal import Caller
+from moorage.model.rates import RequestKey
 from moorage.model.scope import Scope
+from moorage.model.usage import UsageCounts
 from moorage.transfer.pull_buffer import PullBuffer
 from moorage.wire.http import AtOnce, Request
 
@@ -27,7 +30,8 @@ Target = tuple[str, bytes, Scope]
 class RememberedPull(NamedTuple):
     """What was answered, to whom, and for how long that counts.
 
-    `version` is the database's before the answer was looked up; `image_id` is that of an image whose pull is counted.
+    `version` is the database's before the answer was looked up; `image_id` is that of an image whose pull is counted, and
+    `counted_as` what the request is.
     """
 
     answer: AtOnce
@@ -36,13 +40,21 @@ class RememberedPull(NamedTuple):
     caller: Caller
     repository_arn: str
     image_id: int | None
+    counted_as: RequestKey
 
 
 class RememberedPulls:
-    """By token, then by what was asked. Belongs to the event loop; only where the database `answers_at_once`."""
+    """By token, then by what was asked. Belongs to the event loop; only where the database `answers_at_once`.
 
-    def __init__(self, db: Database, pulls: PullBuffer, clock: Clock) -> None:
+    Args:
+        rates: the rates that requests are held to; None: to none.
+    """
+
+    def __init__(
+        self, db: Database, pulls: PullBuffer, clock: Clock, usage: UsageCounts, rates: RequestRates | None = None
+    ) -> None:
         self._db, self._pulls, self._clock = db, pulls, clock
+        self._usage, self._rates = usage, rates
         self._activity = db.memory.of(Activity)
         self._kept: dict[bytes, dict[Target, RememberedPull]] = {}
         self._count = self._body_bytes = 0
@@ -57,8 +69,9 @@ class RememberedPulls:
         if kept is None or b"if-none-match" in headers or kept.version != self._db.version_at_once():
             return None
         now = self._clock()
-        if now >= kept.expires_at:
+        if now >= kept.expires_at or (self._rates is not None and not self._rates.admits(kept.counted_as)):
             return None
+        self._usage.count(kept.counted_as)
         self._activity.note(kept.caller, "ecr:BatchGetImage", kept.repository_arn, scope.region, to_micros(now))
         if kept.image_id is not None:
             self._pulls.add(kept.image_id, kept.caller)
