@@ -61,11 +61,14 @@ class PutOutcome:
     changed: bool
 
 
-def read_push(data: bytes, declared_type: str | None, claimed: str | None) -> Pushed:
-    """Parse and hash the bytes of a manifest; the digest is of the algorithm that was claimed, else sha256."""
+def read_push(data: bytes, declared_type: str | None, claimed: str | None, *, by_shape: bool = True) -> Pushed:
+    """Parse and hash the bytes of a manifest; the digest is of the algorithm that was claimed, else sha256.
+
+    `by_shape`: see `parse_manifest`.
+    """
     algorithm = algorithm_of(Digest(claimed)) if claimed is not None and is_digest(claimed) else "sha256"
     try:
-        manifest, fault = parse_manifest(data, declared_type), None
+        manifest, fault = parse_manifest(data, declared_type, by_shape=by_shape), None
     except ManifestInvalid as error:
         manifest, fault = None, error
     return Pushed(data, digest_of(data, algorithm), manifest, fault)

@@ -63,6 +63,19 @@ def test_an_archived_image_cannot_be_pulled(ecr: Any, registry: RegistryClient, 
         ecr.get_download_url_for_layer(repositoryName=repository, layerDigest=built.config)
 
 
+def test_tags_of_archived_images_are_not_listed_for_pulls(ecr: Any, registry: RegistryClient, repository: str) -> None:
+    for number in range(3):
+        registry.push_image(repository, builders.image(number), f"v{number}")
+    move(ecr, repository, "ARCHIVE", "v1")
+    assert registry.get(f"/v2/{repository}/tags/list").json()["tags"] == ["v0", "v2"]
+    first = registry.get(f"/v2/{repository}/tags/list?n=1")
+    assert (first.json()["tags"], first.header("Link")) == (["v0"], f'</v2/{repository}/tags/list?n=1&last=v0>; rel="next"')
+    assert registry.get(f"/v2/{repository}/tags/list?n=1&last=v0").json()["tags"] == ["v2"]
+    move(ecr, repository, "STANDARD", "v1")
+    wait_until_active(ecr, repository, "v1")
+    assert registry.get(f"/v2/{repository}/tags/list").json()["tags"] == ["v0", "v1", "v2"]
+
+
 def test_archived_images_are_listed_where_they_are_asked_for(ecr: Any, registry: RegistryClient, repository: str) -> None:
     kept, archived = builders.image(1), builders.image(2)
     registry.push_image(repository, kept, "kept")

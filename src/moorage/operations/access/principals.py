@@ -79,7 +79,7 @@ def federated_caller(
     if issuer.account_id != account or issuer.session is not None:
         raise QuestionInvalid(f"{federated_by} cannot have federated {arn}: only users of its account and its root can")
     session = _session(tx, "FederatedUser", name, session_policies or (_ALLOWS_ALL,))
-    assumed = () if federated_by is not None else (_ISSUER_ASSUMED,)
+    assumed: tuple[str, ...] = () if federated_by is not None else (_ISSUER_ASSUMED,)
     if not session_policies:
         assumed += (_POLICY_ASSUMED,)
     return Caller("", account, issuer.principal_id, arn, session=session), assumed

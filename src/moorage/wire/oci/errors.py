@@ -114,6 +114,7 @@ _TABLE: dict[type[DomainError], _Rule] = {
     errors.AccountExists: (409, "DENIED", str),
     errors.Conflict: (409, "DENIED", str),
     errors.RangeMismatch: (416, "BLOB_UPLOAD_INVALID", lambda e: f"the upload has {e.received} bytes: go on from there"),
+    errors.LengthMismatch: (400, "SIZE_INVALID", lambda _: "the chunk is not as long as its Content-Range says"),
     errors.UploadBusy: (
         416,
         "BLOB_UPLOAD_INVALID",
@@ -139,6 +140,7 @@ _TABLE: dict[type[DomainError], _Rule] = {
     errors.TooManyTags: (403, "DENIED", str),
     errors.RateExceeded: (429, "TOOMANYREQUESTS", str),
     errors.TagKeyInvalid: (400, "UNSUPPORTED", str),
+    errors.KeyUnusable: (403, "DENIED", str),
     errors.NotBuilt: (405, "UNSUPPORTED", str),
     errors.StorageFull: (507, "DENIED", lambda _: "the registry has no room left for pushes: pulls go on; tell its operator"),
     errors.StorageCorrupt: (
