@@ -91,7 +91,7 @@ def test_put_image_under_an_immutable_tag(ecr: Any, registry: RegistryClient, re
 def test_put_image_refused(ecr: Any, registry: RegistryClient, repository: str) -> None:
     built = builders.image(1)
     invalid = parameter("ImageManifest", "Invalid JSON syntax")
-    for text in ("no json", "{}", "[]", json.dumps({"schemaVersion": 1})):
+    for text in ("no json", "{}", "[]", json.dumps({"schemaVersion": 1, "mediaType": built.media_type})):
         with refused("InvalidParameterException", invalid):
             ecr.put_image(repositoryName=repository, imageManifest=text)
     with refused("InvalidParameterException", invalid):

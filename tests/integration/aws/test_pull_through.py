@@ -84,7 +84,7 @@ def test_an_upstream_of_ecr(theirs: Any, account: KeyPair) -> None:
         made: dict[str, Any] = theirs.create_pull_through_cache_rule(ecrRepositoryPrefix=prefix, upstreamRegistryUrl=url, **more)
         return made
 
-    foreign, role = "123456789012.dkr.ecr.us-east-1.amazonaws.com", "arn:aws:iam::123456789012:role/pull"
+    foreign, role = "123456789012.dkr.ecr.us-east-1.amazonaws.com", f"arn:aws:iam::{account.account_id}:role/pull"
     with refused("ValidationException", "A custom role ARN is required for an ECR upstream registry of another account"):
         create("one", foreign)
     with refused("ValidationException"):
