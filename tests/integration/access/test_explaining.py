@@ -192,6 +192,8 @@ def test_other_accounts_and_bindings(server: MoorageServer, account: KeyPair, st
         ("arn:aws:sts::000000000000:federated-user/f", READ, "app", "is not the ARN of a user"),  # too short a name
         ("arn:aws:sts::999999999999:federated-user/fed", READ, "app", "there is no account"),
         ("arn:aws:sts::000000000000:federated-user/fed", "iam:GetUser", "*", "no federated user may use IAM"),
+        ("arn:aws:sts::000000000000:federated-user/fed", "sts:AssumeRole", "*", "GetCallerIdentity alone"),
+        ("000000000000", "sts:AssumeRole", "*", "no role can be assumed by an account's root"),
         ("arn:aws:iam::999999999999:root", READ, "app", "there is no account"),
         ("nobody", READ, "app", "is not the ARN of a user"),
         ("000000000000", "ecr:BatchGetImages", "app", "did you mean ecr:BatchGetImage?"),

@@ -51,11 +51,22 @@ def explain_access(
             raise QuestionInvalid(f"the session policy cannot be read: {error}") from None
     caller, assumed = _caller(tx, principal_arn, () if session_policy is None else (session_policy,), federated_by)
     named = action_named(action)
-    if is_federated(principal_arn) and named.startswith("iam:"):
-        raise QuestionInvalid("no federated user may use IAM, whatever policies say")
+    _refuse_what_no_policy_decides(caller, named)
     home = replace(here, registry_id=caller.account_id)  # what has no resource is done in one's own account
     target = target_for(tx, named, resource, home if resource == "*" else here)
     return replace(explain(_decide(tx, caller, named, target, dict(context))), assumed=assumed)
+
+
+def _refuse_what_no_policy_decides(caller: Caller, action: str) -> None:
+    """Raise QuestionInvalid for what some callers may never do, whatever policies say. Source: STS, "Comparing credentials"."""
+    session = caller.session
+    if session is not None and session.kind == "FederatedUser":
+        if action.startswith("iam:"):
+            raise QuestionInvalid("no federated user may use IAM, whatever policies say")
+        if action.startswith("sts:") and action != "sts:GetCallerIdentity":
+            raise QuestionInvalid("of STS a federated user may use GetCallerIdentity alone, whatever policies say")
+    if action == "sts:AssumeRole" and caller.is_root and (session is None or session.kind == "SessionToken"):
+        raise QuestionInvalid("no role can be assumed by an account's root, whatever policies say")
 
 
 def _caller(
