@@ -186,6 +186,22 @@ def test_an_index_takes_along_what_is_its_own(ecr: Any, registry: RegistryClient
     assert detail(ecr, repository, "second")["imageStatus"] == "ARCHIVED"
 
 
+def test_a_push_of_an_index_restores_what_can_be_pulled_by_it(ecr: Any, registry: RegistryClient, repository: str) -> None:
+    child, other = builders.image(1), builders.image(2)
+    signature = attached(child, 3)
+    for built in (child, other, signature):
+        registry.push_image(repository, built)
+    listed, more = builders.index([child]).decode(), builders.index([child, other]).decode()
+    ecr.put_image(repositoryName=repository, imageManifest=listed, imageTag="v1")
+    move(ecr, repository, "ARCHIVE", "v1")
+    ecr.put_image(repositoryName=repository, imageManifest=listed, imageTag="v1")  # the same one again
+    assert [status_of(ecr, repository, built.digest) for built in (child, signature)] == ["ACTIVE"] * 2
+    move(ecr, repository, "ARCHIVE", "v1")
+    ecr.put_image(repositoryName=repository, imageManifest=more, imageTag="v2")  # another one that names the child
+    assert [status_of(ecr, repository, built.digest) for built in (child, other, signature)] == ["ACTIVE"] * 3
+    assert detail(ecr, repository, "v1")["imageStatus"] == "ARCHIVED"
+
+
 def test_what_cannot_be_moved(ecr: Any, repository: str) -> None:
     absent = fresh_name("absent")
     with refused("RepositoryNotFoundException", no_repository(absent)):
