@@ -146,7 +146,9 @@ VALID = {"schemaVersion": 2, "mediaType": OCI, "config": CONFIG, "layers": []}
 def test_manifest_invalid(registry: RegistryClient, repository: str, content: bytes, media_type: str | None) -> None:
     answer = registry.put_manifest(repository, "bad", content, media_type)
     assert (answer.status, answer.code) == (400, "MANIFEST_INVALID")
-    assert answer.message.startswith("Invalid parameter at 'ImageManifest' failed to satisfy constraint: 'Invalid JSON syntax'")
+    assert answer.message == "Invalid parameter at 'ImageManifest' failed to satisfy constraint: 'Invalid JSON syntax'"
+    (told,) = answer.json()["errors"]
+    assert told["detail"]["reason"]
     assert registry.get(f"/v2/{repository}/tags/list").json()["tags"] == []
 
 
