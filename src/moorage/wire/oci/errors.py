@@ -63,7 +63,7 @@ _TABLE: dict[type[DomainError], _Rule] = {
     errors.TagInvalid: (
         400,
         "TAG_INVALID",
-        lambda e: _parameter("imageTag", e.reason),
+        lambda _: _parameter("imageTag", "must satisfy regular expression '[a-zA-Z0-9-_.]+'"),
     ),
     errors.ManifestInvalid: (
         400,
@@ -171,6 +171,6 @@ def _detail(error: DomainError) -> Any:
         return [{"digest": digest} for digest in error.digests]
     if isinstance(error, errors.RepositoryNotFound):
         return {"name": error.name}
-    if isinstance(error, errors.ManifestInvalid):
-        return {"reason": error.reason}  # ECR's text is the same for whatever is wrong with a manifest
+    if isinstance(error, errors.ManifestInvalid | errors.TagInvalid):
+        return {"reason": error.reason}  # ECR's text is the same for whatever is wrong with a manifest or a tag
     return None
