@@ -14,6 +14,7 @@ from moorage.operations.identity.activity import record_activity
 from moorage.storage import buffers
 from moorage.storage.blob_store import BlobStore, StorageKey, StoreUnavailable
 from moorage.transfer.pull_buffer import PullBuffer
+from moorage.transfer.unstarted import UnstartedUploads
 from moorage.transfer.work import Pools
 
 logger = logging.getLogger("moorage.jobs")
@@ -27,8 +28,8 @@ _BATCH = 500
 class Sweeper:
     """Runs until it is stopped; an error of one round is logged and does not end it."""
 
-    def __init__(self, db: Database, store: BlobStore, pools: Pools, pulls: PullBuffer) -> None:
-        self._db, self._store, self._pools, self._pulls = db, store, pools, pulls
+    def __init__(self, db: Database, store: BlobStore, pools: Pools, pulls: PullBuffer, unstarted: UnstartedUploads) -> None:
+        self._db, self._store, self._pools, self._pulls, self._unstarted = db, store, pools, pulls, unstarted
         self._stopping = asyncio.Event()
 
     async def run(self) -> None:
@@ -47,8 +48,9 @@ class Sweeper:
             except TimeoutError:
                 until_sweep -= _FLUSH_SECONDS
                 until_activity -= _FLUSH_SECONDS
-        await self._quietly(self._pulls.flush())
+        await self._quietly(self._pulls.flush(everything=True))
         await self._quietly(self.flush_activity())
+        await self._quietly(self._unstarted.flush())
 
     def stop(self) -> None:
         """End after the round that runs."""
@@ -59,12 +61,13 @@ class Sweeper:
         uses, keys = self._db.memory.of(Activity).take()
         entries = sorted(uses.items())
         for begin in range(0, len(entries), _BATCH):
-            await self._db.write(record_activity, dict(entries[begin : begin + _BATCH]), {})
+            await self._db.write_lightly(record_activity, dict(entries[begin : begin + _BATCH]), {})
         if keys:
-            await self._db.write(record_activity, {}, keys)
+            await self._db.write_lightly(record_activity, {}, keys)
 
     async def sweep(self) -> None:
         """Finish everything that is due now. Batches are short, since on SQLite everybody waits behind the writer."""
+        await self._unstarted.flush()
         while await self._db.write(garbage.expire_uploads):
             pass
         while await self._db.write(garbage.purge_deleted_repository):

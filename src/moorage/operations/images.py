@@ -190,19 +190,28 @@ def _move_tag(tx: Transaction, repository: Repository, tag: Tag, manifest_id: in
     return True
 
 
+@dataclass(frozen=True, slots=True)
+class Pulled:
+    """An image that may be pulled. `is_lasting`: this caller would get the same until something changes in the database."""
+
+    repository: Repository
+    image: Image
+    is_lasting: bool
+
+
 def get_image(
     tx: ReadTransaction, caller: Caller, scope: Scope, name: RepositoryName, digest: str | None, tag: str | None
-) -> tuple[Repository, Image]:
+) -> Pulled:
     """The image that is pulled. Raises RepositoryNotFound, ImageNotFound."""
     # Of nobody's account there is no row to start from: the registry's own stands in, and is not asked how anybody stands.
     pull = pulls.find(tx, caller.account_id or scope.registry_id, key_to_check(caller), scope, name, digest, tag)
     arn = scope.repository_arn(name)
-    judge(tx, pull.standing, caller, "ecr:BatchGetImage", scope, arn, repository=pull.repository)
+    is_lasting = judge(tx, pull.standing, caller, "ecr:BatchGetImage", scope, arn, repository=pull.repository)
     if pull.repository is None:
         raise RepositoryNotFound(scope.registry_id, name)
     if pull.image is None or pull.image.status_at(tx.now) != "ACTIVE":
         raise ImageNotFound(scope.registry_id, name, digest, tag)
-    return pull.repository, pull.image
+    return Pulled(pull.repository, pull.image, is_lasting)
 
 
 def sealed_payload(tx: ReadTransaction, repository: Repository, image: Image) -> Payload:

@@ -110,7 +110,8 @@ def list_images_page(
         before = (after.pushed_at, after.digest)
         entries.extend(_rest_of_image(tx, repository, after))
     while len(entries) <= count:
-        images = manifests.list_page(tx, repository.id, *statuses, before, min(count, 200))
+        # One more tells whether there are more.
+        images = manifests.list_page(tx, repository.id, *statuses, before, min(count + 1, 200))
         if not images:
             break
         held = tags.of_manifests(tx, [image.id for image in images])

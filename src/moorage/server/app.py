@@ -31,6 +31,7 @@ from moorage.transfer.payload_cache import PayloadCache
 from moorage.transfer.pull_buffer import PullBuffer
 from moorage.transfer.receive import Receiver
 from moorage.transfer.send import Sender
+from moorage.transfer.unstarted import UnstartedUploads
 from moorage.transfer.work import Pools
 from moorage.upstream.fetch import Fetcher
 from moorage.upstream.oidc_keys import ProviderKeys
@@ -82,6 +83,7 @@ from moorage.wire.oci.exchange import Services
 from moorage.wire.oci.public import PublicApp, PublicDoor
 from moorage.wire.oci.pull_rate import PullRate
 from moorage.wire.oci.quirks import Quirks
+from moorage.wire.oci.remembered_pulls import RememberedPulls
 from moorage.wire.web.health import Health
 from moorage.wire.web.layers import LayerLinks
 from moorage.wire.web.logos import Logos
@@ -136,7 +138,9 @@ class Application:
         self._sessions = SessionTokens(root_key.derive("session tokens"))
         link_key = root_key.derive("layer links")
         pulls, payloads = PullBuffer(db, clock), PayloadCache(db, keyring)
-        receiver = Receiver(db, store, keyring, self.pools, KeyReserve(db))
+        alone = db.dialect == "sqlite" and settings.workers == 1  # no second server can have its data folder
+        unstarted = UnstartedUploads(db, alone=alone)
+        receiver = Receiver(db, store, keyring, self.pools, KeyReserve(db), unstarted)
         sender = Sender(store, keyring, self._hot)
         oci_services = Services(
             db=db,
@@ -145,6 +149,7 @@ class Application:
             sender=sender,
             payloads=payloads,
             pulls=pulls,
+            remembered=RememberedPulls(db, pulls, clock),
             pools=self.pools,
             quirks=Quirks(settings.ecr_quirks),
             clock=clock,
@@ -189,7 +194,7 @@ class Application:
         self._links = LayerLinks(db, sender, link_key, clock)
         self._logos = Logos(db)
         self.metrics = metrics
-        self._sweeper = Sweeper(db, store, self.pools, pulls)
+        self._sweeper = Sweeper(db, store, self.pools, pulls, unstarted)
         self._background: asyncio.Task[None] | None = None
 
     async def start(self, listen: Listen) -> None:

@@ -68,6 +68,11 @@ class Access:
             return _nobody(request)
         return _caller(claims, request)
 
+    def expiry(self, request: Request) -> int | None:
+        """When the token expires (epoch seconds) with which a request came that `caller` has accepted; None: it needed none."""
+        claims = self._seen.get(request.headers.get(b"authorization", b""))
+        return claims.expires_at if claims is not None else None
+
     def stand_in(self, scope: Scope) -> Caller | None:
         """Who somebody without a token is taken for, on servers without authentication; None on all others."""
         return self._believed(scope) if self._believed is not None else None

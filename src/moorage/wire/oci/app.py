@@ -130,6 +130,9 @@ class OciApp:
         if not services.db.answers_at_once:
             return None
         try:
+            remembered = services.remembered.find(request, scope)
+            if remembered is not None:
+                return remembered
             route = parse_route(request.path)
             handler = AT_ONCE.get((route.kind, request.method)) if route is not None else None
             if route is None or handler is None:

@@ -23,6 +23,7 @@ from moorage.transfer.work import Pools
 from moorage.wire.http import Header, Request, Send
 from moorage.wire.oci.access import Access
 from moorage.wire.oci.quirks import Quirks
+from moorage.wire.oci.remembered_pulls import RememberedPulls
 from moorage.wire.oci.router import Route
 
 T = TypeVar("T")
@@ -39,6 +40,7 @@ class Services:
     sender: Sender
     payloads: PayloadCache
     pulls: PullBuffer
+    remembered: RememberedPulls
     pools: Pools
     quirks: Quirks
     clock: Clock

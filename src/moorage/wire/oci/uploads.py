@@ -34,12 +34,8 @@ async def start(exchange: Exchange) -> None:
     algorithm = query.get("digest-algorithm", "sha256")
     if algorithm not in ALGORITHMS:
         raise DigestInvalid(algorithm[:40])
-    # An upload without a byte is not worth a sync: after a power cut the client starts it again.
-    upload_id = await exchange.pushed(
-        lambda: exchange.services.db.write_lightly(
-            uploads.initiate_layer_upload, exchange.caller, exchange.scope, name, algorithm
-        )
-    )
+    unstarted = exchange.services.receiver.unstarted
+    upload_id = await exchange.pushed(lambda: unstarted.begin(exchange.caller, exchange.scope, name, algorithm))
     await Response(202, b"", _headers(exchange, upload_id, 0)).send(exchange.send)
 
 
@@ -79,6 +75,7 @@ async def finish(exchange: Exchange) -> None:
 
 async def status(exchange: Exchange) -> None:
     """GET: how much is there."""
+    await exchange.services.receiver.unstarted.write_down(exchange.route.reference)
     _, upload = await exchange.services.db.lookup(
         uploads.find_upload, exchange.caller, exchange.scope, exchange.name, exchange.route.reference
     )
@@ -87,6 +84,7 @@ async def status(exchange: Exchange) -> None:
 
 async def cancel(exchange: Exchange) -> None:
     """DELETE: end the upload."""
+    await exchange.services.receiver.unstarted.write_down(exchange.route.reference)
     await exchange.services.db.write(
         uploads.cancel_upload, exchange.caller, exchange.scope, exchange.name, exchange.route.reference
     )
@@ -121,6 +119,7 @@ async def _begin_of(exchange: Exchange, name: RepositoryName, upload_id: str, bo
     first, last = (int(match[1]), int(match[2])) if match else (1, 0)
     is_wrong_length = body.length is not None and last - first + 1 != body.length
     if last < first or is_wrong_length:
+        await exchange.services.receiver.unstarted.write_down(upload_id)
         _, upload = await exchange.services.db.lookup(uploads.find_upload, exchange.caller, exchange.scope, name, upload_id)
         wrong = RangeMismatch if last < first else LengthMismatch
         raise wrong(exchange.scope.registry_id, name, upload_id, upload.size_received)
