@@ -132,7 +132,9 @@ def judge(
     snapshot = _check(tx, standing, caller)
     own, registry = _resource_side(tx, caller, action, scope, resource, snapshot.epoch, repository)
     key, rests_on = (action, resource, id(caller.session)), (caller.session, own, registry)
-    known = snapshot.allowed.get(key)
+    # What has no resource of its own is the same "*" in every account: what was allowed at home says nothing of others.
+    is_elsewhere = resource == "*" and caller.account_id != scope.registry_id
+    known = None if is_elsewhere else snapshot.allowed.get(key)
     is_lasting = known is not None and not any(map(is_not, known, rests_on))
     if not is_lasting:
         decision = _decide(tx, caller, snapshot, action, scope, resource, facts, repository, own, registry)

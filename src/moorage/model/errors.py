@@ -5,6 +5,7 @@
     DomainError
     ├── InvalidValue            a value breaks a rule of the field
     │   ├── DigestInvalid  NameInvalid  TagInvalid  ManifestInvalid  RangeInvalid  TokenInvalid  ArnInvalid
+    │   │   └── ManifestTypeMissing
     │   ├── ParameterInvalid    (member, constraint): an AWS input that is well-formed but not acceptable
     │   └── SettingInvalid      no setting of that name, or no value that it can have
     ├── MalformedPolicy         a policy document that breaks the language's rules
@@ -20,9 +21,10 @@
     │   └── LayerExists  UploadBusy  AccountExists  AliasTaken
     ├── LayerInaccessible       known to the repository, named by no image
     ├── UploadInvalid
-    │   └── RangeMismatch  DigestMismatch  LayerMismatch  UploadEmpty  PartTooSmall
+    │   └── RangeMismatch  LengthMismatch  DigestMismatch  LayerMismatch  UploadEmpty  PartTooSmall
     ├── LimitExceeded           a quota or a limit of the protocol
     │   └── TooManyTags  TagKeyInvalid  RateExceeded
+    ├── KeyUnusable             a KMS key that nothing can be encrypted with
     ├── NotBuilt                a real operation that this version does not have
     │   └── Unsupported         not offered here, in no version
     ├── StorageFull             no room; pulls go on
@@ -61,6 +63,10 @@ class TagInvalid(InvalidValue):
 
 class ManifestInvalid(InvalidValue):
     """Bytes that are no manifest of a supported kind."""
+
+
+class ManifestTypeMissing(ManifestInvalid):
+    """The API is not told the media type of a manifest that does not say it itself."""
 
 
 class RangeInvalid(InvalidValue):
@@ -303,6 +309,10 @@ class RangeMismatch(UploadInvalid):
     """The bytes do not start where the upload stands, or are not as many as announced."""
 
 
+class LengthMismatch(UploadInvalid):
+    """A chunk is not as long as its range says: one of the two headers is wrong."""
+
+
 class UploadBusy(Conflict, UploadInvalid):
     """Another request is writing to this upload."""
 
@@ -353,6 +363,14 @@ class DataLimitExceeded(RateExceeded):
 
 class TagKeyInvalid(DomainError):
     """A resource tag's key or value breaks a rule."""
+
+
+class KeyUnusable(DomainError):
+    """A KMS key that nothing can be encrypted with. `code` is the one that KMS itself gives the cause."""
+
+    def __init__(self, message: str, code: str) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class NotBuilt(DomainError):

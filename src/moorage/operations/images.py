@@ -36,7 +36,7 @@ from moorage.model.scope import Scope
 from moorage.operations import quotas, replication
 from moorage.operations.finding import locked_repository_for, repository_for
 from moorage.operations.payloads import seal_payload
-from moorage.operations.storage_class import restore_now
+from moorage.operations.storage_class import restore_children_now, restore_now
 from moorage.operations.tag_mutability import is_mutable
 from moorage.operations.wanted_images import NOT_FOUND, BatchFailure, WantedImage, fault_of, find
 
@@ -61,11 +61,14 @@ class PutOutcome:
     changed: bool
 
 
-def read_push(data: bytes, declared_type: str | None, claimed: str | None) -> Pushed:
-    """Parse and hash the bytes of a manifest; the digest is of the algorithm that was claimed, else sha256."""
+def read_push(data: bytes, declared_type: str | None, claimed: str | None, *, by_shape: bool = True) -> Pushed:
+    """Parse and hash the bytes of a manifest; the digest is of the algorithm that was claimed, else sha256.
+
+    `by_shape`: see `parse_manifest`.
+    """
     algorithm = algorithm_of(Digest(claimed)) if claimed is not None and is_digest(claimed) else "sha256"
     try:
-        manifest, fault = parse_manifest(data, declared_type), None
+        manifest, fault = parse_manifest(data, declared_type, by_shape=by_shape), None
     except ManifestInvalid as error:
         manifest, fault = None, error
     return Pushed(data, digest_of(data, algorithm), manifest, fault)
@@ -110,7 +113,9 @@ def put_image(
             manifest_id = image.id
     else:
         manifest_id = image.id
-        restored = restore_now(tx, image)
+        restored = restore_now(tx, repository, image)
+    if inserted and manifest.is_index:
+        restore_children_now(tx, repository, manifest_id)
     moved = [_move_tag(tx, repository, tag, manifest_id, pushed.digest, caller) for tag in checked_tags]
     if any(moved) and tags.count_of(tx, manifest_id) > (most := quotas.limit(tx, "tags_per_image")):
         raise LimitExceeded(f"The maximum number of tags per image ({most}) has been reached")

@@ -19,6 +19,7 @@ from moorage.metadata.records import Image, Repository
 from moorage.metadata.registry_records import Preview, PreviewResult
 from moorage.metadata.transaction import ReadTransaction, Transaction
 from moorage.model import media_types
+from moorage.model.errors import TokenInvalid
 from moorage.model.names import RepositoryName
 from moorage.model.principal import Caller
 from moorage.model.registry_errors import PreviewNotFound
@@ -146,15 +147,18 @@ def get_preview_page(
 
     Args:
         tag_status: TAGGED, UNTAGGED or ANY.
-        after: the preview's id and the position of the last result of the page before; another preview starts again.
+        after: the preview's id and the position of the last result of the page before.
 
     Raises:
         RepositoryNotFound, PreviewNotFound
+        TokenInvalid: another preview has taken the place of the one whose pages these are.
     """
     repository, preview, status = find_preview(tx, caller, scope, name)
+    if after is not None and after[0] != preview.id:
+        raise TokenInvalid("")
     if status == "EXPIRED":
         return PreviewPage(preview, status, [], None)
-    position = after[1] if after is not None and after[0] == preview.id else 0
+    position = after[1] if after is not None else 0
     found: list[PreviewResult] = []
     while len(found) <= count:
         page = lifecycle_policies.results_page(tx, repository.id, position, _PAGE)

@@ -7,7 +7,7 @@ one, guarded by the upload's epoch and size, so two writers can never interleave
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from moorage.auth.authorize import authorize
@@ -255,15 +255,32 @@ def give_up(tx: Transaction, storage_key: str) -> None:
 
 
 def begin_completion(
-    tx: ReadTransaction, caller: Caller, scope: Scope, name: RepositoryName, upload_id: str, *, api: bool
+    tx: ReadTransaction,
+    caller: Caller,
+    scope: Scope,
+    name: RepositoryName,
+    upload_id: str,
+    *,
+    api: bool,
+    claimed: Sequence[Digest] = (),
 ) -> tuple[Repository, Upload, tuple[Piece, ...]]:
     """What has to be verified before an upload can be completed.
 
+    Args:
+        claimed: the digests of the layer, where the API says them.
+
     Raises:
         UploadNotFound
+        LayerExists: the upload is gone because it was completed before: the call is repeated.
         UploadEmpty, PartTooSmall: rules of the API alone.
     """
-    repository, upload = find_upload(tx, caller, scope, name, upload_id, COMPLETE)
+    try:
+        repository, upload = find_upload(tx, caller, scope, name, upload_id, COMPLETE)
+    except UploadNotFound:
+        held = repositories.find(tx, scope, name) if claimed else None
+        if held is not None and all(blobs.size_of(tx, held.id, digest) is not None for digest in claimed):
+            raise LayerExists(scope.registry_id, name, claimed[0]) from None
+        raise
     if api and upload.segments == 0:
         raise UploadEmpty(scope.registry_id, name, upload_id, 0)
     if api and upload.smallest_inner_part is not None and upload.smallest_inner_part < limits.PART_BYTES_MIN:

@@ -208,15 +208,15 @@ class Receiver:
     async def complete_parts(
         self, caller: Caller, scope: Scope, name: RepositoryName, upload_id: str, wanted: Sequence[Digest]
     ) -> Stored:
-        """Close an upload of the API: the content must have one of the digests. Raises UploadEmpty, PartTooSmall, LayerExists."""
+        """Close an upload of the API: the content must have all of the digests. Raises UploadEmpty, PartTooSmall, LayerExists."""
         await self.unstarted.write_down(upload_id)
-        repository, upload, pieces = await self._db.lookup(uploads.begin_completion, caller, scope, name, upload_id, api=True)
-        computed = [await self._digest(repository, upload, pieces, digest) for digest in wanted]
-        matching = next((digest for digest, found in zip(wanted, computed, strict=True) if digest == found), None)
-        if matching is None:
-            await self._discard_unless(repository, upload, wanted[0], computed[0])
+        repository, upload, pieces = await self._db.lookup(
+            uploads.begin_completion, caller, scope, name, upload_id, api=True, claimed=wanted
+        )
+        for digest in wanted:
+            await self._discard_unless(repository, upload, digest, await self._digest(repository, upload, pieces, digest))
         return await self._db.write(
-            uploads.complete_layer_upload, caller, scope, name, upload, matching or computed[0], None, leased=False, api=True
+            uploads.complete_layer_upload, caller, scope, name, upload, wanted[0], None, leased=False, api=True
         )
 
     async def complete(

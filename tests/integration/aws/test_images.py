@@ -45,6 +45,21 @@ def test_put_image(ecr: Any, registry: RegistryClient, repository: str) -> None:
     assert put(ecr, repository, built, imageTag="v2")["imageId"] == {"imageDigest": built.digest, "imageTag": "v2"}
 
 
+def test_put_image_says_its_media_type(ecr: Any, registry: RegistryClient, repository: str) -> None:
+    """On /v2/ the shape of a manifest may tell what it is; the API wants to be told."""
+    built = builders.image(1)
+    push_blobs(registry, repository, built)
+    untold = json.dumps({name: value for name, value in json.loads(built.manifest).items() if name != "mediaType"})
+    with refused("InvalidParameterException", "image manifest mediatype not provided in manifest or parameter"):
+        ecr.put_image(repositoryName=repository, imageManifest=untold, imageTag="v1")
+    with refused("InvalidParameterException", parameter("ImageManifest", "Invalid JSON syntax")):
+        ecr.put_image(repositoryName=repository, imageManifest="no json")
+    told = ecr.put_image(repositoryName=repository, imageManifest=untold, imageTag="v1", imageManifestMediaType=built.media_type)[
+        "image"
+    ]
+    assert (told["imageManifest"], told["imageManifestMediaType"]) == (untold, built.media_type)
+
+
 def test_put_image_again(ecr: Any, registry: RegistryClient, repository: str) -> None:
     built = builders.image(1)
     push_blobs(registry, repository, built)
@@ -76,7 +91,7 @@ def test_put_image_under_an_immutable_tag(ecr: Any, registry: RegistryClient, re
 def test_put_image_refused(ecr: Any, registry: RegistryClient, repository: str) -> None:
     built = builders.image(1)
     invalid = parameter("ImageManifest", "Invalid JSON syntax")
-    for text in ("no json", "{}", "[]", json.dumps({"schemaVersion": 1})):
+    for text in ("no json", "{}", "[]", json.dumps({"schemaVersion": 1, "mediaType": built.media_type})):
         with refused("InvalidParameterException", invalid):
             ecr.put_image(repositoryName=repository, imageManifest=text)
     with refused("InvalidParameterException", invalid):

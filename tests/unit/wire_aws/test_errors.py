@@ -55,6 +55,9 @@ CASES: list[tuple[domain.DomainError, str, str]] = [
     (domain.LimitExceeded("quota"), "LimitExceededException", "quota"),
     (domain.TooManyTags("51"), "TooManyTagsException", "51"),
     (domain.TagKeyInvalid("aws:"), "InvalidTagParameterException", "aws:"),
+    (domain.ManifestTypeMissing("x"), "InvalidParameterException", "image manifest mediatype not provided in manifest or parameter"),
+    (domain.LengthMismatch(R, N, U, 0), "InvalidLayerPartException", f"Invalid layer part upload for upload with id '{U}' in the repository with name '{N}' in the registry with id '{R}'"),
+    (domain.KeyUnusable("no such key", "NotFoundException"), "KmsException", "no such key"),
     (domain.NotBuilt("later"), "UnknownOperationException", "later"),
 ]  # fmt: skip
 

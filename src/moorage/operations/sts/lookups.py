@@ -44,6 +44,7 @@ def refuse(tx: ReadTransaction, caller: Caller, operation: str, resource: str) -
 
 def _permit(tx: ReadTransaction, caller: Caller, operation: str) -> None:
     check_standing(tx, caller)
-    if caller.session is not None and caller.session.kind == "SessionToken":
-        raise SessionsMayNotAsk(operation)  # of STS they have AssumeRole and GetCallerIdentity
+    if caller.session is not None and caller.session.kind != "AssumedRole":
+        # Of STS a user's own sessions have AssumeRole and GetCallerIdentity, a federated user's the latter alone.
+        raise SessionsMayNotAsk(operation)
     authorize(tx, caller, f"sts:{operation}", home(caller.account_id), "*")

@@ -169,6 +169,9 @@ ECR: dict[type[domain.DomainError], _Wording] = {
     domain.NameInvalid: _pattern("repositoryName", r"[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(\/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*"),
     domain.TagInvalid: _pattern("imageTag", "[a-zA-Z0-9-_.]+"),
     domain.ManifestInvalid: _constraint("ImageManifest", "Invalid JSON syntax"),
+    domain.ManifestTypeMissing: _code(
+        "InvalidParameterException", "image manifest mediatype not provided in manifest or parameter"
+    ),
     domain.TokenInvalid: _constraint("nextToken", "Invalid token"),
     domain.ArnInvalid: _constraint("resourceArn", "Invalid ARN"),
     domain.RangeInvalid: _constraint("partFirstByte", "Invalid range"),
@@ -238,6 +241,7 @@ ECR: dict[type[domain.DomainError], _Wording] = {
         f"The layer with digest '{{e.digest}}' is not associated with an image in the repository {_IN}",
     ),
     domain.RangeMismatch: _layer_part,
+    domain.LengthMismatch: _layer_part,
     domain.UploadBusy: _layer_part,
     domain.LayerMismatch: _code(
         "ImageDigestDoesNotMatchException",
@@ -254,6 +258,7 @@ ECR: dict[type[domain.DomainError], _Wording] = {
     domain.TooManyTags: _code("TooManyTagsException", "{e}"),
     domain.RateExceeded: _code("ThrottlingException", "{e}"),
     domain.TagKeyInvalid: _code("InvalidTagParameterException", "{e}"),
+    domain.KeyUnusable: lambda e, context: context.modelled("KmsException", str(e), kmsError=e.code),
     domain.NotBuilt: _code("UnknownOperationException", "{e}"),
     domain.Unsupported: _code("UnsupportedCommandException", "{e}"),
     domain.StorageFull: lambda *_: AwsError("ServerException", NO_ROOM_MESSAGE, 507, is_sender_fault=False),

@@ -21,6 +21,8 @@ from moorage.wire.oci.router import Route
 
 MISSING = "authentication required"
 _REMEMBERED = 4096
+_WITH_USER = "QVdTO"
+"""How an authorizationToken begins: ``AWS:`` in base64."""
 _NONE, _EMPTY = frozenset((b"",)), frozenset((b"Basic Og==", b"basic Og=="))
 """The header of clients that have no credentials: none, or, of those who were asked for Basic, an empty user and password."""
 
@@ -122,7 +124,9 @@ class Access:
         if scheme.lower() == "basic":
             password = basic_password(credentials.strip())
         elif scheme.lower() == "bearer":
-            password = credentials.strip()
+            token = credentials.strip()
+            # An authorizationToken as it is, which holds the user beside the password, is a bearer token as well.
+            password = basic_password(token) if token.startswith(_WITH_USER) else token
         else:
             raise NotAuthenticated(MISSING)
         return self._tokens.open(password, self._clock())

@@ -15,6 +15,7 @@ from moorage.model.errors import (
     DomainError,
     ManifestInvalid,
     NotAuthenticated,
+    ParameterInvalid,
     RangeMismatch,
     RateExceeded,
     StorageCorrupt,
@@ -192,8 +193,9 @@ class OciApp:
                 described = OciError(403, "DENIED", described.message)
             else:
                 headers.append(login)
-        elif isinstance(error, ManifestInvalid) and quirks.invalid_manifest_is_unsupported:
-            described = OciError(405, "UNSUPPORTED", describe(error).message)
+        elif isinstance(error, ManifestInvalid | ParameterInvalid) and quirks.invalid_is_unsupported:
+            told = describe(error)
+            described = OciError(405, "UNSUPPORTED", told.message, told.detail)
         elif isinstance(error, DomainError):
             described = describe(error)
             if isinstance(error, RateExceeded):

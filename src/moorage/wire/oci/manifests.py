@@ -132,6 +132,7 @@ async def put(exchange: Exchange) -> None:
         VERSION,
         exchange.location(f"manifests/{outcome.digest}"),
         (b"docker-content-digest", outcome.digest.encode()),
+        (b"etag", b'"%s"' % outcome.digest.encode()),
     ]
     if outcome.manifest.subject is not None:
         headers.append((b"oci-subject", outcome.manifest.subject.encode()))

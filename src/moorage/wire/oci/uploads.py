@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from moorage.model.digest import ALGORITHMS, Digest, parse_digest
-from moorage.model.errors import DigestInvalid, NameInvalid, RangeMismatch, UploadBusy
+from moorage.model.errors import DigestInvalid, LengthMismatch, NameInvalid, RangeMismatch, UploadBusy
 from moorage.model.names import RepositoryName, parse_repository_name
 from moorage.operations import uploads
 from moorage.transfer.receive import Body
@@ -106,17 +106,23 @@ def _body(exchange: Exchange) -> Body:
 
 
 async def _begin_of(exchange: Exchange, name: RepositoryName, upload_id: str, body: Body) -> int | None:
-    """Where the client says its bytes begin; None if it does not say. Raises RangeMismatch for a Content-Range that cannot be
-    right."""
+    """Where the client says its bytes begin; None if it does not say.
+
+    Raises:
+        RangeMismatch: no range has this form.
+        LengthMismatch: the range is not as long as the body.
+    """
     header = exchange.request.header(b"content-range")
     if not header:
         return None
     match = _CONTENT_RANGE.fullmatch(header.strip())
     first, last = (int(match[1]), int(match[2])) if match else (1, 0)
-    if last < first or (body.length is not None and last - first + 1 != body.length):
+    is_wrong_length = body.length is not None and last - first + 1 != body.length
+    if last < first or is_wrong_length:
         await exchange.services.receiver.unstarted.write_down(upload_id)
         _, upload = await exchange.services.db.lookup(uploads.find_upload, exchange.caller, exchange.scope, name, upload_id)
-        raise RangeMismatch(exchange.scope.registry_id, name, upload_id, upload.size_received)
+        wrong = RangeMismatch if last < first else LengthMismatch
+        raise wrong(exchange.scope.registry_id, name, upload_id, upload.size_received)
     return first
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from moorage.metadata.records import Image
@@ -35,8 +36,9 @@ def register(service: Service, context: EcrContext) -> None:
     async def put_image(call: Call) -> Output:
         scope, name, tag = scope_of(call), name_of(call), call.get("imageTag")
         data = call["imageManifest"].encode()
-        read = (data, call.get("imageManifestMediaType"), call.get("imageDigest"))
-        pushed = images.read_push(*read) if len(data) <= _LARGE_BYTES else await context.pools.on_cpu(images.read_push, *read)
+        declared, claimed = call.get("imageManifestMediaType"), call.get("imageDigest")
+        read = partial(images.read_push, data, declared, claimed, by_shape=False)
+        pushed = read() if len(data) <= _LARGE_BYTES else await context.pools.on_cpu(read)
         try:
             outcome = await pushed_by(
                 context,

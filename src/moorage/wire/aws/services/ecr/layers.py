@@ -7,7 +7,7 @@ from urllib.parse import quote
 from moorage.auth.presigned import BlobLink, make_query
 from moorage.model import limits
 from moorage.model.digest import Digest, is_digest
-from moorage.model.errors import BlobNotFound, ParameterInvalid, RangeMismatch, UploadBusy
+from moorage.model.errors import ParameterInvalid, RangeMismatch, UploadBusy
 from moorage.operations import layers, uploads
 from moorage.wire.aws.callers import caller_of
 from moorage.wire.aws.service import Call, Output, Service
@@ -68,6 +68,8 @@ def register(service: Service, context: EcrContext) -> None:
         scope, name, upload_id = scope_of(call), name_of(call), call["uploadId"]
         wanted = [digest for digest in call["layerDigests"] if is_digest(digest)]
         if not wanted:
+            await context.receiver.unstarted.write_down(upload_id)
+            await context.db.lookup(uploads.find_upload, caller_of(call), scope, name, upload_id, uploads.COMPLETE)
             raise ParameterInvalid("layerDigests", "must satisfy regular expression '[a-zA-Z0-9-_+.]+:[a-fA-F0-9]+'")
         stored = await context.receiver.complete_parts(
             caller_of(call), scope, name, upload_id, [Digest(digest) for digest in wanted]
@@ -77,8 +79,6 @@ def register(service: Service, context: EcrContext) -> None:
     @service.operation("GetDownloadUrlForLayer")
     async def get_download_url_for_layer(call: Call) -> Output:
         scope, name, digest = scope_of(call), name_of(call), call["layerDigest"]
-        if not is_digest(digest):
-            raise BlobNotFound(scope.registry_id, name, digest)
         repository, _ = await context.db.lookup(layers.get_download_url_for_layer, caller_of(call), scope, name, digest)
         path = f"/layers/{repository.id}/{quote(digest, safe=':')}"
         link = BlobLink(path, str(repository.id), digest, scope.registry_id, int(context.clock()) + _URL_SECONDS)
