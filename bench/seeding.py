@@ -23,6 +23,7 @@ from moorage.server.installation import Installation, open_installation
 from moorage.server.settings import load
 from moorage.transfer.key_reserve import KeyReserve
 from moorage.transfer.receive import Body, Receiver
+from moorage.transfer.unstarted import UnstartedUploads
 from moorage.transfer.work import Pools
 
 SEEDED = "bench/seeded"
@@ -68,7 +69,7 @@ async def _put_blobs(
     installation: Installation, keyring: LocalKeyring, caller: Caller, scope: Scope, name: RepositoryName, image: SmallImage
 ) -> None:
     pools, db = Pools(remote=False), installation.db
-    receiver = Receiver(db, installation.store, keyring, pools, KeyReserve(db))
+    receiver = Receiver(db, installation.store, keyring, pools, KeyReserve(db), UnstartedUploads(db, alone=True))
     for digest, data in image.blobs:
         upload_id = await db.write(uploads.initiate_layer_upload, caller, scope, name, "sha256")
         messages = _messages(data)

@@ -14,7 +14,7 @@ import pytest
 from moorage.testing import servers
 from moorage.testing.registry_client import RegistryClient
 from moorage.testing.server import KeyPair, MoorageServer
-from tests import clients
+from tests import answers, clients
 
 STACKS = ("sqlite+local", "postgres+s3")
 
@@ -47,6 +47,11 @@ class Pool:
         database = self._stack.enter_context(postgres.database())
         settings["environment"] = {**s3.environment, **settings.get("environment", {})}
         return MoorageServer(data, database_url=database, blob_store_url=s3.url(f"blobs-{next(self._count)}"), **settings)
+
+
+def pytest_configure() -> None:
+    """Hold every answer to boto3 against the service models."""
+    answers.watch()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -15,6 +15,7 @@ from moorage.testing import reference
 from moorage.testing.reference import routes, settings
 from moorage.testing.registry_client import RegistryClient
 from moorage.testing.server import MoorageServer
+from moorage.wire.oci.actions import OPERATIONS
 from moorage.wire.oci.app import ROUTES
 from moorage.wire.oci.router import parse_route
 from tests.clients import ROOT
@@ -64,6 +65,12 @@ def test_every_route_is_listed() -> None:
         found = parse_route(re.sub(r"<\w+>", "x", path))
         assert found is not None
         assert found.kind == kind
+
+
+def test_every_route_counts_as_an_action_that_it_needs() -> None:
+    counted = {route: f"ecr:{operation}" for route, operation in OPERATIONS.items()}
+    assert counted.keys() == {route for route, need in routes.NEEDS.items() if need.actions}
+    assert all(action == routes.NEEDS[route].actions[0] for route, action in counted.items())
 
 
 @pytest.fixture(params=["sqlite+local"])

@@ -20,7 +20,7 @@ from tests import clients
 from tests.docs.pages import shell_blocks
 
 _SECONDS = 120
-TUTORIAL, README, ROOT_KEY, ACCOUNTS, TLS = (
+TUTORIAL, README, ROOT_KEY, ACCOUNTS, TLS, RATES = (
     Path(name)
     for name in (
         "docs/tutorials/first-push.md",
@@ -28,6 +28,7 @@ TUTORIAL, README, ROOT_KEY, ACCOUNTS, TLS = (
         "docs/how-to/root-key.md",
         "docs/how-to/accounts-and-regions.md",
         "docs/how-to/tls.md",
+        "docs/how-to/rates.md",
     )
 )
 
@@ -191,3 +192,22 @@ def test_an_own_ca(reader: Reader) -> None:
         trust = ssl.create_default_context(cafile=str(reader.home / "data" / "tls" / "ca.pem"))
         with urlopen(f"{server.endpoint}/readyz", timeout=_SECONDS, context=trust) as answer:
             assert answer.status == 200
+
+
+@pytest.mark.awscli
+def test_rates(reader: Reader) -> None:
+    reader.install("aws", clients.program("aws-v1"))
+    serve, quotas, counts = shell_blocks(RATES)
+    words = serve.split()
+    assert words[:2] == ["moorage", "serve"]
+    reader.server = MoorageServer(reader.home / "data", root=None, options=words[2:])
+    reader.server.start()
+    exports = next(line for line in reader.server.output.splitlines() if "AWS_ACCESS_KEY_ID" in line)
+    exports += f" AWS_DEFAULT_REGION=us-east-1 AWS_ENDPOINT_URL={reader.server.endpoint}"
+    said = reader.run(exports, quotas)
+    assert "Rate of PutImage requests\t20.0" in said
+    assert "Rate of GetAuthorizationToken requests\t50.0" in said
+    assert "Rate of BatchGetImage requests\t2000.0" in said
+    told = reader.run(reader.fill_in(counts))
+    line = 'moorage_requests_total{account="000000000000",operation="service-quotas:ListServiceQuotas",region="us-east-1"} 1.0'
+    assert line in told.splitlines()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 from collections.abc import Callable
@@ -95,6 +96,44 @@ def test_what_another_account_has_does_not_show(
                 look(name)
             texts.append(answer["Error"]["Message"].replace(name, ""))
         assert texts[0] == texts[1]
+
+
+def test_what_was_allowed_at_home_is_not_allowed_elsewhere(server: MoorageServer, account: KeyPair, stranger: KeyPair) -> None:
+    """Operations on a registry have no resource of their own: an Allow that is remembered is one for one's own registry."""
+    theirs, some = server.client(key=stranger), "00000000-0000-4000-8000-000000000000"
+    destination = {"region": "eu-west-1", "registryId": account.account_id}
+    server.client(key=account).put_replication_configuration(
+        replicationConfiguration={"rules": [{"destinations": [destination]}]}
+    )
+    calls: dict[str, Callable[..., Any]] = {
+        "StartReplicationBackfill": lambda **more: theirs.start_replication_backfill(destination=destination, **more),
+        "StopReplicationBackfill": lambda **more: theirs.stop_replication_backfill(replicationBackfillId=some, **more),
+        "ListReplicationBackfills": theirs.list_replication_backfills,
+        "DescribeReplicationBackfillResults": lambda **more: theirs.describe_replication_backfill_results(
+            replicationBackfillId=some, **more
+        ),
+        "CreatePullThroughCacheRule": lambda **more: theirs.create_pull_through_cache_rule(
+            ecrRepositoryPrefix="apart", upstreamRegistryUrl="public.ecr.aws", **more
+        ),
+        "DescribePullThroughCacheRules": theirs.describe_pull_through_cache_rules,
+        "UpdatePullThroughCacheRule": lambda **more: theirs.update_pull_through_cache_rule(ecrRepositoryPrefix="apart", **more),
+        "ValidatePullThroughCacheRule": lambda **more: theirs.validate_pull_through_cache_rule(
+            ecrRepositoryPrefix="apart", **more
+        ),
+        "DeletePullThroughCacheRule": lambda **more: theirs.delete_pull_through_cache_rule(ecrRepositoryPrefix="apart", **more),
+    }
+    model = theirs.meta.service_model
+    assert calls.keys() == {
+        name
+        for name in model.operation_names
+        if "registryId" in (members := model.operation_model(name).input_shape.members) and "repositoryName" not in members
+    } - {"CreateRepository", "DescribeRepositories"}
+    for call in calls.values():
+        for _ in range(2):  # whatever it answers: it was allowed, and that is remembered
+            with contextlib.suppress(theirs.exceptions.ClientError):
+                call()
+        with refused("AccessDeniedException"):
+            call(registryId=account.account_id)
 
 
 def test_questions_about_keys_of_another_account(server: MoorageServer, account: KeyPair, stranger: KeyPair) -> None:

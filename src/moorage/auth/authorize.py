@@ -90,6 +90,7 @@ def authorize(
     Raises:
         NotAuthenticated: the caller's key or principal was disabled or deleted.
         AccessDenied: it may not.
+        RateExceeded, TokensNeeded: as `admit`.
     """
     judge(tx, _standing(tx, caller), caller, action, scope, resource, facts, repository)
 
@@ -112,8 +113,12 @@ def judge(
     resource: str,
     facts: RequestFacts = NO_FACTS,
     repository: Repository | None = None,
-) -> None:
-    """`authorize` for those who have looked up how the caller stands themselves."""
+) -> bool:
+    """`authorize` for those who have looked up how the caller stands themselves.
+
+    Returns:
+        Whether this holds until something changes in the database, whatever else may differ in the same caller's next request.
+    """
     if scope.is_public:
         if caller.is_anonymous and action not in OPEN:
             raise NotAuthenticated(LOGIN_NEEDED)
@@ -121,21 +126,40 @@ def judge(
             # A login that counts no more is refused, as one that never did: the client is to log in again, or not at all.
             if not caller.is_anonymous:
                 _check(tx, standing, caller)
-            return
+                admit(caller)
+            return False
         action = PUBLIC_ACTION[action]
     snapshot = _check(tx, standing, caller)
     own, registry = _resource_side(tx, caller, action, scope, resource, snapshot.epoch, repository)
     key, rests_on = (action, resource, id(caller.session)), (caller.session, own, registry)
-    known = snapshot.allowed.get(key)
-    if known is None or any(map(is_not, known, rests_on)):
+    # What has no resource of its own is the same "*" in every account: what was allowed at home says nothing of others.
+    is_elsewhere = resource == "*" and caller.account_id != scope.registry_id
+    known = None if is_elsewhere else snapshot.allowed.get(key)
+    is_lasting = known is not None and not any(map(is_not, known, rests_on))
+    if not is_lasting:
         decision = _decide(tx, caller, snapshot, action, scope, resource, facts, repository, own, registry)
         if not decision.allowed:
             raise decision.error()
-        if _asks_no_context(decision):
+        is_lasting = _asks_no_context(decision)
+        if is_lasting:
             if len(snapshot.allowed) >= _REMEMBERED:
                 snapshot.allowed.clear()
             snapshot.allowed[key] = rests_on
+    if caller.ticket is not None:
+        caller.ticket.admit()
     tx.memory.of(Activity).note(caller, action, resource, scope.region or PUBLIC_HOME, tx.now)
+    return is_lasting
+
+
+def admit(caller: Caller) -> None:
+    """Count a request of a caller who was found to be allowed, once: `authorize` does. For what needs no permission.
+
+    Raises:
+        RateExceeded: too many came before it.
+        TokensNeeded: the transaction is to run again when tokens were leased; the database that requests go by sees to that.
+    """
+    if caller.ticket is not None:
+        caller.ticket.admit()
 
 
 def decision_for(

@@ -8,7 +8,7 @@ anywhere decides. A web identity has no policies of its own. Source: IAM User Gu
 from __future__ import annotations
 
 from moorage.auth.activity import Activity
-from moorage.auth.authorize import check_standing
+from moorage.auth.authorize import admit, check_standing
 from moorage.auth.compiled_policies import resource_policies
 from moorage.auth.request_context import CallContext
 from moorage.auth.snapshots import Snapshot, principal_of, session_policies
@@ -42,12 +42,14 @@ def authorize_trust(
 
     Raises:
         NotAuthenticated: the caller's key or principal was disabled or deleted.
+        RateExceeded, TokensNeeded: as `authorize.admit`.
     """
     snapshot = None if caller is None else check_standing(tx, caller)
     decision = trust_decision(tx, caller, snapshot, action, role, facts, federated=federated)
     if decision is None or not decision.allowed:
         return False
     if caller is not None:
+        admit(caller)
         tx.memory.of(Activity).note(caller, action, role.arn, _REGION, tx.now)
     return True
 

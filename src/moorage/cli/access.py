@@ -30,11 +30,12 @@ def scope_of(settings: Settings, account: str | None = None) -> Scope:
 
 
 @click.command()
-@click.option("--principal", required=True, metavar="ARN", help="user, role, role session or root (also 12 digits)")
+@click.option("--principal", required=True, metavar="ARN", help="user, role, session, federated user or root (also 12 digits)")
 @click.option("--action", required=True, metavar="ACTION", help="such as ecr:BatchGetImage")
 @click.option("--resource", default="*", metavar="ARN", help="also the name of a repository; left out: the action has none")
 @click.option("--context", "pairs", multiple=True, metavar="KEY=VALUE", help="condition key of the request; may be repeated")
 @click.option("--session-policy", type=click.Path(path_type=Path), default=None, help="file with a policy of the session")
+@click.option("--federated-by", default=None, metavar="ARN", help="of a federated user: who called GetFederationToken")
 @click.option("--json", "as_json", is_flag=True, help="print JSON")
 @answering
 def explain(
@@ -44,6 +45,7 @@ def explain(
     resource: str,
     pairs: tuple[str, ...],
     session_policy: Path | None,
+    federated_by: str | None,
     as_json: bool,
 ) -> None:
     """Say whether a principal may do something now, and why. Exit status 0: it may; 1: it may not; 2: wrong input."""
@@ -52,7 +54,7 @@ def explain(
     here = scope_of(loaded.settings)
     with opened(loaded, WRONG_INPUT) as installation:
         try:
-            found = installation.db.run_read(explain_access, principal, action, resource, here, context, text)
+            found = installation.db.run_read(explain_access, principal, action, resource, here, context, text, federated_by)
         except QuestionInvalid as error:
             fail(str(error), WRONG_INPUT)
     click.echo(json.dumps(to_dict(found), indent=2) if as_json else to_text(found))

@@ -1,4 +1,4 @@
-"""The background of a node: writes pull counts, expires uploads, collects blobs, deletes bytes. Every step may run on every
+"""The background of a node: writes what was counted, expires uploads, collects blobs, deletes bytes. Every step may run on every
 node."""
 
 from __future__ import annotations
@@ -9,17 +9,23 @@ import logging
 from moorage.auth.activity import Activity
 from moorage.metadata.database import Database, DatabaseUnavailable
 from moorage.model.errors import StorageFull
+from moorage.model.usage import UsageCounts
 from moorage.operations import garbage
 from moorage.operations.identity.activity import record_activity
+from moorage.operations.rates import forget_full_buckets
+from moorage.operations.request_counts import forget_requests, record_requests
 from moorage.storage import buffers
 from moorage.storage.blob_store import BlobStore, StorageKey, StoreUnavailable
+from moorage.transfer.anonymous_transfers import AnonymousTransfers
 from moorage.transfer.pull_buffer import PullBuffer
+from moorage.transfer.unstarted import UnstartedUploads
 from moorage.transfer.work import Pools
 
 logger = logging.getLogger("moorage.jobs")
 
 _FLUSH_SECONDS = 1.0
 _ACTIVITY_SECONDS = 5.0
+_USAGE_SECONDS = 10.0
 _SWEEP_SECONDS = 30.0
 _BATCH = 500
 
@@ -27,15 +33,30 @@ _BATCH = 500
 class Sweeper:
     """Runs until it is stopped; an error of one round is logged and does not end it."""
 
-    def __init__(self, db: Database, store: BlobStore, pools: Pools, pulls: PullBuffer) -> None:
+    def __init__(
+        self,
+        db: Database,
+        store: BlobStore,
+        pools: Pools,
+        pulls: PullBuffer,
+        unstarted: UnstartedUploads,
+        usage: UsageCounts,
+        transfers: AnonymousTransfers | None = None,
+    ) -> None:
         self._db, self._store, self._pools, self._pulls = db, store, pools, pulls
+        self._unstarted, self._usage, self._transfers = unstarted, usage, transfers
         self._stopping = asyncio.Event()
 
     async def run(self) -> None:
-        """Flush pulls every second, activity every few, and sweep twice a minute."""
-        until_sweep, until_activity = 0.0, _ACTIVITY_SECONDS
+        """Flush pulls every second, activity and usage every few, and sweep twice a minute."""
+        until_sweep, until_activity, until_usage = 0.0, _ACTIVITY_SECONDS, _USAGE_SECONDS
         while not self._stopping.is_set():
             await self._quietly(self._pulls.flush())
+            if self._transfers is not None:
+                await self._quietly(self._transfers.flush())
+            if until_usage <= 0:
+                await self._quietly(self.flush_usage())
+                until_usage = _USAGE_SECONDS
             if until_activity <= 0:
                 await self._quietly(self.flush_activity())
                 until_activity = _ACTIVITY_SECONDS
@@ -47,8 +68,13 @@ class Sweeper:
             except TimeoutError:
                 until_sweep -= _FLUSH_SECONDS
                 until_activity -= _FLUSH_SECONDS
-        await self._quietly(self._pulls.flush())
+                until_usage -= _FLUSH_SECONDS
+        await self._quietly(self._pulls.flush(everything=True))
         await self._quietly(self.flush_activity())
+        await self._quietly(self.flush_usage())
+        if self._transfers is not None:
+            await self._quietly(self._transfers.flush())
+        await self._quietly(self._unstarted.flush())
 
     def stop(self) -> None:
         """End after the round that runs."""
@@ -59,12 +85,25 @@ class Sweeper:
         uses, keys = self._db.memory.of(Activity).take()
         entries = sorted(uses.items())
         for begin in range(0, len(entries), _BATCH):
-            await self._db.write(record_activity, dict(entries[begin : begin + _BATCH]), {})
+            await self._db.write_lightly(record_activity, dict(entries[begin : begin + _BATCH]), {})
         if keys:
-            await self._db.write(record_activity, {}, keys)
+            await self._db.write_lightly(record_activity, {}, keys)
+
+    async def flush_usage(self) -> None:
+        """Write down how many requests were counted since the last time."""
+        counted = self._usage.take()
+        entries = sorted(counted.items())
+        written = 0
+        try:
+            for begin in range(0, len(entries), _BATCH):
+                await self._db.write_lightly(record_requests, dict(entries[begin : begin + _BATCH]))
+                written = begin + _BATCH
+        finally:
+            self._usage.put_back(dict(entries[written:]))
 
     async def sweep(self) -> None:
         """Finish everything that is due now. Batches are short, since on SQLite everybody waits behind the writer."""
+        await self._unstarted.flush()
         while await self._db.write(garbage.expire_uploads):
             pass
         while await self._db.write(garbage.purge_deleted_repository):
@@ -73,6 +112,10 @@ class Sweeper:
             pass
         while await self._db.write(garbage.doom_abandoned):
             pass
+        await self._db.write_lightly(forget_full_buckets)
+        await self._db.write_lightly(forget_requests)
+        if self._transfers is not None:
+            await self._transfers.forget()
         while keys := await self._db.read(garbage.deletable):
             await self._pools.on_bytes(self._delete, keys)
             await self._db.write(garbage.forget, keys)

@@ -35,6 +35,10 @@ class Database(ABC):
         """`lookup` without a coroutine, on the event loop's thread; only where `answers_at_once`."""
 
     @abstractmethod
+    def version_at_once(self) -> int:
+        """A number that each commit of any process changes, but for those of `write_lightly`; only where `answers_at_once`."""
+
+    @abstractmethod
     async def lookup(self, function: Callable[Concatenate[ReadTransaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a function of a few look-ups by key, each a matter of microseconds.
 
@@ -52,9 +56,10 @@ class Database(ABC):
 
     @abstractmethod
     async def write_lightly(self, function: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """`write` for what nobody has to rely on after a power cut: it is not synced to the disk before this returns.
+        """`write` for what nobody has to rely on after a power cut, and no answer to a pull rests on: counts, uploads that begin.
 
-        It survives the death of this process, and others see it as they see any commit. The next `write` syncs it as well.
+        It is not synced to the disk before this returns, and the version stays what it is. It survives the death of this
+        process, and others see it as they see any commit. The next `write` syncs it as well.
         """
 
     @abstractmethod

@@ -122,9 +122,11 @@ def _page(*conditions: Any) -> Any:
 
 _IS_TAGGED = {"ANY": true(), "TAGGED": _TAGGED, "UNTAGGED": ~_TAGGED}
 NOT_ARCHIVED, _ACTIVATED = _m.archived == literal_column("0"), _m.last_activated_at <= bindparam("now")
+IS_ACTIVE = and_(NOT_ARCHIVED, or_(_m.last_activated_at.is_(None), _ACTIVATED))
+"""What can be pulled at ``:now``."""
 _IS_IN = {
     "ANY": true(),
-    "ACTIVE": and_(NOT_ARCHIVED, or_(_m.last_activated_at.is_(None), _ACTIVATED)),
+    "ACTIVE": IS_ACTIVE,
     "ARCHIVED": ~NOT_ARCHIVED,
     "ACTIVATING": and_(NOT_ARCHIVED, ~_ACTIVATED),
 }

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from moorage.metadata.database import DatabaseUnavailable
 
-HEAD = "0004"
+HEAD = "0005"
 """The newest revision; a test holds it equal to Alembic's own view."""
 
 _LOCK = 7_203_514_221

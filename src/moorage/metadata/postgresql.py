@@ -54,6 +54,9 @@ class PostgresDatabase(Database):
     def lookup_at_once(self, function: Callable[Concatenate[ReadTransaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         raise AssertionError("a look-up on PostgreSQL waits for the network")
 
+    def version_at_once(self) -> int:
+        raise AssertionError("a look-up on PostgreSQL waits for the network")
+
     async def lookup(self, function: Callable[Concatenate[ReadTransaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         return await self.read(function, *args, **kwargs)
 

@@ -38,6 +38,8 @@ _PRAGMAS = (
     "PRAGMA temp_store=MEMORY",
     "PRAGMA cache_size=-8192",
 )
+_VERSION = "PRAGMA user_version"
+"""The number in the file's header that SQLite leaves to applications; all processes that write the file raise it."""
 _NEARBY_KIB = 24_576
 """Pages that the connection of the event loop keeps at most: pulls go by it, so what many of them touch is to fit."""
 
@@ -71,6 +73,13 @@ class SqliteDatabase(Database):
     def lookup_at_once(self, function: Callable[Concatenate[ReadTransaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         return self._read_on(self._nearby, function, args, kwargs)
 
+    def version_at_once(self) -> int:
+        try:
+            version: int = self._nearby.execute(_VERSION).fetchone()[0]
+        except sqlite3.Error as error:
+            raise translate(error) from error
+        return version
+
     async def lookup(self, function: Callable[Concatenate[ReadTransaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         return self._read_on(self._nearby, function, args, kwargs)
 
@@ -78,10 +87,10 @@ class SqliteDatabase(Database):
         return await asyncio.get_running_loop().run_in_executor(self._readers, partial(self.run_read, function, *args, **kwargs))
 
     async def write(self, function: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        return await asyncio.wrap_future(self._writer.submit(lambda tx: function(tx, *args, **kwargs)))
+        return await self._writer.run(lambda tx: function(tx, *args, **kwargs))
 
     async def write_lightly(self, function: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        return await asyncio.wrap_future(self._writer.submit(lambda tx: function(tx, *args, **kwargs), lightly=True))
+        return await self._writer.run(lambda tx: function(tx, *args, **kwargs), lightly=True)
 
     def run_read(self, function: Callable[Concatenate[ReadTransaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
@@ -91,7 +100,7 @@ class SqliteDatabase(Database):
         return self._read_on(connection, function, args, kwargs)
 
     def run_write(self, function: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        return self._writer.submit(lambda tx: function(tx, *args, **kwargs)).result()
+        return self._writer.run_here(lambda tx: function(tx, *args, **kwargs))
 
     def _read_on(
         self, connection: sqlite3.Connection, function: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -113,11 +122,15 @@ class SqliteDatabase(Database):
 
 @dataclass(frozen=True, slots=True)
 class _Pending:
-    """A function that waits for the writer."""
+    """A function that waits for the writer. `loop` is that of its future; None: whoever waits is a thread."""
 
     function: Callable[[Transaction], Any]
-    future: Future[Any]
+    future: asyncio.Future[Any] | Future[Any]
+    loop: asyncio.AbstractEventLoop | None
     lightly: bool
+
+
+_Outcome = tuple[_Pending, Any, BaseException | None]
 
 
 class _Writer:
@@ -133,12 +146,23 @@ class _Writer:
         self._thread = threading.Thread(target=self._run, name="sql-writer", daemon=True)
         self._thread.start()
 
-    def submit(self, function: Callable[[Transaction], T], *, lightly: bool = False) -> Future[T]:
+    async def run(self, function: Callable[[Transaction], T], *, lightly: bool = False) -> T:
+        """Have a function run; its outcome comes with its commit. Raises what it raises, and DatabaseUnavailable."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+        self._submit(_Pending(function, future, loop, lightly))
+        return await future
+
+    def run_here(self, function: Callable[[Transaction], T]) -> T:
+        """`run` for a thread that may wait."""
+        future: Future[T] = Future()
+        self._submit(_Pending(function, future, None, False))
+        return future.result()
+
+    def _submit(self, pending: _Pending) -> None:
         if self._closing:
             raise DatabaseUnavailable("the server is shutting down")
-        future: Future[T] = Future()
-        self._queue.put(_Pending(function, future, lightly))
-        return future
+        self._queue.put(pending)
 
     def close(self) -> None:
         self._closing = True
@@ -165,24 +189,32 @@ class _Writer:
                 return
 
     def _commit_together(self, batch: list[_Pending]) -> None:
-        results: list[tuple[Future[Any], Any, BaseException | None]] = []
+        outcomes: list[_Outcome] = []
         try:
-            self._sync_commits(not all(pending.lightly for pending in batch))
+            is_light = all(pending.lightly for pending in batch)
+            self._sync_commits(not is_light)
             self._connection.execute("BEGIN IMMEDIATE")
             for pending in batch:
-                results.append((pending.future, *self._run_one(pending.function)))
+                outcomes.append((pending, *self._run_one(pending.function)))
+            if not is_light:
+                self._raise_version()
             self._connection.execute("COMMIT")
         except BaseException as error:  # whatever it is, nobody may be told that the commit happened
             self._roll_back()
             failure = translate(error) if isinstance(error, sqlite3.Error) else error
-            results = [(pending.future, None, failure) for pending in batch]
-        for future, result, error_of_one in results:
-            if not future.set_running_or_notify_cancel():
-                continue
-            if error_of_one is not None:
-                future.set_exception(error_of_one)
+            outcomes = [(pending, None, failure) for pending in batch]
+        for loop in {pending.loop for pending in batch}:
+            waiting = [outcome for outcome in outcomes if outcome[0].loop is loop]
+            if loop is None:
+                _tell(waiting)
             else:
-                future.set_result(result)
+                with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+                    loop.call_soon_threadsafe(_tell, waiting)  # once for all: waking a loop costs more than most functions
+
+    def _raise_version(self) -> None:
+        """Within the transaction, so that whoever sees its changes sees another version, and nobody sees it before."""
+        (version,) = self._connection.execute(_VERSION).fetchone()
+        self._connection.execute(f"{_VERSION}={(version + 1) & 0x7FFFFFFF}")
 
     def _sync_commits(self, wanted: bool) -> None:
         """Have commits wait for the disk, or not. After a power cut an unsynced commit is whole or absent, never torn."""
@@ -208,6 +240,16 @@ class _Writer:
         with contextlib.suppress(sqlite3.Error):
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
+
+
+def _tell(outcomes: list[_Outcome]) -> None:
+    for pending, result, error in outcomes:
+        if pending.future.done():
+            continue  # whoever waited was cancelled
+        if error is not None:
+            pending.future.set_exception(error)
+        else:
+            pending.future.set_result(result)
 
 
 def translate(error: sqlite3.Error) -> Exception:

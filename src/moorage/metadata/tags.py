@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import bindparam, delete, func, select, update
 
+from moorage.metadata.manifests import IS_ACTIVE
 from moorage.metadata.statements import Statement
 from moorage.metadata.tables.images import manifests, tag_history, tags
 from moorage.metadata.transaction import ReadTransaction, Transaction
@@ -80,7 +81,13 @@ _OF = Statement(
 )
 _COUNT_OF = Statement(lambda _: select(func.count()).select_from(tags).where(_t.manifest_id == bindparam("manifest")))
 _PAGE = Statement(
-    lambda _: select(_t.name).where(_HERE, _t.name > bindparam("after")).order_by(_t.name).limit(bindparam("count"))
+    lambda _: (
+        select(_t.name)
+        .join(manifests, manifests.c.id == _t.manifest_id)
+        .where(_HERE, _t.name > bindparam("after"), IS_ACTIVE)
+        .order_by(_t.name)
+        .limit(bindparam("count"))
+    )
 )
 _HISTORY = Statement(
     lambda _: (
@@ -155,8 +162,8 @@ def count_of(tx: ReadTransaction, manifest_id: int) -> int:
 
 
 def list_page(tx: ReadTransaction, repository_id: int, after: str, count: int) -> list[str]:
-    """At most `count` tags that come after `after` in byte order."""
-    return [row[0] for row in tx.all(_PAGE, repository=repository_id, after=after, count=count)]
+    """At most `count` tags of active images that come after `after` in byte order."""
+    return [row[0] for row in tx.all(_PAGE, repository=repository_id, after=after, count=count, now=tx.now)]
 
 
 def history(tx: ReadTransaction, repository_id: int, tag: str, count: int) -> list[TagMove]:

@@ -5,7 +5,7 @@
     DomainError
     ├── InvalidValue            a value breaks a rule of the field
     │   ├── DigestInvalid  NameInvalid  TagInvalid  ManifestInvalid  RangeInvalid  TokenInvalid  ArnInvalid
-    │   ├── MediaTypeMissing    (ManifestInvalid) nothing says of which kind it is
+    │   │   └── ManifestTypeMissing
     │   ├── ParameterInvalid    (member, constraint): an AWS input that is well-formed but not acceptable
     │   └── SettingInvalid      no setting of that name, or no value that it can have
     ├── MalformedPolicy         a policy document that breaks the language's rules
@@ -21,9 +21,10 @@
     │   └── LayerExists  UploadBusy  AccountExists  AliasTaken
     ├── LayerInaccessible       known to the repository, named by no image
     ├── UploadInvalid
-    │   └── RangeMismatch  DigestMismatch  LayerMismatch  UploadEmpty  PartTooSmall
+    │   └── RangeMismatch  LengthMismatch  DigestMismatch  LayerMismatch  UploadEmpty  PartTooSmall
     ├── LimitExceeded           a quota or a limit of the protocol
     │   └── TooManyTags  TagKeyInvalid  RateExceeded
+    ├── KeyUnusable             a KMS key that nothing can be encrypted with
     ├── NotBuilt                a real operation that this version does not have
     │   └── Unsupported         not offered here, in no version
     ├── StorageFull             no room; pulls go on
@@ -64,8 +65,8 @@ class ManifestInvalid(InvalidValue):
     """Bytes that are no manifest of a supported kind."""
 
 
-class MediaTypeMissing(ManifestInvalid):
-    """Neither the manifest nor the request says of which kind it is."""
+class ManifestTypeMissing(ManifestInvalid):
+    """The API is not told the media type of a manifest that does not say it itself."""
 
 
 class RangeInvalid(InvalidValue):
@@ -308,6 +309,10 @@ class RangeMismatch(UploadInvalid):
     """The bytes do not start where the upload stands, or are not as many as announced."""
 
 
+class LengthMismatch(UploadInvalid):
+    """A chunk is not as long as its range says: one of the two headers is wrong."""
+
+
 class UploadBusy(Conflict, UploadInvalid):
     """Another request is writing to this upload."""
 
@@ -344,13 +349,28 @@ class TooManyTags(LimitExceeded):
 class RateExceeded(LimitExceeded):
     """Too many requests from one place; `retry_after_seconds` is when the next one is let through."""
 
-    def __init__(self, retry_after_seconds: int) -> None:
-        super().__init__("Rate exceeded")
+    def __init__(self, retry_after_seconds: int, message: str = "Rate exceeded") -> None:
+        super().__init__(message)
         self.retry_after_seconds = retry_after_seconds
+
+
+class DataLimitExceeded(RateExceeded):
+    """Somebody without a login has pulled as much as is free in a month."""
+
+    def __init__(self, retry_after_seconds: int) -> None:
+        super().__init__(retry_after_seconds, "Data limit exceeded")
 
 
 class TagKeyInvalid(DomainError):
     """A resource tag's key or value breaks a rule."""
+
+
+class KeyUnusable(DomainError):
+    """A KMS key that nothing can be encrypted with. `code` is the one that KMS itself gives the cause."""
+
+    def __init__(self, message: str, code: str) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class NotBuilt(DomainError):

@@ -14,7 +14,7 @@ import msgspec
 
 from moorage.model import limits, media_types
 from moorage.model.digest import Digest, is_digest
-from moorage.model.errors import ManifestInvalid, MediaTypeMissing
+from moorage.model.errors import ManifestInvalid, ManifestTypeMissing
 
 _Size = Annotated[int, msgspec.Meta(ge=0, lt=2**62)]
 _MEDIA_TYPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}")
@@ -90,24 +90,24 @@ class _Document(msgspec.Struct, rename="camel"):
 _decoder = msgspec.json.Decoder(_Document)
 
 
-def parse_manifest(data: bytes, declared: str | None, *, must_be_told: bool = False) -> Manifest:
+def parse_manifest(data: bytes, declared: str | None, *, by_shape: bool = True) -> Manifest:
     """Parse and check the exact bytes of a manifest.
 
     Args:
         data: what arrived; at most `limits.MANIFEST_BYTES`, which the wire enforces while reading.
         declared: the Content-Type (without parameters) or `imageManifestMediaType`; None when the client did not say.
-        must_be_told: do not go by the document's shape where neither it nor the client says what it is: PutImage's rule.
+        by_shape: tell a type that nobody says by the members that are there, as the distribution specification has it.
 
     Raises:
-        MediaTypeMissing
+        ManifestTypeMissing: nobody says the type, and it is not to be told by shape.
         ManifestInvalid: not JSON, an unsupported kind, a declared type other than the body's, a body of two kinds at once.
     """
     try:
         document = _decoder.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ManifestInvalid("Invalid JSON syntax", f"the manifest is not valid: {error}") from None
-    if must_be_told and not declared and document.media_type is None:
-        raise MediaTypeMissing("Invalid JSON syntax", "nothing says what kind of manifest this is")
+    if not (by_shape or declared or document.media_type):
+        raise ManifestTypeMissing("no media type")
     media_type = _media_type(document, declared)
     if document.schema_version != 2:
         raise ManifestInvalid("Invalid JSON syntax", "schemaVersion must be 2")

@@ -7,6 +7,8 @@ from typing import Literal
 
 from msgspec import Struct
 
+from moorage.model.rates import Ticket
+
 SessionKind = Literal["AssumedRole", "FederatedUser", "SessionToken"]
 """How temporary credentials came to be: AssumeRole and its kin, GetFederationToken, GetSessionToken."""
 
@@ -55,6 +57,8 @@ class Caller(Struct, frozen=True):
     """None for long-term keys."""
     is_secure: bool = False
     """The request came over TLS."""
+    ticket: Ticket | None = None
+    """The request's claim to be within its rate; None: it has no rate."""
 
     @property
     def is_root(self) -> bool:

@@ -9,17 +9,32 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
-from moorage.model import limits
+from moorage.model import limits, rates
 
 
 class Quota(Struct, frozen=True):
-    """One quota. `setting` is what it is called under ``limits``; empty: it cannot be changed."""
+    """One quota. `setting` is what it is called under ``limits``; empty: it cannot be changed there.
+
+    A quota of a rate has its `operation` instead, by which ``rates`` changes it.
+    """
 
     code: str
     name: str
     default: int
     description: str
     setting: str = ""
+    operation: str = ""
+
+    @property
+    def is_adjustable(self) -> bool:
+        """The operator can change it."""
+        return bool(self.setting or self.operation)
+
+
+def _rate(code: str, name: str) -> Quota:
+    operation = f"ecr:{name}"
+    text = f"{name} requests that an account can make per second in a region"
+    return Quota(code, f"Rate of {name} requests", rates.DEFAULTS[operation].per_second, text, operation=operation)
 
 
 QUOTAS = (
@@ -72,6 +87,14 @@ QUOTAS = (
     Quota(
         "M-PART", "Minimum layer part size", limits.PART_BYTES_MIN // limits.MIB, "MiB that a part must have that is not the last"
     ),
+    _rate("L-55A41110", "GetAuthorizationToken"),
+    _rate("L-B9173138", "BatchCheckLayerAvailability"),
+    _rate("L-95B28F8D", "InitiateLayerUpload"),
+    _rate("L-A1670B10", "UploadLayerPart"),
+    _rate("L-44194860", "CompleteLayerUpload"),
+    _rate("L-AD52DFB2", "PutImage"),
+    _rate("L-16E70933", "BatchGetImage"),
+    _rate("L-A60A366D", "GetDownloadUrlForLayer"),
 )
 SETTABLE = {quota.setting: quota for quota in QUOTAS if quota.setting}
 """By the name under ``limits``."""
@@ -84,7 +107,7 @@ class Quotas:
         self._chosen: Mapping[str, int] = {}
 
     def choose(self, values: Mapping[str, int]) -> None:
-        """Put the operator's values, by the names of `SETTABLE`, in the place of the defaults."""
+        """Put the operator's values, by the names of `SETTABLE` and by operations, in the place of the defaults."""
         self._chosen = dict(values)
 
     def of(self, setting: str) -> int:
@@ -93,4 +116,4 @@ class Quotas:
 
     def value_of(self, quota: Quota) -> int:
         """The value of any quota."""
-        return self._chosen.get(quota.setting, quota.default) if quota.setting else quota.default
+        return self._chosen.get(quota.setting or quota.operation, quota.default) if quota.is_adjustable else quota.default

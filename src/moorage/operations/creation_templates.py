@@ -17,11 +17,11 @@ from moorage.metadata import creation_templates, registries
 from moorage.metadata.registry_records import StoredTemplate, Template
 from moorage.metadata.transaction import ReadTransaction, Transaction
 from moorage.model.errors import LimitExceeded, ParameterInvalid, TagKeyInvalid, TooManyTags
-from moorage.model.identity import parse_iam_arn
 from moorage.model.principal import Caller
 from moorage.model.registry_errors import ConfigurationInvalid, TemplateExists, TemplateNotFound
 from moorage.model.scope import Scope
 from moorage.operations import policy_documents, quotas
+from moorage.operations.custom_roles import check_custom_role
 from moorage.operations.identity.finding import facts_of, permit
 from moorage.operations.identity.service_linked_roles import ensure_linked_role
 from moorage.operations.resource_tags import check_tags
@@ -42,7 +42,7 @@ def create_repository_creation_template(tx: Transaction, caller: Caller, scope: 
     """
     authorize(tx, caller, "ecr:CreateRepositoryCreationTemplate", scope, "*")
     _authorize_contents(tx, caller, scope, template)
-    checked = _checked(tx, template)
+    checked = _checked(tx, scope, template)
     ensure_linked_role(tx, caller, SERVICE)
     registry = registries.ensure_registry(tx, scope)
     prefix = stored_prefix(template.prefix)
@@ -77,7 +77,7 @@ def update_repository_creation_template(
         changed = replace(changed, mutability_filters=())
     _authorize_contents(tx, caller, scope, replace(Template(prefix, ()), **changes))
     registry = registries.ensure_registry(tx, scope)
-    creation_templates.put(tx, registry, stored_prefix(prefix), _checked(tx, changed))
+    creation_templates.put(tx, registry, stored_prefix(prefix), _checked(tx, scope, changed))
     return _find(tx, scope, prefix)
 
 
@@ -141,7 +141,7 @@ def _authorize_contents(tx: Transaction, caller: Caller, scope: Scope, template:
         permit(tx, caller, "PassRole", template.role_arn, facts_of(extra={"iam:passedtoservice": SERVICE}))
 
 
-def _checked(tx: Transaction, template: Template) -> Template:
+def _checked(tx: Transaction, scope: Scope, template: Template) -> Template:
     """The template as it is stored: what is empty is not there."""
     if not template.applied_for:
         raise ParameterInvalid("appliedFor", "Member must have length greater than or equal to 1")
@@ -153,10 +153,7 @@ def _checked(tx: Transaction, template: Template) -> Template:
         tags = check_tags(template.tags)
     except (TooManyTags, TagKeyInvalid) as error:
         raise ConfigurationInvalid(str(error)) from None
-    if template.role_arn:
-        role = parse_iam_arn(template.role_arn)
-        if role is None or role.kind != "role":
-            raise ParameterInvalid("customRoleArn", "Invalid ARN")
+    check_custom_role(scope, template.role_arn)
     if template.repository_policy:
         policy_documents.read(tx, template.repository_policy, Kind.REPOSITORY)
     if template.lifecycle_policy:

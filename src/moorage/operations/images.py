@@ -36,7 +36,7 @@ from moorage.model.scope import Scope
 from moorage.operations import quotas, replication
 from moorage.operations.finding import locked_repository_for, repository_for
 from moorage.operations.payloads import seal_payload
-from moorage.operations.storage_class import restore_now
+from moorage.operations.storage_class import restore_children_now, restore_now
 from moorage.operations.tag_mutability import is_mutable
 from moorage.operations.wanted_images import NOT_FOUND, BatchFailure, WantedImage, fault_of, find
 
@@ -61,15 +61,14 @@ class PutOutcome:
     changed: bool
 
 
-def read_push(data: bytes, declared_type: str | None, claimed: str | None, *, must_be_told: bool = False) -> Pushed:
+def read_push(data: bytes, declared_type: str | None, claimed: str | None, *, by_shape: bool = True) -> Pushed:
     """Parse and hash the bytes of a manifest; the digest is of the algorithm that was claimed, else sha256.
 
-    Args:
-        must_be_told: as of `parse_manifest`.
+    `by_shape`: see `parse_manifest`.
     """
     algorithm = algorithm_of(Digest(claimed)) if claimed is not None and is_digest(claimed) else "sha256"
     try:
-        manifest, fault = parse_manifest(data, declared_type, must_be_told=must_be_told), None
+        manifest, fault = parse_manifest(data, declared_type, by_shape=by_shape), None
     except ManifestInvalid as error:
         manifest, fault = None, error
     return Pushed(data, digest_of(data, algorithm), manifest, fault)
@@ -114,7 +113,9 @@ def put_image(
             manifest_id = image.id
     else:
         manifest_id = image.id
-        restored = restore_now(tx, image)
+        restored = restore_now(tx, repository, image)
+    if inserted and manifest.is_index:
+        restore_children_now(tx, repository, manifest_id)
     moved = [_move_tag(tx, repository, tag, manifest_id, pushed.digest, caller) for tag in checked_tags]
     if any(moved) and tags.count_of(tx, manifest_id) > (most := quotas.limit(tx, "tags_per_image")):
         raise LimitExceeded(f"The maximum number of tags per image ({most}) has been reached")
@@ -189,19 +190,28 @@ def _move_tag(tx: Transaction, repository: Repository, tag: Tag, manifest_id: in
     return True
 
 
+@dataclass(frozen=True, slots=True)
+class Pulled:
+    """An image that may be pulled. `is_lasting`: this caller would get the same until something changes in the database."""
+
+    repository: Repository
+    image: Image
+    is_lasting: bool
+
+
 def get_image(
     tx: ReadTransaction, caller: Caller, scope: Scope, name: RepositoryName, digest: str | None, tag: str | None
-) -> tuple[Repository, Image]:
+) -> Pulled:
     """The image that is pulled. Raises RepositoryNotFound, ImageNotFound."""
     # Of nobody's account there is no row to start from: the registry's own stands in, and is not asked how anybody stands.
     pull = pulls.find(tx, caller.account_id or scope.registry_id, key_to_check(caller), scope, name, digest, tag)
     arn = scope.repository_arn(name)
-    judge(tx, pull.standing, caller, "ecr:BatchGetImage", scope, arn, repository=pull.repository)
+    is_lasting = judge(tx, pull.standing, caller, "ecr:BatchGetImage", scope, arn, repository=pull.repository)
     if pull.repository is None:
         raise RepositoryNotFound(scope.registry_id, name)
     if pull.image is None or pull.image.status_at(tx.now) != "ACTIVE":
         raise ImageNotFound(scope.registry_id, name, digest, tag)
-    return pull.repository, pull.image
+    return Pulled(pull.repository, pull.image, is_lasting)
 
 
 def sealed_payload(tx: ReadTransaction, repository: Repository, image: Image) -> Payload:

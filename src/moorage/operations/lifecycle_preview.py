@@ -151,13 +151,13 @@ def get_preview_page(
 
     Raises:
         RepositoryNotFound, PreviewNotFound
-        TokenInvalid: the page before was one of another preview, whose results may come again in this one, or never.
+        TokenInvalid: another preview has taken the place of the one whose pages these are.
     """
     repository, preview, status = find_preview(tx, caller, scope, name)
+    if after is not None and after[0] != preview.id:
+        raise TokenInvalid("")
     if status == "EXPIRED":
         return PreviewPage(preview, status, [], None)
-    if after is not None and after[0] != preview.id:
-        raise TokenInvalid(after[0])
     position = after[1] if after is not None else 0
     found: list[PreviewResult] = []
     while len(found) <= count:

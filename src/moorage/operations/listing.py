@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from moorage.metadata import manifests, tags
 from moorage.metadata.records import Image, Repository
 from moorage.metadata.transaction import ReadTransaction
+from moorage.model.digest import parse_digest
 from moorage.model.names import RepositoryName
 from moorage.model.principal import Caller
 from moorage.model.scope import Scope
@@ -109,7 +110,8 @@ def list_images_page(
         before = (after.pushed_at, after.digest)
         entries.extend(_rest_of_image(tx, repository, after))
     while len(entries) <= count:
-        images = manifests.list_page(tx, repository.id, *statuses, before, min(count, 200))
+        # One more tells whether there are more.
+        images = manifests.list_page(tx, repository.id, *statuses, before, min(count + 1, 200))
         if not images:
             break
         held = tags.of_manifests(tx, [image.id for image in images])
@@ -140,7 +142,8 @@ def _rest_of_image(tx: ReadTransaction, repository: Repository, after: ListPosit
 def list_tags(
     tx: ReadTransaction, caller: Caller, scope: Scope, name: RepositoryName, after: str, count: int
 ) -> tuple[list[str], bool]:
-    """At most `count` tags after `after` in byte order, and whether there are more."""
+    """At most `count` tags after `after` in byte order, and whether there are more. Those of archived images cannot be pulled
+    and are left out."""
     repository = repository_for(tx, caller, "ecr:ListImages", scope, name)
     if count == 0:
         return [], False
@@ -164,7 +167,11 @@ def list_referrers(
     Args:
         artifact_types: of one of these; none: of any.
         artifact_status: ACTIVE, ARCHIVED, ACTIVATING or ANY.
+
+    Raises:
+        RepositoryNotFound, DigestInvalid
     """
     repository = repository_for(tx, caller, "ecr:BatchGetImage", scope, name)
+    parse_digest(subject)
     found = manifests.referrers(tx, repository.id, subject, artifact_types, artifact_status, after, count + 1)
     return found[:count], found[count - 1].id if len(found) > count else None

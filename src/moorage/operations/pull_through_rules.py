@@ -21,6 +21,7 @@ from moorage.model.principal import Caller
 from moorage.model.registry_errors import ConfigurationInvalid, NothingToChange, RuleExists, RuleNotFound, UpstreamUnsupported
 from moorage.model.scope import Scope
 from moorage.operations import quotas
+from moorage.operations.custom_roles import check_custom_role
 from moorage.operations.identity.service_linked_roles import ensure_linked_role
 
 ROOT = "ROOT"
@@ -60,7 +61,7 @@ def create_pull_through_cache_rule(tx: Transaction, caller: Caller, scope: Scope
 
     Raises:
         UpstreamUnsupported: no such upstream registry, or none without credentials.
-        ConfigurationInvalid: members that contradict each other.
+        ConfigurationInvalid, ParameterInvalid: members that contradict each other.
         RuleExists, LimitExceeded
     """
     authorize(tx, caller, "ecr:CreatePullThroughCacheRule", scope, "*")
@@ -116,6 +117,7 @@ def _kind_of(url: str) -> str:
 
 
 def _check_login(scope: Scope, kind: str, request: RuleRequest) -> None:
+    check_custom_role(scope, request.role_arn)
     if kind == "ecr":
         if request.credential_arn is not None:
             raise ConfigurationInvalid("A credential ARN cannot be given for an ECR upstream registry: use a custom role ARN")
@@ -151,6 +153,7 @@ def update_pull_through_cache_rule(
     if credential_arn is not None and found.upstream_registry == "ecr":
         raise ConfigurationInvalid("A credential ARN cannot be given for an ECR upstream registry: use a custom role ARN")
     _check_secret(scope, credential_arn)
+    check_custom_role(scope, role_arn)
     changed = replace(
         found, credential_arn=credential_arn or found.credential_arn, role_arn=role_arn or found.role_arn, updated_at=tx.now
     )

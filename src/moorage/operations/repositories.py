@@ -12,8 +12,8 @@ from moorage.metadata.records import Repository
 from moorage.metadata.transaction import ReadTransaction, Transaction
 from moorage.model import limits
 from moorage.model.errors import (
+    KeyUnusable,
     LimitExceeded,
-    NotBuilt,
     ParameterInvalid,
     RepositoryExists,
     RepositoryNotEmpty,
@@ -28,6 +28,7 @@ from moorage.operations.resource_tags import about_tags, check_tags
 from moorage.operations.tag_mutability import MUTABLE, check_filters
 
 AES256 = "AES256"
+NO_KMS = "encryption with KMS keys is not available in this version of Moorage: use encryptionType AES256"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +51,8 @@ def create_repository(
 
     Raises:
         ParameterInvalid, TooManyTags, TagKeyInvalid: the request contradicts itself.
-        NotBuilt: a customer's KMS key is asked for.
-        RepositoryExists, LimitExceeded.
+        RepositoryExists, LimitExceeded
+        KeyUnusable: encryption with a KMS key is asked for, which this version does not have.
     """
     arn = scope.repository_arn(request.name)
     facts = about_tags(request.tags) if request.tags else NO_FACTS
@@ -65,9 +66,7 @@ def make_repository(tx: Transaction, keyring: LocalKeyring, scope: Scope, reques
     """`create_repository` for those who have found that the caller may."""
     tags = check_tags(request.tags)
     filters = check_filters(request.tag_mutability, request.mutability_filters)
-    if request.encryption_type != AES256:
-        raise NotBuilt("encryption with KMS keys is not available in this version of Moorage: use encryptionType AES256")
-    if request.kms_key is not None:
+    if request.encryption_type == AES256 and request.kms_key is not None:
         raise ParameterInvalid(
             "encryptionConfiguration.kmsKey", "KMS key can only be specified when encryptionType is KMS or KMS_DSSE"
         )
@@ -93,6 +92,9 @@ def make_repository(tx: Transaction, keyring: LocalKeyring, scope: Scope, reques
         raise LimitExceeded(
             f"The maximum number of repositories ({most}) in the registry with id '{scope.registry_id}' has been reached"
         )
+    if request.encryption_type != AES256:
+        # Last, so that everything else that is wrong is told first; what was made goes with the transaction.
+        raise KeyUnusable(NO_KMS, "UnsupportedOperationException")
     repository = repositories.find(tx, scope, request.name)
     assert repository is not None
     repositories.put_resource_tags(tx, repository, tags)

@@ -57,12 +57,19 @@ def update_image_storage_class(
     return image, ACTIVATING if activation_seconds else ACTIVE
 
 
-def restore_now(tx: Transaction, image: Image) -> bool:
-    """An image was pushed again: it is active at once. False if it was."""
+def restore_now(tx: Transaction, repository: Repository, image: Image) -> bool:
+    """An image was pushed again: it is active at once, with what hangs together with it. False if it was."""
     if image.status_at(tx.now) == ACTIVE:
         return False
-    archive.set_activated(tx, image.id, tx.now)
+    _restore(tx, repository, image, tx.now)
     return True
+
+
+def restore_children_now(tx: Transaction, repository: Repository, index_id: int) -> None:
+    """An index was pushed: what can be pulled by it is active at once."""
+    for child in archive.children_of(tx, index_id):
+        if child.archived:
+            _restore(tx, repository, child, tx.now)
 
 
 def _archive(tx: Transaction, repository: Repository, first: Image) -> None:

@@ -7,6 +7,7 @@ one, guarded by the upload's epoch and size, so two writers can never interleave
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from moorage.auth.authorize import authorize
@@ -56,12 +57,68 @@ class Stored:
     existed: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Unstarted:
+    """An upload that has no row yet."""
+
+    repository_id: int
+    principal_id: str
+    algorithm: str
+    expires_at: int
+
+
 def initiate_layer_upload(tx: Transaction, caller: Caller, scope: Scope, name: RepositoryName, algorithm: str) -> str:
     """Start an upload, bound to the repository and the principal; return its id."""
     repository = locked_repository_for(tx, caller, INITIATE, scope, name, share=True)
     upload_id = ids.upload_id()
     uploads.insert(tx, upload_id, repository.id, caller.principal_id, algorithm, _expiry(tx))
     return upload_id
+
+
+def may_initiate(tx: ReadTransaction, caller: Caller, scope: Scope, name: RepositoryName, algorithm: str) -> Unstarted:
+    """`initiate_layer_upload` without its row; that is written later (`write_unstarted`), or never (`end_unstarted`)."""
+    repository = repository_for(tx, caller, INITIATE, scope, name)
+    return Unstarted(repository.id, caller.principal_id, algorithm, _expiry(tx))
+
+
+def write_unstarted(tx: Transaction, begun: Mapping[str, Unstarted]) -> None:
+    """Write the rows of uploads by their ids, but for those whose repository is gone."""
+    for upload_id, upload in begun.items():
+        if repositories.is_live(tx, upload.repository_id):
+            uploads.insert(tx, upload_id, upload.repository_id, upload.principal_id, upload.algorithm, upload.expires_at)
+
+
+def may_end_unstarted(
+    tx: ReadTransaction, caller: Caller, scope: Scope, name: RepositoryName, upload_id: str, upload: Unstarted
+) -> Repository:
+    """The repository, if the caller may end this upload in it. Raises UploadNotFound."""
+    return _usable_unstarted(tx, repository_for(tx, caller, COMPLETE, scope, name), caller, upload_id, upload)
+
+
+def end_unstarted(
+    tx: Transaction,
+    caller: Caller,
+    scope: Scope,
+    name: RepositoryName,
+    upload_id: str,
+    upload: Unstarted,
+    digest: Digest,
+    piece: Piece,
+) -> Stored:
+    """`complete_layer_upload` for an upload whose bytes all came in this very request. Raises UploadNotFound, UploadBusy."""
+    repository = locked_repository_for(tx, caller, COMPLETE, scope, name, share=True, also=(UPLOAD,))
+    _usable_unstarted(tx, repository, caller, upload_id, upload)
+    _take_live(tx, repository, upload_id, piece)
+    return _store(tx, repository, digest, (piece,))
+
+
+def _usable_unstarted(
+    tx: ReadTransaction, repository: Repository, caller: Caller, upload_id: str, upload: Unstarted
+) -> Repository:
+    is_callers = (upload.repository_id, upload.principal_id) == (repository.id, caller.principal_id)
+    if not is_callers or upload.expires_at <= tx.now:
+        raise UploadNotFound(repository.scope.registry_id, repository.name, upload_id)
+    return repository
 
 
 def find_upload(
@@ -198,15 +255,32 @@ def give_up(tx: Transaction, storage_key: str) -> None:
 
 
 def begin_completion(
-    tx: ReadTransaction, caller: Caller, scope: Scope, name: RepositoryName, upload_id: str, *, api: bool
+    tx: ReadTransaction,
+    caller: Caller,
+    scope: Scope,
+    name: RepositoryName,
+    upload_id: str,
+    *,
+    api: bool,
+    claimed: Sequence[Digest] = (),
 ) -> tuple[Repository, Upload, tuple[Piece, ...]]:
     """What has to be verified before an upload can be completed.
 
+    Args:
+        claimed: the digests of the layer, where the API says them.
+
     Raises:
         UploadNotFound
+        LayerExists: the upload is gone because it was completed before: the call is repeated.
         UploadEmpty, PartTooSmall: rules of the API alone.
     """
-    repository, upload = find_upload(tx, caller, scope, name, upload_id, COMPLETE)
+    try:
+        repository, upload = find_upload(tx, caller, scope, name, upload_id, COMPLETE)
+    except UploadNotFound:
+        held = repositories.find(tx, scope, name) if claimed else None
+        if held is not None and all(blobs.size_of(tx, held.id, digest) is not None for digest in claimed):
+            raise LayerExists(scope.registry_id, name, claimed[0]) from None
+        raise
     if api and upload.segments == 0:
         raise UploadEmpty(scope.registry_id, name, upload_id, 0)
     if api and upload.smallest_inner_part is not None and upload.smallest_inner_part < limits.PART_BYTES_MIN:

@@ -69,6 +69,8 @@ class Explanation:
     missing_keys: tuple[str, ...]
     allowed_by_boundary: bool | None
     """None: there is no boundary."""
+    assumed: tuple[str, ...] = ()
+    """What was not known of the principal and what was assumed in its place: always what allows most."""
 
 
 def explain(decision: Decision) -> Explanation:
@@ -218,6 +220,7 @@ def to_dict(explanation: Explanation) -> dict[str, Any]:
         ],
         "missingContextKeys": list(explanation.missing_keys),
         "allowedByBoundary": explanation.allowed_by_boundary,
+        "assumed": list(explanation.assumed),
     }
 
 
@@ -255,6 +258,7 @@ def to_text(explanation: Explanation) -> str:
         lines += [f"    {_failure_text(failure)}" for failure in near.failures]
     if explanation.missing_keys:
         lines.append(f"  the request has no {', '.join(explanation.missing_keys)}")
+    lines += [f"  assumed: {each}" for each in explanation.assumed]
     return "\n".join(lines)
 
 

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from moorage.auth.credentials import Credential
 from moorage.auth.cursors import Cursors
+from moorage.auth.rates import HeldTokens, RequestRates
 from moorage.auth.registry_token import RegistryTokens
 from moorage.auth.sessions import SessionTokens
 from moorage.jobs.sweeper import Sweeper
@@ -23,14 +24,19 @@ from moorage.model.scope import Scope
 from moorage.operations import accounts
 from moorage.operations.public import registries as public_registries
 from moorage.server.addressing import Addressing, Listen
+from moorage.server.rated_database import RatedDatabase
 from moorage.server.settings import Settings
 from moorage.storage.blob_store import BlobStore
+from moorage.transfer.anonymous_transfers import AnonymousTransfers
 from moorage.transfer.hot_blobs import HotBlobs
 from moorage.transfer.key_reserve import KeyReserve
 from moorage.transfer.payload_cache import PayloadCache
 from moorage.transfer.pull_buffer import PullBuffer
+from moorage.transfer.pull_rate import PullRate
 from moorage.transfer.receive import Receiver
 from moorage.transfer.send import Sender
+from moorage.transfer.token_leases import TokenLeases
+from moorage.transfer.unstarted import UnstartedUploads
 from moorage.transfer.work import Pools
 from moorage.upstream.fetch import Fetcher
 from moorage.upstream.oidc_keys import ProviderKeys
@@ -80,8 +86,8 @@ from moorage.wire.oci.access import Access
 from moorage.wire.oci.app import OciApp
 from moorage.wire.oci.exchange import Services
 from moorage.wire.oci.public import PublicApp, PublicDoor
-from moorage.wire.oci.pull_rate import PullRate
 from moorage.wire.oci.quirks import Quirks
+from moorage.wire.oci.remembered_pulls import RememberedPulls
 from moorage.wire.web.health import Health
 from moorage.wire.web.layers import LayerLinks
 from moorage.wire.web.logos import Logos
@@ -130,29 +136,40 @@ class Application:
         self.pools = pools or Pools(remote=bool(settings.blob_store_url))
         self._owns_pools = pools is None
         self._hot = HotBlobs(settings.hot_blob_mib * 1024 * 1024)
-        db.memory.of(Quotas).choose(settings.chosen_limits)
+        db.memory.of(Quotas).choose(settings.chosen_quotas)
+        held = HeldTokens(clock)
+        leases = TokenLeases(db, held, clock)
+        rates = RequestRates(held, settings.effective_rates) if settings.effective_rates else None
+        gib = settings.public_anonymous_gib_per_month
+        transfers = AnonymousTransfers(db, clock, gib * 1024**3) if gib else None
+        if rates is not None:
+            db = RatedDatabase(db, leases)
         keyring = LocalKeyring(root_key)
         tokens = RegistryTokens(root_key.derive("registry tokens"))
         self._sessions = SessionTokens(root_key.derive("session tokens"))
         link_key = root_key.derive("layer links")
         pulls, payloads = PullBuffer(db, clock), PayloadCache(db, keyring)
-        receiver = Receiver(db, store, keyring, self.pools, KeyReserve(db))
+        alone = db.dialect == "sqlite" and settings.workers == 1  # no second server can have its data folder
+        unstarted = UnstartedUploads(db, alone=alone)
+        receiver = Receiver(db, store, keyring, self.pools, KeyReserve(db), unstarted)
         sender = Sender(store, keyring, self._hot)
         oci_services = Services(
             db=db,
-            access=Access(tokens, clock, belief.caller if belief is not None else None),
+            access=Access(tokens, clock, belief.caller if belief is not None else None, rates),
             receiver=receiver,
             sender=sender,
             payloads=payloads,
             pulls=pulls,
+            remembered=RememberedPulls(db, pulls, clock, metrics.usage, rates),
             pools=self.pools,
             quirks=Quirks(settings.ecr_quirks),
             clock=clock,
             bearer_challenge=settings.bearer_challenge,
+            usage=metrics.usage,
         )
         self._oci = OciApp(oci_services)
-        rate = PullRate(settings.public_anonymous_pulls_per_second, settings.public_anonymous_pull_burst, clock)
-        self._public = PublicApp(oci_services, self._oci, rate)
+        pull_rate = PullRate(settings.anonymous_pull_rate, leases)
+        self._public = PublicApp(oci_services, self._oci, pull_rate, transfers)
         self._public_door = PublicDoor(self.addressing.public_name)
         self._public_path = PublicDoor(self.addressing.public_name, f"{self.addressing.public_name}/")
         cursors = Cursors(root_key.derive("pagination"))
@@ -183,13 +200,15 @@ class Application:
             clock=clock,
             believed=believed,
             default_region=settings.region if belief is not None else "",
+            usage=metrics.usage,
+            rates=rates,
         )
         self.receiver = receiver
         self._health = Health(db, store, self.pools, _LOW_WATER_BYTES)
         self._links = LayerLinks(db, sender, link_key, clock)
         self._logos = Logos(db)
         self.metrics = metrics
-        self._sweeper = Sweeper(db, store, self.pools, pulls)
+        self._sweeper = Sweeper(db, store, self.pools, pulls, unstarted, metrics.usage, transfers)
         self._background: asyncio.Task[None] | None = None
 
     async def start(self, listen: Listen) -> None:

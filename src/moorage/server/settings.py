@@ -15,8 +15,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from moorage.model.errors import InvalidValue
 from moorage.model.quotas import SETTABLE
+from moorage.model.rates import DEFAULTS, MOST_PER_SECOND, OPEN_PUBLIC, operation_named, parse_rate
 from moorage.model.scope import Scope, is_account_id, is_region
+from moorage.model.token_bucket import Rate
 
 
 class SettingsError(Exception):
@@ -39,11 +42,18 @@ class Settings:
     domain: str = _setting("", "own domain below which <account>.dkr.ecr.<region>.<domain> reaches every registry")
     hosts: Mapping[str, str] = _setting({}, 'further host names, each with the registry it reaches: name = "account/region"')
     limits: Mapping[str, str] = _setting({}, "quotas in the place of Amazon's defaults: name = number")
+    throttling: bool = _setting(False, "refuse requests of accounts that come faster than the rates, as Amazon does")
+    rates: Mapping[str, str] = _setting(
+        {}, "requests per second in the place of Amazon's rates: operation = rate, or rate/burst; 0: any number"
+    )
     public_host: str = _setting("", "host name of the public registries; empty: public.<domain>, else public.localhost")
     public_anonymous_pulls_per_second: int = _setting(
         1, "manifests that one address may go on pulling from public registries without a login; 0: any number"
     )
     public_anonymous_pull_burst: int = _setting(20, "manifests that it may pull at once before that holds")
+    public_anonymous_gib_per_month: int = _setting(
+        0, "GiB that one address may pull from public registries in a month without a login; 0: any amount; Amazon's is 500"
+    )
     root_access_key_id: str = _setting("", "access key id of the default account's root; generated at the first start if empty")
     root_secret_access_key: str = _setting("", "its secret", secret=True)
     database_url: str = _setting("", "postgresql://... ; empty: SQLite in the data folder", secret=True)
@@ -127,6 +137,30 @@ class Settings:
         return {name: int(number) for name, number in self.limits.items()}
 
     @property
+    def chosen_rates(self) -> dict[str, Rate | None]:
+        """`rates`, by operation; None: any number."""
+        return {operation_named(name): parse_rate(text) for name, text in self.rates.items()}
+
+    @property
+    def effective_rates(self) -> dict[str, Rate]:
+        """The rates that requests are held to, by operation: Amazon's, and those that were chosen."""
+        merged = {**DEFAULTS, **self.chosen_rates} if self.throttling else {}
+        return {operation: rate for operation, rate in merged.items() if rate is not None}
+
+    @property
+    def chosen_quotas(self) -> dict[str, int]:
+        """`limits` and the quotas of `rates`, as Service Quotas shows them; without a rate, the highest that can be set."""
+        return self.chosen_limits | {
+            name: rate.per_second if rate else MOST_PER_SECOND for name, rate in self.chosen_rates.items()
+        }
+
+    @property
+    def anonymous_pull_rate(self) -> Rate | None:
+        """How fast one address may pull without a login; None: as fast as it likes."""
+        per_second = self.public_anonymous_pulls_per_second
+        return Rate(per_second, max(1, self.public_anonymous_pull_burst)) if per_second else None
+
+    @property
     def root_key_pair(self) -> tuple[str, str] | None:
         """The root key of the settings, if they name one."""
         return (self.root_access_key_id, self.root_secret_access_key) if self.root_access_key_id else None
@@ -140,7 +174,7 @@ class Loaded:
     origins: Mapping[str, str]
 
 
-_MAPPINGS = {"hosts": "account/region", "limits": "number"}
+_MAPPINGS = {"hosts": "account/region", "limits": "number", "rates": "rate/burst"}
 """Settings of several names, and what stands behind each."""
 _DATABASES = ("postgresql://", "postgres://", "sqlite:///")
 FIELDS = {entry.name: entry for entry in dataclasses.fields(Settings)}
@@ -252,6 +286,7 @@ def _check(settings: Settings) -> None:
         raise SettingsError(f"log_level must be debug, info, warning or error, not {settings.log_level!r}")
     _check_ephemeral(settings)
     _check_limits(settings.limits)
+    _check_rates(settings.rates)
     _check_serving(settings)
 
 
@@ -276,6 +311,27 @@ def _check_limits(chosen: Mapping[str, str]) -> None:
             raise SettingsError(f"limits: {name} must be a number of 1 or more, not {number!r}")
 
 
+def _check_rates(chosen: Mapping[str, str]) -> None:
+    known = _operations() if chosen else []
+    for name, text in chosen.items():
+        operation = operation_named(name)
+        if operation not in known:
+            close = difflib.get_close_matches(operation, known, 1)
+            hint = f": did you mean {close[0]!r}?" if close else ": name one as ecr:PutImage"
+            raise SettingsError(f"rates: there is no operation {name!r}{hint}")
+        try:
+            parse_rate(text)
+        except InvalidValue as error:
+            raise SettingsError(f"rates: {name} must be {error.reason}; not {error.value!r}") from None
+
+
+def _operations() -> list[str]:
+    from moorage.wire.aws.models import service_plan  # reads the models, which only who sets rates has to wait for
+
+    plans = [service_plan(name) for name in ("ecr", "ecr-public", "iam", "organizations", "service-quotas", "sts")]
+    return [f"{plan.name}:{operation}" for plan in plans for operation in plan.operations] + sorted(OPEN_PUBLIC)
+
+
 def _check_serving(settings: Settings) -> None:
     if not 1 <= settings.workers <= 64:
         raise SettingsError("workers must be 1 to 64")
@@ -285,6 +341,7 @@ def _check_serving(settings: Settings) -> None:
         "activation_seconds",
         "public_anonymous_pulls_per_second",
         "public_anonymous_pull_burst",
+        "public_anonymous_gib_per_month",
     ):
         if getattr(settings, name) < 0:
             raise SettingsError(f"{name} must be 0 or more")

@@ -10,7 +10,8 @@ import mmap
 import struct
 
 _HEAD = struct.Struct("<QI")  # version, length
-_SLOT_BYTES = 64 * 1024
+_SLOT_BYTES = 1024 * 1024
+"""More than metrics come to: their labels are bounded. Pages that nothing is written to take no memory."""
 _TRIES = 1000
 
 

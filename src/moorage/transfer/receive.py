@@ -20,17 +20,18 @@ from moorage.keys.registry_keys import LocalKeyring
 from moorage.metadata.database import Database
 from moorage.metadata.records import Piece, Repository, Upload
 from moorage.model.digest import Digest, Hasher, algorithm_of, finish, new_hasher
-from moorage.model.errors import LimitExceeded, UploadBusy
+from moorage.model.errors import LimitExceeded, RangeMismatch, UploadBusy
 from moorage.model.names import RepositoryName
 from moorage.model.principal import Caller
 from moorage.model.scope import Scope
 from moorage.operations import uploads
-from moorage.operations.uploads import Grant, Stored
+from moorage.operations.uploads import Grant, Stored, Unstarted
 from moorage.storage.blob_store import BlobStore, BlobWriter, StorageKey
 from moorage.storage.sealed import SealedWriter
 from moorage.transfer.handover import fill, receive_into
 from moorage.transfer.key_reserve import KeyReserve
 from moorage.transfer.pieces import hash_pieces, object_context, seal_small
+from moorage.transfer.unstarted import UnstartedUploads
 from moorage.transfer.work import Pools
 
 SMALL_BYTES = 256 * 1024
@@ -129,9 +130,17 @@ class _LeaseLost(Exception):
 class Receiver:
     """Turns bodies into blobs. Belongs to the event loop; blocking work happens in the byte pool."""
 
-    def __init__(self, db: Database, store: BlobStore, keyring: LocalKeyring, pools: Pools, reserve: KeyReserve) -> None:
+    def __init__(
+        self,
+        db: Database,
+        store: BlobStore,
+        keyring: LocalKeyring,
+        pools: Pools,
+        reserve: KeyReserve,
+        unstarted: UnstartedUploads,
+    ) -> None:
         self._db, self._store, self._pools, self._reserve = db, store, pools, reserve
-        self.keyring = keyring
+        self.keyring, self.unstarted = keyring, unstarted
         # Hash state of uploads whose next bytes may come to this process. Losing it costs a second reading, never correctness.
         self._hashers: OrderedDict[str, tuple[int, int, Hasher]] = OrderedDict()
 
@@ -149,6 +158,7 @@ class Receiver:
         self, caller: Caller, scope: Scope, name: RepositoryName, upload_id: str, start: int | None, body: Body
     ) -> int:
         """Append a body to an upload; return how many bytes it has now. A prefix that came before the client left is kept."""
+        await self.unstarted.write_down(upload_id)
         if body.length is None or body.length <= ROW_BYTES:
             small = await body.read_small()
             if small and len(small) <= ROW_BYTES:
@@ -198,14 +208,15 @@ class Receiver:
     async def complete_parts(
         self, caller: Caller, scope: Scope, name: RepositoryName, upload_id: str, wanted: Sequence[Digest]
     ) -> Stored:
-        """Close an upload of the API: the content must have one of the digests. Raises UploadEmpty, PartTooSmall, LayerExists."""
-        repository, upload, pieces = await self._db.lookup(uploads.begin_completion, caller, scope, name, upload_id, api=True)
-        computed = [await self._digest(repository, upload, pieces, digest) for digest in wanted]
-        matching = next((digest for digest, found in zip(wanted, computed, strict=True) if digest == found), None)
-        if matching is None:
-            await self._discard_unless(repository, upload, wanted[0], computed[0])
+        """Close an upload of the API: the content must have all of the digests. Raises UploadEmpty, PartTooSmall, LayerExists."""
+        await self.unstarted.write_down(upload_id)
+        repository, upload, pieces = await self._db.lookup(
+            uploads.begin_completion, caller, scope, name, upload_id, api=True, claimed=wanted
+        )
+        for digest in wanted:
+            await self._discard_unless(repository, upload, digest, await self._digest(repository, upload, pieces, digest))
         return await self._db.write(
-            uploads.complete_layer_upload, caller, scope, name, upload, matching or computed[0], None, leased=False, api=True
+            uploads.complete_layer_upload, caller, scope, name, upload, wanted[0], None, leased=False, api=True
         )
 
     async def complete(
@@ -221,6 +232,11 @@ class Receiver:
         api: bool = False,
     ) -> Stored:
         """Close an upload, appending a last body if there is one, and verify the whole against `digest`."""
+        if body.length and body.length <= SMALL_BYTES:
+            with self.unstarted.ending(upload_id) as begun:
+                if begun is not None:
+                    return await self._end_unstarted(caller, scope, name, upload_id, begun, digest, body, start)
+        await self.unstarted.write_down(upload_id)
         repository, upload, pieces = await self._db.lookup(uploads.begin_completion, caller, scope, name, upload_id, api=api)
         if body.is_empty:
             computed = await self._digest(repository, upload, pieces, digest)
@@ -232,6 +248,26 @@ class Receiver:
         if body.length is None or body.length > SMALL_BYTES:
             return await self._complete_large(caller, scope, name, upload_id, digest, body, start)
         return await self._complete_with(caller, scope, name, repository, upload, pieces, digest, body, None)
+
+    async def _end_unstarted(
+        self,
+        caller: Caller,
+        scope: Scope,
+        name: RepositoryName,
+        upload_id: str,
+        upload: Unstarted,
+        digest: Digest,
+        body: Body,
+        start: int | None,
+    ) -> Stored:
+        """A small body that is the whole of an upload. Content that turns out wrong ends it as well."""
+        repository = await self._db.lookup(uploads.may_end_unstarted, caller, scope, name, upload_id, upload)
+        if start:
+            raise RangeMismatch(scope.registry_id, name, upload_id, 0)
+        hasher = new_hasher(algorithm_of(digest))
+        async with self._stored(repository, body, hasher, 0) as (piece, _):
+            uploads.require_digest(repository, upload_id, digest, finish(hasher, algorithm_of(digest)))
+            return await self._db.write(uploads.end_unstarted, caller, scope, name, upload_id, upload, digest, piece)
 
     async def _complete_large(
         self, caller: Caller, scope: Scope, name: RepositoryName, upload_id: str, digest: Digest, body: Body, start: int | None

@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, unquote_to_bytes
 
+from moorage.model.rates import RequestKey, Ticket
+
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -25,7 +27,7 @@ class ClientLeft(ConnectionError):
 class Request:
     """An ASGI request. Header names are lower-case bytes."""
 
-    __slots__ = ("_headers", "is_answered", "receive", "scope")
+    __slots__ = ("_headers", "counted_as", "is_answered", "receive", "scope", "ticket")
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
         self.scope = scope
@@ -33,6 +35,10 @@ class Request:
         self._headers: dict[bytes, bytes] | None = None
         self.is_answered = False
         """True once a response has begun: what fails after that cannot be told in another one."""
+        self.counted_as: RequestKey | None = None
+        """Whose request it is; None: nobody's yet."""
+        self.ticket: Ticket | None = None
+        """Its claim to be within the rate of that."""
 
     @property
     def method(self) -> str:

@@ -11,6 +11,7 @@ import pytest
 from moorage.testing.server import KeyPair, MoorageServer
 from tests.conftest import fresh_name
 from tests.integration.access.people import LOGIN, PULL, PUSH, Person, allow, deny, document, grant, repository_arn
+from tests.integration.sts.conftest import client
 
 READ, WRITE = PULL[0], PUSH[-1]
 
@@ -108,6 +109,63 @@ def test_roles_and_sessions(server: MoorageServer, account: KeyPair, repository:
     assert (status, told["missing"]) == (1, "resource-based policy")
 
 
+def test_federated_users(server: MoorageServer, account: KeyPair, repository: str, tmp_path: Path) -> None:
+    """What is said of a session is what happens to it; what the ARN does not tell is assumed, and the answer says so."""
+    arn, name = repository_arn(account, repository), fresh_name("fed")[:32]
+    federated = f"arn:aws:sts::{account.account_id}:federated-user/{name}"
+    person = Person(server, account, allow("ecr:*"), deny("ecr:BatchDeleteImage"), allow("sts:GetFederationToken"))
+    limit = tmp_path / "limit.json"
+    limit.write_text(document(allow("ecr:DescribeImages", "ecr:BatchDeleteImage", "ecr:CreateRepository")))
+    told_all = ("--federated-by", person.arn, "--session-policy", str(limit))
+    sts = server.client("sts", key=person.key)
+    made = sts.get_federation_token(Name=name, Policy=limit.read_text())["Credentials"]
+    ecr = client(server, made, "ecr")
+
+    status, told = explain(server, federated, "ecr:DescribeImages", arn, *told_all)
+    assert (status, told["principal"], told["decidedBy"], told["assumed"]) == (0, federated, "identity-based policy", [])
+    assert not ecr.describe_images(repositoryName=repository)["imageDetails"]
+    for action, missing, call in (
+        ("ecr:ListImages", "session policy", ecr.list_images),
+        ("ecr:BatchDeleteImage", None, lambda **where: ecr.batch_delete_image(imageIds=[{"imageTag": "x"}], **where)),
+    ):
+        status, told = explain(server, federated, action, arn, *told_all)
+        assert (status, told["missing"], told["assumed"]) == (1, missing, [])
+        with pytest.raises(ecr.exceptions.ClientError) as denied:
+            call(repositoryName=repository)
+        assert denied.value.response["Error"]["Message"].endswith(told["reason"])
+    status, told = explain(server, federated, "ecr:ListImages", arn, "--federated-by", person.arn)
+    assert (status, [text.partition(" is not known")[0] for text in told["assumed"]]) == (0, ["its session policy"])
+    status, told = explain(server, federated, "ecr:BatchDeleteImage", arn, "--federated-by", person.arn)
+    assert (status, told["decision"]) == (1, "explicitDeny")  # whatever the session policy says
+    status, told = explain(server, federated, "ecr:BatchDeleteImage", arn)
+    assert (status, [text.partition(" is not known")[0] for text in told["assumed"]]) == (
+        0,
+        ["who called GetFederationToken for it", "its session policy"],
+    )
+    server.client(key=account).set_repository_policy(
+        repositoryName=repository, policyText=document(grant({"AWS": federated}, "ecr:ListImages"))
+    )
+    status, told = explain(server, federated, "ecr:ListImages", arn, *told_all)  # a grant by name needs no session policy
+    assert (status, told["decidedBy"]) == (0, "resource-based policy")
+    assert not ecr.list_images(repositoryName=repository)["imageIds"]
+    done = server.run("explain", "--principal", federated, "--action", READ, "--resource", arn)
+    assert done.stdout.splitlines()[0] == f"{federated} may {READ} on {arn}"
+    assert [line.partition(":")[0] for line in done.stdout.splitlines()[-2:]] == ["  assumed", "  assumed"]
+
+
+def test_who_cannot_have_federated(server: MoorageServer, account: KeyPair, stranger: KeyPair) -> None:
+    federated = f"arn:aws:sts::{account.account_id}:federated-user/fed"
+    for principal, by, said in (
+        (federated, stranger.account_id, "cannot have federated"),
+        (federated, f"arn:aws:iam::{account.account_id}:user/nobody", "there is no user"),
+        (account.account_id, account.account_id, "is not the ARN of a federated user"),
+    ):
+        asked = ("--principal", principal, "--federated-by", by, "--action", LOGIN)
+        done = server.run("explain", *asked, check=False)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert said in done.stderr
+
+
 def test_other_accounts_and_bindings(server: MoorageServer, account: KeyPair, stranger: KeyPair, repository: str) -> None:
     arn = repository_arn(account, repository)
     person = Person(server, stranger, allow(READ))
@@ -131,7 +189,11 @@ def test_other_accounts_and_bindings(server: MoorageServer, account: KeyPair, st
     [
         ("arn:aws:iam::000000000000:user/nobody", READ, "app", "there is no user"),
         ("arn:aws:iam::000000000000:group/g", READ, "app", "is not the ARN of a user"),
-        ("arn:aws:sts::000000000000:federated-user/f", READ, "app", "is not the ARN of a user"),
+        ("arn:aws:sts::000000000000:federated-user/f", READ, "app", "is not the ARN of a user"),  # too short a name
+        ("arn:aws:sts::999999999999:federated-user/fed", READ, "app", "there is no account"),
+        ("arn:aws:sts::000000000000:federated-user/fed", "iam:GetUser", "*", "no federated user may use IAM"),
+        ("arn:aws:sts::000000000000:federated-user/fed", "sts:AssumeRole", "*", "GetCallerIdentity alone"),
+        ("000000000000", "sts:AssumeRole", "*", "no role can be assumed by an account's root"),
         ("arn:aws:iam::999999999999:root", READ, "app", "there is no account"),
         ("nobody", READ, "app", "is not the ARN of a user"),
         ("000000000000", "ecr:BatchGetImages", "app", "did you mean ecr:BatchGetImage?"),

@@ -66,6 +66,19 @@ def test_an_archived_image_cannot_be_pulled(ecr: Any, registry: RegistryClient, 
         ecr.get_download_url_for_layer(repositoryName=repository, layerDigest=built.config)
 
 
+def test_tags_of_archived_images_are_not_listed_for_pulls(ecr: Any, registry: RegistryClient, repository: str) -> None:
+    for number in range(3):
+        registry.push_image(repository, builders.image(number), f"v{number}")
+    move(ecr, repository, "ARCHIVE", "v1")
+    assert registry.get(f"/v2/{repository}/tags/list").json()["tags"] == ["v0", "v2"]
+    first = registry.get(f"/v2/{repository}/tags/list?n=1")
+    assert (first.json()["tags"], first.header("Link")) == (["v0"], f'</v2/{repository}/tags/list?n=1&last=v0>; rel="next"')
+    assert registry.get(f"/v2/{repository}/tags/list?n=1&last=v0").json()["tags"] == ["v2"]
+    move(ecr, repository, "STANDARD", "v1")
+    wait_until_active(ecr, repository, "v1")
+    assert registry.get(f"/v2/{repository}/tags/list").json()["tags"] == ["v0", "v1", "v2"]
+
+
 def test_archived_images_are_listed_where_they_are_asked_for(ecr: Any, registry: RegistryClient, repository: str) -> None:
     kept, archived = builders.image(1), builders.image(2)
     registry.push_image(repository, kept, "kept")
@@ -174,6 +187,22 @@ def test_an_index_takes_along_what_is_its_own(ecr: Any, registry: RegistryClient
     wait_until_active(ecr, repository, "first")
     assert [status_of(ecr, repository, built.digest) for built in (own, shared, signature)] == ["ACTIVE"] * 3
     assert detail(ecr, repository, "second")["imageStatus"] == "ARCHIVED"
+
+
+def test_a_push_of_an_index_restores_what_can_be_pulled_by_it(ecr: Any, registry: RegistryClient, repository: str) -> None:
+    child, other = builders.image(1), builders.image(2)
+    signature = attached(child, 3)
+    for built in (child, other, signature):
+        registry.push_image(repository, built)
+    listed, more = builders.index([child]).decode(), builders.index([child, other]).decode()
+    ecr.put_image(repositoryName=repository, imageManifest=listed, imageTag="v1")
+    move(ecr, repository, "ARCHIVE", "v1")
+    ecr.put_image(repositoryName=repository, imageManifest=listed, imageTag="v1")  # the same one again
+    assert [status_of(ecr, repository, built.digest) for built in (child, signature)] == ["ACTIVE"] * 2
+    move(ecr, repository, "ARCHIVE", "v1")
+    ecr.put_image(repositoryName=repository, imageManifest=more, imageTag="v2")  # another one that names the child
+    assert [status_of(ecr, repository, built.digest) for built in (child, other, signature)] == ["ACTIVE"] * 3
+    assert detail(ecr, repository, "v1")["imageStatus"] == "ARCHIVED"
 
 
 def test_what_cannot_be_moved(ecr: Any, repository: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import random
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,7 +14,8 @@ from moorage.testing import builders
 from moorage.testing.registry_client import RegistryClient
 from moorage.testing.server import ROOT, KeyPair, MoorageServer
 from tests.conftest import fresh_name
-from tests.integration.aws.errors import no_repository, refused
+from tests.integration.access.people import Person
+from tests.integration.aws.errors import no_repository, parameter, refused
 
 REGISTRY = ROOT.account_id
 ABSENT = "sha256:" + "a" * 64
@@ -56,8 +58,11 @@ def test_push_in_parts(ecr: Any, registry: RegistryClient, repository: str) -> N
         REGISTRY, repository, upload, digest,
     )  # fmt: skip
     assert registry.get(f"/v2/{repository}/blobs/{digest}").body == content
-    with refused("UploadNotFoundException", f"Upload with id '{upload}' could not be found for {where(repository)}"):
+    # The same call again, as a client makes it that has lost the answer.
+    with refused("LayerAlreadyExistsException", f"Layer with digest '{digest}' already exists in {where(repository)}"):
         complete(ecr, repository, upload, digest)
+    with refused("UploadNotFoundException", f"Upload with id '{upload}' could not be found for {where(repository)}"):
+        complete(ecr, repository, upload, ABSENT)
 
 
 def test_the_largest_part(ecr: Any, registry: RegistryClient, repository: str) -> None:
@@ -65,7 +70,7 @@ def test_the_largest_part(ecr: Any, registry: RegistryClient, repository: str) -
     upload = start_upload(ecr, repository)
     assert send(ecr, repository, upload, content) == len(content) - 1
     digest = builders.digest(content)
-    complete(ecr, repository, upload, ABSENT, digest)
+    complete(ecr, repository, upload, digest, digest)
     assert registry.head(f"/v2/{repository}/blobs/{digest}").header("Content-Length") == str(len(content))
     with refused("InvalidParameterException"):
         send(ecr, repository, start_upload(ecr, repository), content + b"x")
@@ -101,6 +106,41 @@ def test_complete_refused(ecr: Any, repository: str) -> None:
         complete(ecr, repository, upload, ABSENT)
     with refused("UploadNotFoundException"):
         complete(ecr, repository, upload, computed)
+
+
+def test_every_digest_that_is_given_has_to_be_the_contents(ecr: Any, repository: str) -> None:
+    computed = builders.digest(b"content")
+    message = f"Layer digest '{ABSENT}' does not match the digest '{computed}' computed for the uploaded layer"
+    for given in ((computed, ABSENT), (ABSENT, computed)):
+        upload = start_upload(ecr, repository)
+        send(ecr, repository, upload, b"content")
+        with refused("InvalidLayerException", message):
+            complete(ecr, repository, upload, *given)
+
+
+def test_digests_of_another_kind(ecr: Any, repository: str, server: MoorageServer, account: KeyPair) -> None:
+    """A digest that nothing here can have is looked at after rights and repository."""
+    other, absent = "md5:0123", "absent"
+    nobody = Person(server, account).ecr
+    calls: tuple[Callable[[Any, str], Any], ...] = (
+        lambda client, name: client.get_download_url_for_layer(repositoryName=name, layerDigest=other),
+        lambda client, name: complete(client, name, NO_UPLOAD, other),
+        lambda client, name: client.list_image_referrers(repositoryName=name, subjectId={"imageDigest": other}),
+    )
+    for call in calls:
+        with refused("AccessDeniedException"):
+            call(nobody, absent)
+        with refused("RepositoryNotFoundException", no_repository(absent)):
+            call(ecr, absent)
+    with refused("LayersNotFoundException", f"The layer with digest '{other}' does not exist in {where(repository)}"):
+        ecr.get_download_url_for_layer(repositoryName=repository, layerDigest=other)
+    pattern = "must satisfy regular expression '[a-zA-Z0-9-_+.]+:[a-fA-F0-9]+'"
+    upload = start_upload(ecr, repository)
+    send(ecr, repository, upload, b"content")
+    with refused("InvalidParameterException", parameter("layerDigests", pattern)):
+        complete(ecr, repository, upload, other)
+    with refused("InvalidParameterException", parameter("subjectId.imageDigest", pattern)):
+        ecr.list_image_referrers(repositoryName=repository, subjectId={"imageDigest": other})
 
 
 def test_layer_that_exists(ecr: Any, registry: RegistryClient, repository: str) -> None:

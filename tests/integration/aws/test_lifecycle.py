@@ -159,6 +159,10 @@ def test_parts_of_a_preview(ecr: Any, repository: str) -> None:
     token = ecr.get_lifecycle_policy_preview(repositoryName=repository, maxResults=1)["nextToken"]
     with refused("InvalidParameterException", parameter("nextToken", "Invalid token")):
         shown(nextToken=token, filter={"tagStatus": "TAGGED"})
+    assert shown(nextToken=token) == digests[1:7]
+    ecr.start_lifecycle_policy_preview(repositoryName=repository, lifecyclePolicyText=policy(rule()))
+    with refused("InvalidParameterException", parameter("nextToken", "Invalid token")):
+        shown(nextToken=token)  # its preview is gone
 
 
 def test_pages_of_a_preview_end_with_the_next_one(ecr: Any, repository: str) -> None:

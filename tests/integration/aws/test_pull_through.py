@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -83,7 +84,7 @@ def test_an_upstream_of_ecr(theirs: Any, account: KeyPair) -> None:
         made: dict[str, Any] = theirs.create_pull_through_cache_rule(ecrRepositoryPrefix=prefix, upstreamRegistryUrl=url, **more)
         return made
 
-    foreign, role = "123456789012.dkr.ecr.us-east-1.amazonaws.com", "arn:aws:iam::123456789012:role/pull"
+    foreign, role = "123456789012.dkr.ecr.us-east-1.amazonaws.com", f"arn:aws:iam::{account.account_id}:role/pull"
     with refused("ValidationException", "A custom role ARN is required for an ECR upstream registry of another account"):
         create("one", foreign)
     with refused("ValidationException"):
@@ -155,3 +156,27 @@ def test_the_service_gets_its_role(server: MoorageServer, account: KeyPair) -> N
     person.may(allow("ecr:CreatePullThroughCacheRule", "iam:CreateServiceLinkedRole"))
     person.ecr.create_pull_through_cache_rule(ecrRepositoryPrefix="up", upstreamRegistryUrl="public.ecr.aws")
     assert person.iam.get_role(RoleName="AWSServiceRoleForECRPullThroughCache")
+
+
+def test_the_role_of_a_rule(theirs: Any, account: KeyPair) -> None:
+    own, upstream = f"arn:aws:iam::{account.account_id}:role/", "000000000000.dkr.ecr.us-east-1.amazonaws.com"
+
+    def create(role: str) -> None:
+        theirs.create_pull_through_cache_rule(ecrRepositoryPrefix="role", upstreamRegistryUrl=upstream, customRoleArn=role)
+
+    def update(role: str) -> None:
+        theirs.update_pull_through_cache_rule(ecrRepositoryPrefix="role", customRoleArn=role)
+
+    def require_checks(call: Callable[[str], None]) -> None:
+        for wrong in ("nonsense", own.replace("role", "user") + "u"):
+            with refused("InvalidParameterException", parameter("customRoleArn", "Invalid ARN")):
+                call(wrong)
+        with refused("ValidationException", "The custom role must be in the same account as the registry"):
+            call("arn:aws:iam::000000000000:role/theirs")
+
+    require_checks(create)
+    create(own + "a")
+    require_checks(update)
+    update(own + "b")
+    (told,) = theirs.describe_pull_through_cache_rules()["pullThroughCacheRules"]
+    assert told["customRoleArn"] == own + "b"

@@ -107,8 +107,28 @@ def test_bad_settings(ecr: Any) -> None:
         )
     with refused("InvalidParameterException"):
         create(encryptionConfiguration={"encryptionType": "AES256", "kmsKey": "arn:aws:kms:us-east-1:000000000000:key/x"})
-    with refused("UnknownOperationException"):
-        create(encryptionConfiguration={"encryptionType": "KMS"})
+
+
+def test_encryption_with_a_kms_key(ecr: Any, repository: str) -> None:
+    """Refused, after everything else that is wrong; and nothing is left of it."""
+    name, text = fresh_name(), "encryption with KMS keys is not available in this version of Moorage: use encryptionType AES256"
+
+    def create(given: str = name, **more: Any) -> None:
+        ecr.create_repository(
+            repositoryName=given, encryptionConfiguration={"encryptionType": "KMS", "kmsKey": "alias/x"}, **more
+        )
+
+    with refused("KmsException", text) as answer:
+        create()
+    assert answer["kmsError"] == "UnsupportedOperationException"
+    with refused("RepositoryAlreadyExistsException"):
+        create(repository)
+    with refused("InvalidTagParameterException"):
+        create(tags=[{"Key": "aws:x", "Value": ""}])
+    with refused("InvalidParameterException"):
+        create(imageTagMutability="IMMUTABLE_WITH_EXCLUSION")
+    with refused("RepositoryNotFoundException"):
+        ecr.describe_repositories(repositoryNames=[name])
 
 
 def test_bad_resource_tags(ecr: Any, repository: str) -> None:

@@ -104,6 +104,8 @@ def test_what_no_template_can_say(theirs: Any, account: KeyPair) -> None:
         arguments: dict[str, Any] = {"prefix": "team", "appliedFor": ["REPLICATION"], **more}
         with refused("InvalidParameterException"):
             theirs.create_repository_creation_template(**arguments)
+    with refused("ValidationException", "The custom role must be in the same account as the registry"):
+        create(theirs, customRoleArn="arn:aws:iam::000000000000:role/theirs")
     for key in ("aws:reserved", "no*star"):
         with refused("ValidationException"):
             create(theirs, resourceTags=[{"Key": key, "Value": "x"}])

@@ -145,6 +145,7 @@ def test_sha512(registry: RegistryClient, repository: str) -> None:
     digest = builders.digest(built.manifest, "sha512")
     answer = registry.put_manifest(repository, f"{digest}?tag=v512", built.manifest, OCI)
     assert (answer.status, answer.header("Docker-Content-Digest")) == (201, digest)
+    assert answer.header("ETag") == f'"{digest}"'
     assert answer.header("OCI-Tag") == "v512"
     for reference in (digest, "v512"):
         got = registry.get(f"/v2/{repository}/manifests/{reference}")

@@ -28,7 +28,10 @@ def test_the_departures_of_ecr(quirky: MoorageServer) -> None:
         # an invalid manifest is "unsupported".
         assert registry.request("PUT", f"/v2/{name}/manifests/v1", body=b"{}").status == 405
         # more than a thousand is too many.
-        assert registry.request("GET", f"/v2/{name}/tags/list?n=1001").status == 400
+        large = registry.request("GET", f"/v2/{name}/tags/list?n=1001")
+        constraint = "Member must have value less than or equal to 1000"
+        message = f"Invalid parameter at 'maxResults' failed to satisfy constraint: '{constraint}'"
+        assert (large.status, large.code, large.message) == (405, "UNSUPPORTED", message)
         # a chunk is answered 201.
         started = registry.request("POST", f"/v2/{name}/blobs/uploads/")
         location = started.headers["Location"]

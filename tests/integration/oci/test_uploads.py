@@ -124,8 +124,16 @@ def test_first_chunk_that_does_not_start_at_0(registry: RegistryClient, reposito
     require_standing(patch(registry, location, 5, b"late"), 416, location, 0)
 
 
-@pytest.mark.parametrize("given", ["0-5", "5-0", "nonsense", "bytes=0-3", "-3", "0-", "0-99999999999999999999"])
-def test_content_range_that_is_not_the_body(registry: RegistryClient, repository: str, given: str) -> None:
+@pytest.mark.parametrize("given", ["0-2", "0-5", "7-8"])
+def test_content_range_of_another_length(registry: RegistryClient, repository: str, given: str) -> None:
+    location = registry.start_upload(repository)
+    refused = registry.request("PATCH", location, b"1234", {"Content-Range": given})
+    assert (refused.status, refused.code) == (400, "SIZE_INVALID")
+    require_standing(registry.get(location), 204, location, 0)
+
+
+@pytest.mark.parametrize("given", ["5-0", "nonsense", "bytes=0-3", "-3", "0-", "0-99999999999999999999"])
+def test_content_range_that_is_none(registry: RegistryClient, repository: str, given: str) -> None:
     location = registry.start_upload(repository)
     refused = registry.request("PATCH", location, b"1234", {"Content-Range": given})
     require_standing(refused, 416, location, 0)

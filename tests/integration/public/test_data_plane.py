@@ -79,7 +79,9 @@ def test_the_token_of_a_login(server: MoorageServer) -> None:
         told = client.request("GET", "/token/?account=AWS&service=public.localhost", authorization=basic(password))
         assert told.json()["token"] == password
         assert 0 < told.json()["expires_in"] <= 12 * 3600
-        assert client.request("GET", "/v2/", authorization=f"Bearer {password}").status == 200
+        as_given = basic(password).removeprefix("Basic ")  # the authorizationToken as it is
+        for bearer in (password, as_given):
+            assert client.request("GET", "/v2/", authorization=f"Bearer {bearer}").status == 200
         for wrong in (basic("nonsense"), basic(password, "someone"), basic(server.password()), "Bearer x"):
             refused = client.request("GET", "/token/", authorization=wrong)
             assert (refused.status, "token" in refused.json()) == (401, False)

@@ -127,6 +127,20 @@ def test_a_federated_user_without_a_policy_can_do_nothing(home: Account) -> None
         home.using(by_root["Credentials"], "ecr").describe_registry()
 
 
+def test_of_sts_a_federated_user_has_one_operation(home: Account) -> None:
+    user = home.user(ALLOW_ALL)
+    session = home.using(home.sts(user.key).get_federation_token(Name="dan", Policy=json.dumps(ALLOW_ALL))["Credentials"])
+    session.get_caller_identity()
+    for operation, act in {
+        "GetSessionToken": session.get_session_token,
+        "GetFederationToken": lambda: session.get_federation_token(Name="ann"),
+        "GetAccessKeyInfo": lambda: session.get_access_key_info(AccessKeyId=user.key.access_key_id),
+        "DecodeAuthorizationMessage": lambda: session.decode_authorization_message(EncodedMessage="x"),
+    }.items():
+        with refused("AccessDenied", f"Cannot call {operation} with session credentials", 403):
+            act()
+
+
 def test_a_federated_user_assumes_no_role(home: Account) -> None:
     user = home.user(ALLOW_ALL)
     role = home.role(trust("*"))

@@ -65,12 +65,14 @@ async def batch_get_image(call: Call) -> Output:
 @ecr.operation("UploadLayerPart")
 async def upload_layer_part(call: Call) -> Output:
     assert bytes(call["layerPartBlob"]).strip(b"x") == b""
+    if call["partFirstByte"]:
+        raise domain.RangeMismatch(ACCOUNT, call["repositoryName"], UPLOAD_ID, call["partFirstByte"])
     return {"lastByteReceived": len(call["layerPartBlob"]) - 1}
 
 
 @ecr.operation("PutImage")
 async def put_image(call: Call) -> Output:
-    raise domain.RangeMismatch(ACCOUNT, call["repositoryName"], UPLOAD_ID, len(call["imageManifest"]))
+    raise domain.ImageExists(ACCOUNT, call["repositoryName"], f"sha256:{len(call['imageManifest'])}", None)
 
 
 @ecr.operation("ListImages")
@@ -167,7 +169,7 @@ def test_limits_are_per_operation(address: str) -> None:
     status, content, _ = post(
         address, json.dumps(big, ensure_ascii=False).encode(), headers | {"X-Amz-Target": f"{ECR}.PutImage"}
     )
-    assert json.loads(content)["__type"] == "InvalidLayerPartException"  # The handler's own answer: it was let through.
+    assert json.loads(content)["__type"] == "ImageAlreadyExistsException"  # The handler's own answer: it was let through.
 
 
 def test_bytes_count_and_not_what_a_header_promises(address: str) -> None:
@@ -183,7 +185,7 @@ def test_bytes_count_and_not_what_a_header_promises(address: str) -> None:
 def test_errors_reach_the_client_with_their_members(address: str) -> None:
     ecr_client = client(address, "ecr")
     with pytest.raises(ecr_client.exceptions.InvalidLayerPartException) as caught:
-        ecr_client.put_image(repositoryName="ab", imageManifest="12345")
+        ecr_client.upload_layer_part(repositoryName="ab", uploadId=UPLOAD_ID, partFirstByte=5, partLastByte=5, layerPartBlob=b"x")
     assert caught.value.response["lastValidByteReceived"] == 4
 
 

@@ -207,3 +207,39 @@ def test_no_query_reads_a_whole_table(name: str, statement: Any, empty: Path) ->
     assert not scans or name in ON_PURPOSE, plan
     is_sorted_here = any("TEMP B-TREE FOR ORDER BY" in step for step in plan)
     assert not is_sorted_here or name in ON_PURPOSE or "json_each" in sql or "DISTINCT" in sql, plan
+
+
+def test_the_version_tells_of_changes_by_any_process(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'm.db'}"
+    ours, theirs = open_database(url), open_database(url)
+    before = ours.version_at_once()
+    assert ours.version_at_once() == before
+    ours.run_write(add, "000000000001")
+    after = ours.version_at_once()
+    assert after != before
+    assert theirs.version_at_once() == after
+    theirs.run_write(add, "000000000002")
+    assert ours.version_at_once() != after
+    ours.close()
+    theirs.close()
+
+
+def test_the_version_does_not_tell_of_counts(tmp_path: Path) -> None:
+    db = open_database(f"sqlite:///{tmp_path / 'm.db'}")
+    before = db.version_at_once()
+    asyncio.run(db.write_lightly(add, "000000000001"))
+    assert db.run_read(count) == 1
+    assert db.version_at_once() == before
+    db.close()
+
+
+def test_the_version_is_raised_with_a_change_that_counts_come_along_with(tmp_path: Path) -> None:
+    db = open_database(f"sqlite:///{tmp_path / 'm.db'}")
+
+    async def both() -> None:
+        await asyncio.gather(db.write_lightly(add, "000000000001"), db.write(add, "000000000002"))
+
+    before = db.version_at_once()
+    asyncio.run(both())
+    assert db.version_at_once() != before
+    db.close()

@@ -107,6 +107,7 @@ def test_as_json() -> None:
         "near": [],
         "missingContextKeys": [],
         "allowedByBoundary": False,
+        "assumed": [],
     }
     implicit = to_dict(explain(ask(U, PULL, identity=identity(allow(PULL, R, condition=OFFICE)))))
     assert implicit["near"][0]["failures"] == [

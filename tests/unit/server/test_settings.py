@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from moorage.model.token_bucket import Rate
 from moorage.server.settings import FIELDS, SettingsError, load, shown
 
 
@@ -52,6 +53,13 @@ def test_a_mistake_is_named_with_what_was_meant() -> None:
         {"MOORAGE_LIMITS": "nothing=1"},
         {"MOORAGE_LIMITS": "repositories=0"},
         {"MOORAGE_LIMITS": "repositories=many"},
+        {"MOORAGE_RATES": "PutImage"},
+        {"MOORAGE_RATES": "PutImage=fast"},
+        {"MOORAGE_RATES": "PutImage=10/0"},
+        {"MOORAGE_RATES": "PutImage=-1"},
+        {"MOORAGE_RATES": "ec2:RunInstances=10"},
+        {"MOORAGE_THROTTLING": "perhaps"},
+        {"MOORAGE_PUBLIC_ANONYMOUS_GIB_PER_MONTH": "-1"},
     ],
 )
 def test_what_cannot_be_is_refused(environment: dict[str, str]) -> None:
@@ -78,3 +86,29 @@ def test_secrets_may_lie_in_files_and_are_never_shown(tmp_path: Path) -> None:
 
 def test_every_setting_says_what_it_means() -> None:
     assert all(entry.metadata["meaning"] for entry in FIELDS.values())
+
+
+def test_rates_are_amazons_and_those_that_were_chosen() -> None:
+    assert load(None, {"MOORAGE_RATES": "PutImage=20"}, {}).settings.effective_rates == {}
+    chosen = "PutImage=20/80,ecr:BatchGetImage=0,iam:CreateUser=5,ecr-public:BatchGetImage=7"
+    rates = load(None, {"MOORAGE_THROTTLING": "on", "MOORAGE_RATES": chosen}, {}).settings.effective_rates
+    assert rates["ecr:PutImage"] == Rate(20, 80)
+    assert rates["iam:CreateUser"] == Rate(5, 5)
+    assert rates["ecr-public:BatchGetImage"] == Rate(7, 7)
+    assert rates["ecr-public:PutImage"] == Rate(10, 10)
+    assert rates["ecr:GetDownloadUrlForLayer"] == Rate(3000, 3000)
+    assert "ecr:BatchGetImage" not in rates
+
+
+def test_rates_of_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "m.toml"
+    file.write_text('throttling = true\n[rates]\nPutImage = 20\n"ecr-public:PutImage" = "5/50"\n')
+    rates = load(file, {}, {}).settings.effective_rates
+    assert (rates["ecr:PutImage"], rates["ecr-public:PutImage"]) == (Rate(20, 20), Rate(5, 50))
+
+
+def test_an_operation_that_there_is_not_is_named_with_what_was_meant() -> None:
+    with pytest.raises(SettingsError, match="no operation 'PutImages': did you mean 'ecr:PutImage'"):
+        load(None, {"MOORAGE_RATES": "PutImages=1"}, {})
+    with pytest.raises(SettingsError, match=r"rates: PutImage must be requests a second, 0 to 1,000,000, or rate/burst"):
+        load(None, {"MOORAGE_RATES": "PutImage=x"}, {})

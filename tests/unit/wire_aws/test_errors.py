@@ -38,7 +38,6 @@ CASES: list[tuple[domain.DomainError, str, str]] = [
     (domain.TokenInvalid("x"), "InvalidParameterException", "Invalid parameter at 'nextToken' failed to satisfy constraint: 'Invalid token'"),
     (domain.ArnInvalid("x"), "InvalidParameterException", "Invalid parameter at 'resourceArn' failed to satisfy constraint: 'Invalid ARN'"),
     (domain.ManifestInvalid("x"), "InvalidParameterException", "Invalid parameter at 'ImageManifest' failed to satisfy constraint: 'Invalid JSON syntax'"),
-    (domain.MediaTypeMissing("x"), "InvalidParameterException", "image manifest mediatype not provided in manifest or parameter"),
     (domain.TagInvalid("x"), "InvalidParameterException", "Invalid parameter at 'imageTag' failed to satisfy constraint: 'must satisfy regular expression '[a-zA-Z0-9-_.]+''"),
     (domain.NameInvalid("x"), "InvalidParameterException", r"Invalid parameter at 'repositoryName' failed to satisfy constraint: 'must satisfy regular expression '[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(\/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*''"),
     (domain.DigestInvalid("x"), "InvalidParameterException", "Invalid parameter at 'imageDigest' failed to satisfy constraint: 'must satisfy regular expression '[a-zA-Z0-9-_+.]+:[a-fA-F0-9]+''"),
@@ -56,6 +55,9 @@ CASES: list[tuple[domain.DomainError, str, str]] = [
     (domain.LimitExceeded("quota"), "LimitExceededException", "quota"),
     (domain.TooManyTags("51"), "TooManyTagsException", "51"),
     (domain.TagKeyInvalid("aws:"), "InvalidTagParameterException", "aws:"),
+    (domain.ManifestTypeMissing("x"), "InvalidParameterException", "image manifest mediatype not provided in manifest or parameter"),
+    (domain.LengthMismatch(R, N, U, 0), "InvalidLayerPartException", f"Invalid layer part upload for upload with id '{U}' in the repository with name '{N}' in the registry with id '{R}'"),
+    (domain.KeyUnusable("no such key", "NotFoundException"), "KmsException", "no such key"),
     (domain.NotBuilt("later"), "UnknownOperationException", "later"),
 ]  # fmt: skip
 

@@ -11,7 +11,7 @@ from moorage.metadata.transaction import ReadTransaction
 from moorage.model.errors import MalformedPolicy
 from moorage.model.principal import Caller
 from moorage.model.scope import Scope
-from moorage.operations.access.principals import QuestionInvalid, caller_for, facts_about
+from moorage.operations.access.principals import QuestionInvalid, caller_for, facts_about, federated_caller, is_federated
 from moorage.operations.access.questions import Target, action_named, target_for
 from moorage.policy.document import Kind
 from moorage.policy.evaluate import Decision
@@ -30,6 +30,7 @@ def explain_access(
     here: Scope,
     context: Mapping[str, str | tuple[str, ...]],
     session_policy: str | None,
+    federated_by: str | None = None,
 ) -> Explanation:
     """The decision about a principal, an action and a resource as they are now, explained.
 
@@ -37,6 +38,8 @@ def explain_access(
         here: the registry in which a repository's name is meant; its region also for actions without a resource.
         context: condition keys of the request; keys that only a request has and that are not given are absent.
         session_policy: the text of a policy that limits the principal's session.
+        federated_by: the ARN of the user or root who called GetFederationToken, of a federated user. What is not told of one
+            is assumed, and the explanation says so.
 
     Raises:
         QuestionInvalid: of a name that names nothing, a session policy that cannot be read.
@@ -46,11 +49,35 @@ def explain_access(
             parse(session_policy, Kind.SESSION)
         except MalformedPolicy as error:
             raise QuestionInvalid(f"the session policy cannot be read: {error}") from None
-    caller = caller_for(tx, principal_arn, () if session_policy is None else (session_policy,))
+    caller, assumed = _caller(tx, principal_arn, () if session_policy is None else (session_policy,), federated_by)
     named = action_named(action)
+    _refuse_what_no_policy_decides(caller, named)
     home = replace(here, registry_id=caller.account_id)  # what has no resource is done in one's own account
     target = target_for(tx, named, resource, home if resource == "*" else here)
-    return explain(_decide(tx, caller, named, target, dict(context)))
+    return replace(explain(_decide(tx, caller, named, target, dict(context))), assumed=assumed)
+
+
+def _refuse_what_no_policy_decides(caller: Caller, action: str) -> None:
+    """Raise QuestionInvalid for what some callers may never do, whatever policies say. Source: STS, "Comparing credentials"."""
+    session = caller.session
+    if session is not None and session.kind == "FederatedUser":
+        if action.startswith("iam:"):
+            raise QuestionInvalid("no federated user may use IAM, whatever policies say")
+        if action.startswith("sts:") and action != "sts:GetCallerIdentity":
+            raise QuestionInvalid("of STS a federated user may use GetCallerIdentity alone, whatever policies say")
+    if action == "sts:AssumeRole" and caller.is_root and (session is None or session.kind == "SessionToken"):
+        raise QuestionInvalid("no role can be assumed by an account's root, whatever policies say")
+
+
+def _caller(
+    tx: ReadTransaction, arn: str, session_policies: tuple[str, ...], federated_by: str | None
+) -> tuple[Caller, tuple[str, ...]]:
+    """Who is asked about, and what had to be assumed of it."""
+    if is_federated(arn):
+        return federated_caller(tx, arn, federated_by, session_policies)
+    if federated_by is not None:
+        raise QuestionInvalid(f"{arn} is not the ARN of a federated user: nobody called GetFederationToken for it")
+    return caller_for(tx, arn, session_policies), ()
 
 
 def _decide(

@@ -12,6 +12,14 @@ from moorage.model.principal import Caller, RequestFacts, Session, SessionKind, 
 UNNAMED_SESSION = "explain"
 """The session name of a role that is asked about by its own ARN."""
 _SESSION = re.compile(r"arn:aws:sts::([0-9]{12}):assumed-role/([\w+=,.@-]{1,64})/([\w+=,.@-]{2,64})", re.ASCII)
+_FEDERATED = re.compile(r"arn:aws:sts::([0-9]{12}):federated-user/([\w+=,.@-]{2,32})", re.ASCII)
+_ALLOWS_ALL = '{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}'
+
+_ISSUER_ASSUMED = "who called GetFederationToken for it is not known: taken to be the account's root (--federated-by)"
+_POLICY_ASSUMED = (
+    "its session policy is not known: taken to allow everything (--session-policy);"
+    " a session without one may do only what resource-based policies grant this user by name"
+)
 
 UNKNOWN_KEYS = (
     "aws:securetransport",
@@ -43,13 +51,43 @@ def caller_for(tx: ReadTransaction, arn: str, session_policies: tuple[str, ...] 
         return _role(tx, session[1], session[2], arn, session[3], session_policies, by_arn=False)
     parts = parse_iam_arn(arn)
     if parts is None or parts.kind not in {"user", "role"}:
-        raise QuestionInvalid(f"{arn} is not the ARN of a user, a role, a role's session or an account's root")
+        raise QuestionInvalid(f"{arn} is not the ARN of a user, a role, a role's or federated user's session, or a root")
     if parts.kind == "role":
         return _role(tx, parts.account, parts.name, arn, UNNAMED_SESSION, session_policies, by_arn=True)
     user = identities.find(tx, parts.account, "user", parts.name)
     if user is None or user.arn != arn:
         raise QuestionInvalid(f"there is no user {arn}" + (f"; there is {user.arn}" if user is not None else ""))
     return Caller("", user.account_id, user.id, user.arn, session=_limited(tx, session_policies))
+
+
+def federated_caller(
+    tx: ReadTransaction, arn: str, federated_by: str | None, session_policies: tuple[str, ...]
+) -> tuple[Caller, tuple[str, ...]]:
+    """The federated user that an ARN names, and what had to be assumed: the ARN says neither who called GetFederationToken nor
+    with which session policy, and the server keeps neither.
+
+    What is not told is taken to be what allows most: a root that called it, a session policy that allows everything.
+
+    Raises:
+        QuestionInvalid: it names no federated user, or `federated_by` nobody who could have called.
+    """
+    found = _FEDERATED.fullmatch(arn)
+    if found is None:
+        raise QuestionInvalid(f"{arn} is not the ARN of a federated user")
+    account, name = found.groups()
+    issuer = caller_for(tx, federated_by or account)
+    if issuer.account_id != account or issuer.session is not None:
+        raise QuestionInvalid(f"{federated_by} cannot have federated {arn}: only users of its account and its root can")
+    session = _session(tx, "FederatedUser", name, session_policies or (_ALLOWS_ALL,))
+    assumed: tuple[str, ...] = () if federated_by is not None else (_ISSUER_ASSUMED,)
+    if not session_policies:
+        assumed += (_POLICY_ASSUMED,)
+    return Caller("", account, issuer.principal_id, arn, session=session), assumed
+
+
+def is_federated(arn: str) -> bool:
+    """Whether an ARN is one of a federated user."""
+    return _FEDERATED.fullmatch(arn) is not None
 
 
 def _role(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NoReturn
 
-from moorage.auth.authorize import authorize, check_standing
+from moorage.auth.authorize import admit, authorize, check_standing
 from moorage.metadata import registries
 from moorage.metadata.transaction import ReadTransaction
 from moorage.model.errors import AccessDenied, ParameterInvalid
@@ -17,6 +17,7 @@ from moorage.model.sts_errors import MessageUndecodable, SessionsMayNotAsk
 def get_caller_identity(tx: ReadTransaction, caller: Caller) -> None:
     """Make sure that the caller still counts: that is all it takes, whatever policies say. Raises NotAuthenticated."""
     check_standing(tx, caller)
+    admit(caller)
 
 
 def get_access_key_info(tx: ReadTransaction, caller: Caller, access_key_id: str) -> str:
@@ -43,6 +44,7 @@ def refuse(tx: ReadTransaction, caller: Caller, operation: str, resource: str) -
 
 def _permit(tx: ReadTransaction, caller: Caller, operation: str) -> None:
     check_standing(tx, caller)
-    if caller.session is not None and caller.session.kind == "SessionToken":
-        raise SessionsMayNotAsk(operation)  # of STS they have AssumeRole and GetCallerIdentity
+    if caller.session is not None and caller.session.kind != "AssumedRole":
+        # Of STS a user's own sessions have AssumeRole and GetCallerIdentity, a federated user's the latter alone.
+        raise SessionsMayNotAsk(operation)
     authorize(tx, caller, f"sts:{operation}", home(caller.account_id), "*")

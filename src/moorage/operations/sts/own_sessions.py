@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from moorage.auth.authorize import authorize, check_standing
+from moorage.auth.authorize import admit, authorize, check_standing
 from moorage.auth.sessions import TemporaryKey, new_key
 from moorage.metadata.transaction import ReadTransaction
 from moorage.model.identity import home
@@ -30,6 +30,7 @@ def get_session_token(tx: ReadTransaction, caller: Caller, seconds: int | None, 
     check_standing(tx, caller)
     if caller.session is not None:
         raise SessionsMayNotAsk("GetSessionToken")
+    admit(caller)
     now = tx.now // 1_000_000
     session = Session(
         kind="SessionToken",

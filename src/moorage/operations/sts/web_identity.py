@@ -13,6 +13,7 @@ from moorage.metadata import providers
 from moorage.metadata.identity_records import Provider
 from moorage.metadata.transaction import ReadTransaction
 from moorage.model.principal import Session
+from moorage.model.rates import Ticket
 from moorage.model.sts_errors import ClaimRejected, ProviderUnknown, WebIdentityDenied
 from moorage.operations.sts.assume_role import Assumed, RoleRequest, assumed, tag_facts
 from moorage.operations.sts.limits import Limits, check_tags, role_seconds
@@ -33,13 +34,19 @@ def find_provider(tx: ReadTransaction, role_arn: str, issuer: str) -> Provider:
     return provider
 
 
-def assume_role_with_web_identity(tx: ReadTransaction, provider_arn: str, identity: WebIdentity, request: RoleRequest) -> Assumed:
+def assume_role_with_web_identity(
+    tx: ReadTransaction, provider_arn: str, identity: WebIdentity, request: RoleRequest, ticket: Ticket | None = None
+) -> Assumed:
     """Credentials of a role for the subject of a token.
+
+    Args:
+        ticket: counts the request among those of the role's account.
 
     Raises:
         WebIdentityDenied: the trust policy does not let it in, or there is no such role.
         ClaimRejected: session tags or source identity of the token cannot be used.
         DurationTooLong, MalformedPolicy, SessionPolicyUnknown, PackedPolicyTooLarge
+        RateExceeded, TokensNeeded: as `authorize.admit`.
     """
     limits = _with_claimed_tags(request.limits, identity.claims)
     source_identity = identity.claims.get(SOURCE_IDENTITY_CLAIM)
@@ -59,6 +66,8 @@ def assume_role_with_web_identity(tx: ReadTransaction, provider_arn: str, identi
         if role is None or not may_assume(tx, None, role, action, facts, federated=provider_arn):
             raise WebIdentityDenied(action)
     assert role is not None
+    if ticket is not None:
+        ticket.admit()
     now = tx.now // 1_000_000
     session = Session(
         kind="AssumedRole",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from moorage.model.quotas import SETTABLE
+from moorage.model.rates import DEFAULTS
 from moorage.server.settings import FIELDS
 from moorage.testing.reference.markdown import code, document, table
 
@@ -45,13 +46,16 @@ def page() -> str:
     for name, entry in FIELDS.items():
         default = entry.default
         shown = (
-            code(str(default).lower() if isinstance(default, bool) else str(default)) if name not in {"hosts", "limits"} else ""
+            code(str(default).lower() if isinstance(default, bool) else str(default))
+            if name not in {"hosts", "limits", "rates"}
+            else ""
         )
         flag = flag_of(name)
         flags = f"{code(flag)}, {code(f'--no-{flag[2:]}')}" if isinstance(default, bool) else code(flag)
         meaning = entry.metadata["meaning"].replace("<", "&lt;").replace(">", "&gt;")
         rows.append([code(name), code(variable_of(name)), flags, shown, meaning + (" †" if entry.metadata["secret"] else "")])
     limits = [[code(quota.setting), f"{quota.default:,}", quota.name] for quota in SETTABLE.values()]
+    rates = [[code(name.removeprefix("ecr:")), f"{rate.per_second:,}", f"{rate.burst:,}"] for name, rate in DEFAULTS.items()]
     return document(
         "Settings",
         "Three places, one meaning; the last that names a setting wins:\n\n"
@@ -62,10 +66,16 @@ def page() -> str:
         table(["name", "variable", "flag", "default", "meaning"], rows),
         "† A secret: `file:/path` reads it from a file, and `moorage settings` does not show it.\n\n"
         "`hosts` in the environment and as a flag: `name=account/region,name=account/region`; "
-        "`limits`: `name=number,name=number`. True is `1`, `true`, `yes` or `on`; false is `0`, `false`, `no` or `off`.",
+        "`limits`: `name=number,name=number`; `rates`: `operation=rate,operation=rate/burst`. "
+        "True is `1`, `true`, `yes` or `on`; false is `0`, `false`, `no` or `off`.",
         "## Limits",
         "What `limits` can name. `aws service-quotas list-service-quotas --service-code ecr` shows what is in force.",
         table(["name", "default", "quota"], limits),
+        "## Rates",
+        "Requests per second that an account may make in a region, where `throttling` is on and `rates` names no other "
+        "([how](../how-to/rates.md)). A service before the name is left out for `ecr`. Other operations have no rate before they "
+        "are given one.",
+        table(["operation", "rate", "burst"], rates),
         "## Variables that are no settings",
         table(["variable", "meaning"], [[code(name), meaning] for name, meaning in VARIABLES.items()]),
         "## The URL of a blob store",

@@ -18,4 +18,5 @@ def caller_of(call: Call) -> Caller:
         call.user_agent,
         credential.session,
         is_secure=call.scheme == "https",
+        ticket=call.ticket,
     )

@@ -12,7 +12,7 @@ import logging
 import os
 import re
 import time
-from collections.abc import Awaitable, Callable, Container, Iterable, MutableMapping
+from collections.abc import Awaitable, Callable, Container, Iterable, Mapping, MutableMapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from email.utils import formatdate
@@ -22,6 +22,7 @@ from uuid import UUID
 
 from moorage.auth.canonical import Headers, canonical_headers
 from moorage.auth.credentials import Credential, CredentialLookup
+from moorage.auth.rates import RequestRates
 from moorage.auth.sessions import may_reach
 from moorage.auth.signature_errors import FaultKind, SignatureRefused, refuse
 from moorage.auth.sigv4 import (
@@ -36,13 +37,16 @@ from moorage.auth.sigv4 import (
     verify,
 )
 from moorage.model.clock import Clock, system_clock
-from moorage.model.errors import NotBuilt
+from moorage.model.errors import AccessDenied, NotBuilt, RateExceeded
+from moorage.model.rates import RequestKey, Ticket, region_of
+from moorage.model.scope import is_account_id, is_region
+from moorage.model.usage import UsageCounts
 from moorage.wire.aws.bodies import DEFAULT_LIMIT, LIMITS, Body, BodyBudget, Receive
 from moorage.wire.aws.errors import AwsError, internal_error, to_aws_error
 from moorage.wire.aws.faults import ClientGone, MissingAction, UnknownOperation
 from moorage.wire.aws.models import OperationPlan, ServicePlan
 from moorage.wire.aws.protocols import json, query
-from moorage.wire.aws.service import Call, Handler, Service
+from moorage.wire.aws.service import Call, Handler, Output, Service
 from moorage.wire.aws.validate import check
 
 Scope = MutableMapping[str, Any]
@@ -65,12 +69,28 @@ class _Route:
     handler: Handler | None
     limit: int
     parse_json: Callable[[bytes | bytearray], dict[str, Any]]
+    action: str
+    """What requests are counted as: ``ecr:PutImage``."""
 
 
 class _Request:
     """One request on its way: what is known of it so far, for the answer that an error needs at any moment."""
 
-    __slots__ = ("body", "headers", "method", "now", "operation", "raw_path", "raw_query", "request_id", "scope", "service")
+    __slots__ = (
+        "body",
+        "counted_as",
+        "headers",
+        "method",
+        "now",
+        "operation",
+        "raw_path",
+        "raw_query",
+        "request_id",
+        "retry_after",
+        "scope",
+        "service",
+        "ticket",
+    )
 
     def __init__(self, scope: Scope, body: Body, service: ServicePlan, now: float) -> None:
         self.scope = scope
@@ -83,6 +103,9 @@ class _Request:
         self.request_id = str(UUID(bytes=os.urandom(16), version=4))
         self.service = service
         self.operation: OperationPlan | None = None
+        self.counted_as: RequestKey | None = None
+        self.ticket: Ticket | None = None
+        self.retry_after = 0
 
 
 class Dispatcher:
@@ -97,6 +120,8 @@ class Dispatcher:
         believed: for servers without authentication: who a request is taken for, by its access key id (empty: it names none).
         default_region: of requests that are not signed, on such a server.
         budget: bounds the memory of large bodies.
+        usage: where requests are counted.
+        rates: the rates that they are held to; None: to none.
     """
 
     def __init__(
@@ -110,7 +135,10 @@ class Dispatcher:
         believed: Callable[[str], Awaitable[Credential]] | None = None,
         default_region: str = "",
         budget: BodyBudget | None = None,
+        usage: UsageCounts | None = None,
+        rates: RequestRates | None = None,
     ) -> None:
+        self._usage, self._rates = usage or UsageCounts(), rates
         self._believed, self._default_region = believed, default_region
         self._credentials = credentials
         self._pool = pool
@@ -136,7 +164,7 @@ class Dispatcher:
                 parse = json.LargeParser(operation.input).parse
             else:
                 parse = partial(json.parse_document, shape=operation.input)
-            route = _Route(plan, operation, service.handlers.get(name), limit, parse)
+            route = _Route(plan, operation, service.handlers.get(name), limit, parse, f"{plan.name}:{name}")
             if plan.protocol == "json":
                 self._targets[f"{plan.target_prefix}.{name}".encode()] = route
             else:
@@ -164,6 +192,8 @@ class Dispatcher:
             (b"content-type", content_type),
             (b"content-length", b"%d" % len(content)),
         ]
+        if request.retry_after:
+            headers.append((b"retry-after", b"%d" % request.retry_after))
         if not keep_open:
             headers.append((b"connection", b"close"))
         await send({"type": "http.response.start", "status": status, "headers": headers})
@@ -204,7 +234,7 @@ class Dispatcher:
         params = await self._in_pool(route.parse_json, raw) if is_large else route.parse_json(raw)
         del raw
         check(params, route.service, route.operation)
-        output = await handler(self._call(request, route, params, signed, credential))
+        output = await self._handled(request, route, handler, self._call(request, route, params, signed, credential))
         content = json.render_document(output, route.operation.output)
         return 200, content, b"application/x-amz-json-" + route.service.json_version.encode()
 
@@ -231,7 +261,7 @@ class Dispatcher:
         handler = _built(route)
         params = query.parse_params(fields, route.operation.input)
         check(params, route.service, route.operation)
-        output = await handler(self._call(request, route, params, signed, credential))
+        output = await self._handled(request, route, handler, self._call(request, route, params, signed, credential))
         return 200, query.render_document(output, route.service, route.operation, request.request_id), _XML
 
     async def _identify(self, request: _Request, route: _Route) -> tuple[SignedRequest | None, Credential | None]:
@@ -283,24 +313,48 @@ class Dispatcher:
         credential: Credential | None,
     ) -> Call:
         client = request.scope.get("client")
+        region = self._default_region if signed is None else signed.region
+        account = credential.account_id if credential is not None else _account_of_role(params)
+        key = account, region_of(route.service.name, region), route.action
+        if credential is not None and is_region(key[1]):
+            self._count(request, key)
+        request.ticket = None if self._rates is None else self._rates.ticket(key)
         return Call(
             service=route.service.name,
             operation=route.operation.name,
             params=params,
             credential=credential,
-            region=self._default_region if signed is None else signed.region,
+            region=region,
             request_id=request.request_id,
             scheme=request.scope.get("scheme", "http"),
             host=request.headers.get(b"host", b"").decode("latin-1"),
             source_ip=client[0] if client else "",
             user_agent=request.headers.get(b"user-agent", b"").decode("latin-1"),
+            ticket=request.ticket,
         )
+
+    async def _handled(self, request: _Request, route: _Route, handler: Handler, call: Call) -> Output:
+        """What the handler answers. Who has no key is known when it has, and counted then."""
+        output = await handler(call)
+        if request.counted_as is None and (account := _account_of_role(call.params)):
+            self._count(request, (account, region_of(call.service, call.region), route.action))
+        return output
+
+    def _count(self, request: _Request, key: RequestKey) -> None:
+        request.counted_as = key
+        self._usage.count(key)
 
     def _first_json(self) -> ServicePlan:
         return next((plan for plan in self._plans if plan.protocol == "json"), self._plans[0])
 
     def _render_error(self, request: _Request, error: Exception) -> tuple[int, bytes, bytes]:
         service = request.service
+        if isinstance(error, RateExceeded):
+            request.retry_after = error.retry_after_seconds
+            if request.counted_as is not None:
+                self._usage.throttled(request.counted_as)
+        elif isinstance(error, AccessDenied) and request.ticket is not None:
+            request.ticket.give_back()  # of several actions the first was allowed
         told = to_aws_error(error, service, request.operation)
         if told is None or told.status == 500:
             _log.error("request %s failed", request.request_id, exc_info=error)
@@ -328,6 +382,12 @@ def _built(route: _Route) -> Handler:
     if route.handler is None:
         raise NotBuilt(f"The operation {route.operation.name} is not available in this version of the server.")
     return route.handler
+
+
+def _account_of_role(params: Mapping[str, Any]) -> str:
+    """Whose role somebody without a key asks for; empty if that cannot be seen."""
+    account = str(params.get("RoleArn")).split(":")[4:5]
+    return account[0] if account and is_account_id(account[0]) else ""
 
 
 def _stated_size(headers: Headers) -> int | None:

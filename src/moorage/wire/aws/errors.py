@@ -169,7 +169,9 @@ ECR: dict[type[domain.DomainError], _Wording] = {
     domain.NameInvalid: _pattern("repositoryName", r"[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(\/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*"),
     domain.TagInvalid: _pattern("imageTag", "[a-zA-Z0-9-_.]+"),
     domain.ManifestInvalid: _constraint("ImageManifest", "Invalid JSON syntax"),
-    domain.MediaTypeMissing: _code("InvalidParameterException", "image manifest mediatype not provided in manifest or parameter"),
+    domain.ManifestTypeMissing: _code(
+        "InvalidParameterException", "image manifest mediatype not provided in manifest or parameter"
+    ),
     domain.TokenInvalid: _constraint("nextToken", "Invalid token"),
     domain.ArnInvalid: _constraint("resourceArn", "Invalid ARN"),
     domain.RangeInvalid: _constraint("partFirstByte", "Invalid range"),
@@ -239,6 +241,7 @@ ECR: dict[type[domain.DomainError], _Wording] = {
         f"The layer with digest '{{e.digest}}' is not associated with an image in the repository {_IN}",
     ),
     domain.RangeMismatch: _layer_part,
+    domain.LengthMismatch: _layer_part,
     domain.UploadBusy: _layer_part,
     domain.LayerMismatch: _code(
         "ImageDigestDoesNotMatchException",
@@ -255,6 +258,7 @@ ECR: dict[type[domain.DomainError], _Wording] = {
     domain.TooManyTags: _code("TooManyTagsException", "{e}"),
     domain.RateExceeded: _code("ThrottlingException", "{e}"),
     domain.TagKeyInvalid: _code("InvalidTagParameterException", "{e}"),
+    domain.KeyUnusable: lambda e, context: context.modelled("KmsException", str(e), kmsError=e.code),
     domain.NotBuilt: _code("UnknownOperationException", "{e}"),
     domain.Unsupported: _code("UnsupportedCommandException", "{e}"),
     domain.StorageFull: lambda *_: AwsError("ServerException", NO_ROOM_MESSAGE, 507, is_sender_fault=False),
@@ -270,6 +274,7 @@ QUERY: dict[type[domain.DomainError], _Wording] = {
         "InvalidClientTokenId", "The security token included in the request is invalid.", 403
     ),
     domain.AccessDenied: lambda e, _context: AwsError("AccessDenied", str(e), 403),
+    domain.RateExceeded: _code("Throttling", "{e}"),
     domain.NotBuilt: _code("InvalidAction", "{e}"),
 }
 """Of the services of the query protocol; what their models name is added by each service's own errors."""
@@ -277,7 +282,9 @@ QUERY: dict[type[domain.DomainError], _Wording] = {
 _JSON_TABLES = {"ecr": ECR | SETTINGS, "organizations": ECR | ORGANIZATIONS, "service-quotas": ECR | SERVICE_QUOTAS}
 _QUERY_TABLES = {"iam": QUERY | IAM, "sts": QUERY | STS}
 
-NOT_MET = frozenset((domain.AccountExists, domain.AliasTaken, domain.ImageReferenced, domain.BlobReferenced))
+NOT_MET = frozenset(
+    (domain.AccountExists, domain.AliasTaken, domain.ImageReferenced, domain.BlobReferenced, domain.DataLimitExceeded)
+)
 """Errors that no operation of ``ecr`` raises: the command line's, the batch failures', the /v2/ plane's."""
 
 

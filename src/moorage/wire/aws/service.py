@@ -8,6 +8,7 @@ from typing import Any
 
 from moorage.auth.credentials import Credential
 from moorage.auth.signature_errors import FaultKind, refuse
+from moorage.model.rates import Ticket
 from moorage.wire.aws.models import ModelMissing, service_plan
 
 Output = Mapping[str, Any]
@@ -25,6 +26,7 @@ class Call:
         request_id: goes out as ``x-amzn-RequestId``, and into the log.
         scheme: ``http`` or ``https``, as the client used it; `host` likewise, with its port.
         source_ip: the client's address, empty where the server does not know it.
+        ticket: the request's claim to be within its rate; None: it has no rate.
     """
 
     service: str
@@ -37,6 +39,7 @@ class Call:
     host: str
     source_ip: str
     user_agent: str
+    ticket: Ticket | None = None
 
     def __getitem__(self, member: str) -> Any:
         return self.params[member]

@@ -4,17 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from msgspec.structs import replace
+
 from moorage.auth.anonymous import anonymous
+from moorage.auth.rates import RequestRates
 from moorage.auth.registry_token import INVALID, RegistryTokens, TokenClaims, basic_password
 from moorage.model import limits
 from moorage.model.clock import Clock
 from moorage.model.errors import NotAuthenticated
 from moorage.model.principal import Caller
+from moorage.model.rates import Ticket
 from moorage.model.scope import PUBLIC_PARTITION, Scope
 from moorage.wire.http import Header, Request
+from moorage.wire.oci.actions import request_key
+from moorage.wire.oci.router import Route
 
 MISSING = "authentication required"
 _REMEMBERED = 4096
+_WITH_USER = "QVdTO"
+"""How an authorizationToken begins: ``AWS:`` in base64."""
 _NONE, _EMPTY = frozenset((b"",)), frozenset((b"Basic Og==", b"basic Og=="))
 """The header of clients that have no credentials: none, or, of those who were asked for Basic, an empty user and password."""
 
@@ -24,30 +32,43 @@ class Access:
 
     Args:
         believed: for servers without authentication: who somebody without a token that counts is taken for.
+        rates: the rates that requests are held to; None: to none.
     """
 
-    def __init__(self, tokens: RegistryTokens, clock: Clock, believed: Callable[[Scope], Caller | None] | None = None) -> None:
+    def __init__(
+        self,
+        tokens: RegistryTokens,
+        clock: Clock,
+        believed: Callable[[Scope], Caller | None] | None = None,
+        rates: RequestRates | None = None,
+    ) -> None:
         self._tokens, self._clock = tokens, clock
-        self._believed = believed
+        self._believed, self._rates = believed, rates
         self._seen: dict[bytes, TokenClaims] = {}  # headers whose token this server has made
 
-    def caller(self, request: Request, scope: Scope) -> Caller:
+    def caller(self, request: Request, scope: Scope, route: Route) -> Caller:
         """The holder of a token that is good in this registry's region. Raises NotAuthenticated, TokenExpired."""
         try:
-            return self._holder(request, scope)
+            return self._holder(request, scope, route)
         except NotAuthenticated:
             believed = self.stand_in(scope)
             if believed is None:
                 raise
-            return believed
+            return replace(believed, ticket=self._ticket(believed.account_id, scope.region, route, request))
 
-    def _holder(self, request: Request, scope: Scope) -> Caller:
+    def _holder(self, request: Request, scope: Scope, route: Route) -> Caller:
         claims = self._claims(request.headers.get(b"authorization", b""))
         if claims.region != scope.region or claims.partition != scope.partition:
             raise NotAuthenticated(INVALID)
-        return _caller(claims, request)
+        return _caller(claims, request, self._ticket(claims.account_id, scope.region, route, request))
 
-    def public_caller(self, request: Request, *, beside_private: bool) -> Caller:
+    def _ticket(self, account_id: str, region: str, route: Route, request: Request) -> Ticket | None:
+        if self._rates is None:
+            return None
+        key = request_key(account_id, region, route, request.method)
+        return None if key is None else self._rates.ticket(key)
+
+    def public_caller(self, request: Request, route: Route, *, beside_private: bool) -> Caller:
         """Who asks a public registry: the holder of a token of ECR Public, or nobody in particular. Raises NotAuthenticated.
 
         Args:
@@ -64,7 +85,13 @@ class Access:
             if not beside_private:
                 raise NotAuthenticated(INVALID)
             return _nobody(request)
-        return _caller(claims, request)
+        ticket = self._ticket(claims.account_id, "", route, request) if claims.account_id else None
+        return _caller(claims, request, ticket)
+
+    def expiry(self, request: Request) -> int | None:
+        """When the token expires (epoch seconds) with which a request came that `caller` has accepted; None: it needed none."""
+        claims = self._seen.get(request.headers.get(b"authorization", b""))
+        return claims.expires_at if claims is not None else None
 
     def stand_in(self, scope: Scope) -> Caller | None:
         """Who somebody without a token is taken for, on servers without authentication; None on all others."""
@@ -97,7 +124,9 @@ class Access:
         if scheme.lower() == "basic":
             password = basic_password(credentials.strip())
         elif scheme.lower() == "bearer":
-            password = credentials.strip()
+            token = credentials.strip()
+            # An authorizationToken as it is, which holds the user beside the password, is a bearer token as well.
+            password = basic_password(token) if token.startswith(_WITH_USER) else token
         else:
             raise NotAuthenticated(MISSING)
         return self._tokens.open(password, self._clock())
@@ -116,7 +145,7 @@ def _nobody(request: Request) -> Caller:
     return anonymous(request.client_address, request.header(b"user-agent"), is_secure=request.scope["scheme"] == "https")
 
 
-def _caller(claims: TokenClaims, request: Request) -> Caller:
+def _caller(claims: TokenClaims, request: Request, ticket: Ticket | None) -> Caller:
     return Caller(
         claims.access_key_id,
         claims.account_id,
@@ -126,6 +155,7 @@ def _caller(claims: TokenClaims, request: Request) -> Caller:
         request.header(b"user-agent"),
         claims.session,
         is_secure=request.scope["scheme"] == "https",
+        ticket=ticket,
     )
 
 

@@ -7,12 +7,15 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 
+from moorage.auth.rates import TokensNeeded
 from moorage.metadata.database import DatabaseUnavailable
 from moorage.model.errors import (
+    AccessDenied,
     BlobNotFound,
     DomainError,
     ManifestInvalid,
     NotAuthenticated,
+    ParameterInvalid,
     RangeMismatch,
     RateExceeded,
     StorageCorrupt,
@@ -88,7 +91,8 @@ class OciApp:
             if route is None:
                 await nothing_there(send)
                 return
-            caller = self._services.access.caller(request, scope)
+            caller = self._services.access.caller(request, scope, route)
+            self._services.count(request, caller, scope.region, route)
             await self.answer(Exchange(self._services, request, send, route, scope, caller))
         except Exception as error:  # the last line of defence: an answer instead of a traceback
             await self.fail(error, request, send, challenge(origin, bearer=self._services.bearer_challenge))
@@ -128,17 +132,41 @@ class OciApp:
         services = self._services
         if not services.db.answers_at_once:
             return None
+        caller, answer = None, None
         try:
+            remembered = services.remembered.find(request, scope)
+            if remembered is not None:
+                return remembered
             route = parse_route(request.path)
             handler = AT_ONCE.get((route.kind, request.method)) if route is not None else None
             if route is None or handler is None:
                 return None
-            return handler(services, request, route, scope, services.access.caller(request, scope))
+            caller = services.access.caller(request, scope, route)
+            answer = handler(services, request, route, scope, caller)
         except BlobNotFound as error:
             described = describe(error)
-            return AtOnce.of(described.status, [VERSION, JSON], b"", len(described.body()))
-        except (DomainError, BadRequest, DatabaseUnavailable):
-            return None
+            answer = AtOnce.of(described.status, [VERSION, JSON], b"", len(described.body()))
+        except RateExceeded as error:
+            assert caller is not None and route is not None, "only a use case raises it"
+            services.count(request, caller, scope.region, route)
+            return self._too_fast(error, request)
+        except (DomainError, BadRequest, DatabaseUnavailable, TokensNeeded):
+            pass
+        if caller is not None and route is not None:
+            if answer is not None:
+                services.count(request, caller, scope.region, route)
+            elif caller.ticket is not None:
+                caller.ticket.give_back()
+        return answer
+
+    def _too_fast(self, error: RateExceeded, request: Request) -> AtOnce:
+        """A refusal that costs no more than what was asked for: there may be many."""
+        if request.counted_as is not None:
+            self._services.usage.throttled(request.counted_as)
+        described = describe(error)
+        body = described.body()
+        headers = [VERSION, JSON, (b"retry-after", b"%d" % error.retry_after_seconds)]
+        return AtOnce.of(described.status, headers, b"" if request.method == "HEAD" else body, len(body))
 
     async def token(self, request: Request, send: Send, origin: str) -> None:
         """``GET /token``: the same token for clients that prefer Bearer. Source: Docker token authentication specification."""
@@ -165,12 +193,17 @@ class OciApp:
                 described = OciError(403, "DENIED", described.message)
             else:
                 headers.append(login)
-        elif isinstance(error, ManifestInvalid) and quirks.invalid_manifest_is_unsupported:
-            described = OciError(405, "UNSUPPORTED", describe(error).message)
+        elif isinstance(error, ManifestInvalid | ParameterInvalid) and quirks.invalid_is_unsupported:
+            told = describe(error)
+            described = OciError(405, "UNSUPPORTED", told.message, told.detail)
         elif isinstance(error, DomainError):
             described = describe(error)
             if isinstance(error, RateExceeded):
                 headers.append((b"retry-after", b"%d" % error.retry_after_seconds))
+                if request.counted_as is not None:
+                    self._services.usage.throttled(request.counted_as)
+            elif isinstance(error, AccessDenied) and request.ticket is not None:
+                request.ticket.give_back()  # of several actions the first was allowed
         elif isinstance(error, BadRequest):
             described = OciError(400, "UNSUPPORTED", str(error))
         elif isinstance(error, DatabaseUnavailable | StoreUnavailable):

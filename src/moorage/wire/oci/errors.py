@@ -38,6 +38,11 @@ def repository_missing(registry_id: str, name: str) -> str:
     return f"The repository with name '{name}' does not exist in the registry with id '{registry_id}'"
 
 
+def _parameter(member: str, constraint: str) -> str:
+    """ECR's text for a parameter that breaks a rule."""
+    return f"Invalid parameter at '{member}' failed to satisfy constraint: '{constraint}'"
+
+
 def _layers(error: errors.LayersNotFound) -> str:
     kind = "Images" if isinstance(error, errors.ReferencedImagesNotFound) else "Layers"
     return (
@@ -53,23 +58,23 @@ _TABLE: dict[type[DomainError], _Rule] = {
     errors.NameInvalid: (
         400,
         "NAME_INVALID",
-        lambda e: f"Invalid parameter at 'repositoryName' failed to satisfy constraint: '{e.reason}'",
+        lambda e: _parameter("repositoryName", e.reason),
     ),
     errors.TagInvalid: (
         400,
         "TAG_INVALID",
-        lambda e: f"Invalid parameter at 'imageTag' failed to satisfy constraint: '{e.reason}'",
+        lambda _: _parameter("imageTag", "must satisfy regular expression '[a-zA-Z0-9-_.]+'"),
     ),
     errors.ManifestInvalid: (
         400,
         "MANIFEST_INVALID",
-        lambda e: f"Invalid parameter at 'ImageManifest' failed to satisfy constraint: '{e.value}' ({e.reason})",
+        lambda e: _parameter("ImageManifest", e.value),
     ),
     errors.RangeInvalid: (416, "SIZE_INVALID", lambda e: f"range {e.value} cannot be satisfied: the blob has {e.size} bytes"),
     errors.TokenInvalid: (400, "UNSUPPORTED", lambda _: "the pagination token is not one of this list"),
     errors.ArnInvalid: (400, "UNSUPPORTED", lambda _: "not the ARN of a repository"),
     errors.InvalidValue: (400, "UNSUPPORTED", str),
-    errors.ParameterInvalid: (400, "UNSUPPORTED", str),
+    errors.ParameterInvalid: (400, "UNSUPPORTED", lambda e: _parameter(e.member, e.constraint)),
     errors.MalformedPolicy: (400, "UNSUPPORTED", str),
     errors.NotAuthenticated: (401, "UNAUTHORIZED", str),
     errors.AccessDenied: (403, "DENIED", str),
@@ -114,6 +119,7 @@ _TABLE: dict[type[DomainError], _Rule] = {
     errors.AccountExists: (409, "DENIED", str),
     errors.Conflict: (409, "DENIED", str),
     errors.RangeMismatch: (416, "BLOB_UPLOAD_INVALID", lambda e: f"the upload has {e.received} bytes: go on from there"),
+    errors.LengthMismatch: (400, "SIZE_INVALID", lambda _: "the chunk is not as long as its Content-Range says"),
     errors.UploadBusy: (
         416,
         "BLOB_UPLOAD_INVALID",
@@ -139,6 +145,7 @@ _TABLE: dict[type[DomainError], _Rule] = {
     errors.TooManyTags: (403, "DENIED", str),
     errors.RateExceeded: (429, "TOOMANYREQUESTS", str),
     errors.TagKeyInvalid: (400, "UNSUPPORTED", str),
+    errors.KeyUnusable: (403, "DENIED", str),
     errors.NotBuilt: (405, "UNSUPPORTED", str),
     errors.StorageFull: (507, "DENIED", lambda _: "the registry has no room left for pushes: pulls go on; tell its operator"),
     errors.StorageCorrupt: (
@@ -164,4 +171,6 @@ def _detail(error: DomainError) -> Any:
         return [{"digest": digest} for digest in error.digests]
     if isinstance(error, errors.RepositoryNotFound):
         return {"name": error.name}
+    if isinstance(error, errors.ManifestInvalid | errors.TagInvalid):
+        return {"reason": error.reason}  # ECR's text is the same for whatever is wrong with a manifest or a tag
     return None

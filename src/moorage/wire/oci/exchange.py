@@ -14,6 +14,7 @@ from moorage.model.errors import NameInvalid
 from moorage.model.names import RepositoryName, parse_repository_name
 from moorage.model.principal import Caller
 from moorage.model.scope import Scope
+from moorage.model.usage import UsageCounts
 from moorage.transfer.payload_cache import PayloadCache
 from moorage.transfer.pull_buffer import PullBuffer
 from moorage.transfer.pushing import pushing
@@ -22,7 +23,9 @@ from moorage.transfer.send import Sender
 from moorage.transfer.work import Pools
 from moorage.wire.http import Header, Request, Send
 from moorage.wire.oci.access import Access
+from moorage.wire.oci.actions import request_key
 from moorage.wire.oci.quirks import Quirks
+from moorage.wire.oci.remembered_pulls import RememberedPulls
 from moorage.wire.oci.router import Route
 
 T = TypeVar("T")
@@ -39,10 +42,19 @@ class Services:
     sender: Sender
     payloads: PayloadCache
     pulls: PullBuffer
+    remembered: RememberedPulls
     pools: Pools
     quirks: Quirks
     clock: Clock
     bearer_challenge: bool
+    usage: UsageCounts
+
+    def count(self, request: Request, caller: Caller, region: str, route: Route) -> None:
+        """Count a request whose caller is known, at a registry of `region` (empty: a public one)."""
+        key = request_key(caller.account_id, region, route, request.method)
+        if key is not None:
+            request.counted_as, request.ticket = key, caller.ticket
+            self.usage.count(key)
 
 
 class Exchange(Struct, frozen=True):

@@ -15,8 +15,10 @@ from moorage.operations.tag_mutability import is_mutable
 from moorage.operations.wanted_images import WantedImage
 from moorage.wire.blob_response import matches_etag
 from moorage.wire.http import AtOnce, Header, Request, Response, read_body
+from moorage.wire.oci.actions import request_key
 from moorage.wire.oci.errors import JSON, OciError
 from moorage.wire.oci.exchange import VERSION, Exchange, Services
+from moorage.wire.oci.remembered_pulls import RememberedPull
 from moorage.wire.oci.router import Route
 
 _PARSE_ON_LOOP_BYTES = 64 * 1024
@@ -34,9 +36,8 @@ async def get(exchange: Exchange) -> None:
     name = exchange.name
     wanted = _wanted(exchange, name)
     services = exchange.services
-    repository, image = await services.db.lookup(
-        images.get_image, exchange.caller, exchange.scope, name, wanted.digest, wanted.tag
-    )
+    pulled = await services.db.lookup(images.get_image, exchange.caller, exchange.scope, name, wanted.digest, wanted.tag)
+    repository, image = pulled.repository, pulled.image
     headers = _headers(image, by_tag=wanted.tag is not None)
     if matches_etag(exchange.request.headers.get(b"if-none-match"), image.digest.encode()):
         await Response(304, b"", headers).send(exchange.send)
@@ -54,15 +55,24 @@ def get_at_once(services: Services, request: Request, route: Route, scope: Scope
     if b"if-none-match" in request.headers:
         return None
     name, wanted = parse_repository_name(route.name), parse_reference(route.reference)
-    _, image = services.db.lookup_at_once(images.get_image, caller, scope, name, wanted.digest, wanted.tag)
+    version = services.db.version_at_once()
+    pulled = services.db.lookup_at_once(images.get_image, caller, scope, name, wanted.digest, wanted.tag)
+    image = pulled.image
     head = _rendered_head(image, wanted.tag is not None)
-    if request.method == "HEAD":
-        return AtOnce(200, head, b"")
-    data = services.payloads.opened(image)
+    is_counted = request.method == "GET"
+    data = services.payloads.opened(image) if is_counted else b""
     if data is None:
         return None
-    services.pulls.add(image.id, caller)
-    return AtOnce(200, head, data)
+    if is_counted:
+        services.pulls.add(image.id, caller)
+    answer = AtOnce(200, head, data)
+    expires_at = services.access.expiry(request)
+    counted_as = request_key(caller.account_id, scope.region, route, request.method)
+    if pulled.is_lasting and expires_at is not None and counted_as is not None:
+        image_id = image.id if is_counted else None
+        kept = RememberedPull(answer, version, expires_at, caller, pulled.repository.arn, image_id, counted_as)
+        services.remembered.keep(request, scope, kept)
+    return answer
 
 
 def _headers(image: Image, *, by_tag: bool) -> list[Header]:
@@ -122,6 +132,7 @@ async def put(exchange: Exchange) -> None:
         VERSION,
         exchange.location(f"manifests/{outcome.digest}"),
         (b"docker-content-digest", outcome.digest.encode()),
+        (b"etag", b'"%s"' % outcome.digest.encode()),
     ]
     if outcome.manifest.subject is not None:
         headers.append((b"oci-subject", outcome.manifest.subject.encode()))

@@ -15,18 +15,21 @@ from moorage.model.principal import Caller
 from moorage.model.scope import Scope
 from moorage.operations import registry
 from moorage.operations.public import registries
+from moorage.transfer.anonymous_transfers import AnonymousTransfers
+from moorage.transfer.pull_rate import PullRate
 from moorage.wire.http import Request, Response, Send
 from moorage.wire.oci.access import public_challenge
 from moorage.wire.oci.app import OciApp, nothing_there
 from moorage.wire.oci.errors import JSON
 from moorage.wire.oci.exchange import VERSION, Exchange, Services
-from moorage.wire.oci.pull_rate import PullRate
 from moorage.wire.oci.router import Route, parse_route
 
 _NO_REGISTRY = Scope.public("")
 """Of nobody: everything that is looked up there is not found, in the same words and by the same steps as elsewhere."""
 _READS = frozenset((kind, method) for kind in ("manifest", "blob", "tags", "referrers") for method in ("GET", "HEAD"))
 """What needs no login."""
+_BYTES = frozenset(("manifest", "blob"))
+"""What is pulled: the only kinds of route that are limited."""
 
 
 class PublicDoor(Struct, frozen=True):
@@ -43,8 +46,8 @@ class PublicDoor(Struct, frozen=True):
 class PublicApp:
     """The ASGI application of the public registries: everything below /v2, and /token/."""
 
-    def __init__(self, services: Services, app: OciApp, rate: PullRate) -> None:
-        self._services, self._app, self._rate = services, app, rate
+    def __init__(self, services: Services, app: OciApp, rate: PullRate, transfers: AnonymousTransfers | None = None) -> None:
+        self._services, self._app, self._rate, self._transfers = services, app, rate, transfers
 
     async def __call__(self, request: Request, send: Send, door: PublicDoor, origin: str) -> None:
         """Answer one request.
@@ -59,14 +62,15 @@ class PublicApp:
                 await nothing_there(send)
                 return
             alias, _, name = route.name.partition("/")
-            caller = self._services.access.public_caller(request, beside_private=bool(door.below))
+            caller = self._services.access.public_caller(request, route, beside_private=bool(door.below))
+            self._services.count(request, caller, "", route)
             if route.kind == "base":
                 await self._log_in(request, send, caller)
                 return
             if route.kind == "catalog":
                 raise NotBuilt("The operation is unsupported.")
-            if caller.is_anonymous:
-                self._count(route, request, caller)
+            if caller.is_anonymous and request.method == "GET" and route.kind in _BYTES:
+                send = await self._limited(route, request, send, caller)
             if not name:
                 raise RepositoryNotFound(alias, name)
             scope = await self._scope(alias)
@@ -78,10 +82,14 @@ class PublicApp:
             _tell_by_alias(error, alias)
             await self._app.fail(error, request, send, public_challenge(origin, door.host))
 
-    def _count(self, route: Route, request: Request, caller: Caller) -> None:
-        """Count a pull of somebody without a login. Raises RateExceeded."""
-        if route.kind == "manifest" and request.method == "GET":
-            self._rate.take(caller.source_ip)
+    async def _limited(self, route: Route, request: Request, send: Send, caller: Caller) -> Send:
+        """Where the answer to somebody without a login goes: it is counted. Raises RateExceeded, DataLimitExceeded."""
+        if route.kind == "manifest":
+            await self._rate.take(caller.source_ip)
+        if self._transfers is None:
+            return send
+        await self._transfers.check(caller.source_ip)
+        return self._transfers.counting(send, request.scope, caller.source_ip)
 
     def _known(self, scope: Scope) -> Caller:
         """Who does what takes a login, and has none. Raises NotAuthenticated, wherever authentication is on."""

@@ -20,8 +20,8 @@ class Quirks:
         return self.on
 
     @property
-    def invalid_manifest_is_unsupported(self) -> bool:
-        """Q-3: an invalid manifest is answered 405 UNSUPPORTED."""
+    def invalid_is_unsupported(self) -> bool:
+        """Q-3: an invalid manifest or parameter is answered 405 UNSUPPORTED."""
         return self.on
 
     @property

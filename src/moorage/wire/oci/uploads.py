@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from moorage.model.digest import ALGORITHMS, Digest, parse_digest
-from moorage.model.errors import DigestInvalid, NameInvalid, RangeMismatch, UploadBusy
+from moorage.model.errors import DigestInvalid, LengthMismatch, NameInvalid, RangeMismatch, UploadBusy
 from moorage.model.names import RepositoryName, parse_repository_name
 from moorage.operations import uploads
 from moorage.transfer.receive import Body
@@ -34,12 +34,8 @@ async def start(exchange: Exchange) -> None:
     algorithm = query.get("digest-algorithm", "sha256")
     if algorithm not in ALGORITHMS:
         raise DigestInvalid(algorithm[:40])
-    # An upload without a byte is not worth a sync: after a power cut the client starts it again.
-    upload_id = await exchange.pushed(
-        lambda: exchange.services.db.write_lightly(
-            uploads.initiate_layer_upload, exchange.caller, exchange.scope, name, algorithm
-        )
-    )
+    unstarted = exchange.services.receiver.unstarted
+    upload_id = await exchange.pushed(lambda: unstarted.begin(exchange.caller, exchange.scope, name, algorithm))
     await Response(202, b"", _headers(exchange, upload_id, 0)).send(exchange.send)
 
 
@@ -79,6 +75,7 @@ async def finish(exchange: Exchange) -> None:
 
 async def status(exchange: Exchange) -> None:
     """GET: how much is there."""
+    await exchange.services.receiver.unstarted.write_down(exchange.route.reference)
     _, upload = await exchange.services.db.lookup(
         uploads.find_upload, exchange.caller, exchange.scope, exchange.name, exchange.route.reference
     )
@@ -87,6 +84,7 @@ async def status(exchange: Exchange) -> None:
 
 async def cancel(exchange: Exchange) -> None:
     """DELETE: end the upload."""
+    await exchange.services.receiver.unstarted.write_down(exchange.route.reference)
     await exchange.services.db.write(
         uploads.cancel_upload, exchange.caller, exchange.scope, exchange.name, exchange.route.reference
     )
@@ -108,16 +106,23 @@ def _body(exchange: Exchange) -> Body:
 
 
 async def _begin_of(exchange: Exchange, name: RepositoryName, upload_id: str, body: Body) -> int | None:
-    """Where the client says its bytes begin; None if it does not say. Raises RangeMismatch for a Content-Range that cannot be
-    right."""
+    """Where the client says its bytes begin; None if it does not say.
+
+    Raises:
+        RangeMismatch: no range has this form.
+        LengthMismatch: the range is not as long as the body.
+    """
     header = exchange.request.header(b"content-range")
     if not header:
         return None
     match = _CONTENT_RANGE.fullmatch(header.strip())
     first, last = (int(match[1]), int(match[2])) if match else (1, 0)
-    if last < first or (body.length is not None and last - first + 1 != body.length):
+    is_wrong_length = body.length is not None and last - first + 1 != body.length
+    if last < first or is_wrong_length:
+        await exchange.services.receiver.unstarted.write_down(upload_id)
         _, upload = await exchange.services.db.lookup(uploads.find_upload, exchange.caller, exchange.scope, name, upload_id)
-        raise RangeMismatch(exchange.scope.registry_id, name, upload_id, upload.size_received)
+        wrong = RangeMismatch if last < first else LengthMismatch
+        raise wrong(exchange.scope.registry_id, name, upload_id, upload.size_received)
     return first
 
 

@@ -1,4 +1,4 @@
-"""Prometheus metrics. Labels are bounded: never a repository, never an account.
+"""Prometheus metrics. Labels are bounded: never a repository; accounts and regions only where a bound of their own holds.
 
 Counting is done in plain integers, one look-up a request; prometheus-client makes the text of it when somebody asks.
 """
@@ -9,11 +9,14 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterator
 
 import msgspec
+from msgspec import Struct
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
 
+from moorage.model.rates import RequestKey
+from moorage.model.usage import Counts, UsageCounts, merged, unpacked
 from moorage.wire.http import Request, Response, Send
 
 _BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0)
@@ -31,17 +34,35 @@ class _Series:
         self.buckets = [0] * (len(_BOUNDS) + 1)
 
 
-_Packed = list[tuple[str, str, int, int, int, int, float, list[int]]]
+_Rows = list[tuple[str, str, int, int, int, int, float, list[int]]]
 
 
-def _add(to: dict[tuple[str, str, int], _Series], packed: bytes) -> None:
-    for plane, method, status, requests, received, sent, seconds, buckets in msgspec.msgpack.decode(packed, type=_Packed):
+class _Packed(Struct, array_like=True, frozen=True):
+    """What a worker has counted."""
+
+    series: _Rows
+    usage: bytes
+
+
+def _add(to: dict[tuple[str, str, int], _Series], rows: _Rows) -> None:
+    for plane, method, status, requests, received, sent, seconds, buckets in rows:
         series = to.setdefault((plane, method, status), _Series())
         series.requests += requests
         series.received += received
         series.sent += sent
         series.seconds += seconds
         series.buckets = [have + more for have, more in zip(series.buckets, buckets, strict=True)]
+
+
+def _usage_families(usage: dict[RequestKey, Counts]) -> Iterator[Metric]:
+    labels = ["account", "region", "operation"]
+    calls = CounterMetricFamily("moorage_requests", "Requests of accounts, by operation, on both planes.", labels=labels)
+    throttled = CounterMetricFamily("moorage_requests_throttled", "Those of them that came too fast.", labels=labels)
+    for key, (count, refused) in usage.items():
+        calls.add_metric(key, count)
+        if refused:
+            throttled.add_metric(key, refused)
+    yield from (calls, throttled)
 
 
 class Metrics(Collector):
@@ -54,6 +75,8 @@ class Metrics(Collector):
     def __init__(self, others: Callable[[], list[bytes]] = list) -> None:
         self._series: dict[tuple[str, str, int], _Series] = {}
         self._others = others
+        self.usage = UsageCounts()
+        """Requests by account, region and operation: the wires count there."""
         self._registry = CollectorRegistry()
         self._registry.register(self)
 
@@ -72,22 +95,23 @@ class Metrics(Collector):
 
     def packed(self) -> bytes:
         """All that was counted, for another worker to add to its own."""
-        return msgspec.msgpack.encode(
-            [(*key, one.requests, one.received, one.sent, one.seconds, one.buckets) for key, one in self._series.items()]
-        )
+        return msgspec.msgpack.encode(_Packed(self._rows(), self.usage.packed()))
+
+    def _rows(self) -> _Rows:
+        return [(*key, one.requests, one.received, one.sent, one.seconds, one.buckets) for key, one in self._series.items()]
 
     def add(self, packed: bytes) -> None:
         """Go on from what a worker before this one had counted."""
-        _add(self._series, packed)
+        before = msgspec.msgpack.decode(packed, type=_Packed)
+        _add(self._series, before.series)
+        self.usage.add(before.usage)
 
-    def _total(self) -> dict[tuple[str, str, int], _Series]:
-        packed = self._others()
-        if not packed:
-            return self._series
+    def _total(self) -> tuple[dict[tuple[str, str, int], _Series], dict[RequestKey, Counts]]:
+        others = [msgspec.msgpack.decode(each, type=_Packed) for each in self._others()]
         total: dict[tuple[str, str, int], _Series] = {}
-        for each in (self.packed(), *packed):
-            _add(total, each)
-        return total
+        for rows in (self._rows(), *(each.series for each in others)):
+            _add(total, rows)
+        return total, merged((self.usage.totals(), *(unpacked(each.usage) for each in others)))
 
     def collect(self) -> Iterator[Metric]:
         """The families of the exposition."""
@@ -98,7 +122,8 @@ class Metrics(Collector):
         seconds = HistogramMetricFamily(
             "moorage_http_request_seconds", "Time from a request's head to its answer's end.", labels=labels
         )
-        for (plane, method, status), series in self._total().items():
+        total_series, usage = self._total()
+        for (plane, method, status), series in total_series.items():
             values = [plane, method, str(status)]
             requests.add_metric(values, series.requests)
             received.add_metric(values, series.received)
@@ -109,6 +134,7 @@ class Metrics(Collector):
                 buckets.append((bound, total))
             seconds.add_metric(values, buckets, series.seconds)
         yield from (requests, received, sent, seconds)
+        yield from _usage_families(usage)
         yield GaugeMetricFamily("moorage_up", "1 while the process serves.", value=1)
 
     async def respond(self, request: Request, send: Send) -> None:

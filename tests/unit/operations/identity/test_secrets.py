@@ -10,21 +10,22 @@ from moorage.metadata import credentials
 from moorage.model.errors import AccessDenied
 from moorage.model.identity_errors import OldPasswordWrong, PasswordRefused, TriesExhausted
 from moorage.model.principal import Caller
-from moorage.operations.identity import login_profiles, mfa_devices, password_policy, users
+from moorage.operations.identity import login_profiles, mfa_devices, password_policy
 from moorage.operations.identity.mfa import check_mfa
 from moorage.operations.identity.password_policy import PasswordPolicy
 from moorage.operations.identity.tries import FREE_TRIES, LONGEST_SECONDS, locked_until
 from tests.unit.operations.identity.conftest import ACCOUNT, ROOT_KEY, World
+from tests.unit.operations.identity.rights import Right
 
 OLD, NEW = "correct Horse 1", "battery Staple 2"
 
 
 @pytest.fixture
 def bob(world: World) -> Caller:
-    """A user with a password."""
-    made = world.write(users.create_user, world.caller, "bob", "/", None, []).identity
+    """A user with a password, who may change it."""
+    caller = world.user("bob", Right("iam:ChangePassword", f"arn:aws:iam::{ACCOUNT}:user/bob"))
     world.write(login_profiles.create_login_profile, world.caller, "bob", hash_password(OLD), must_reset=True)
-    return world.as_user("bob", made.id)
+    return caller
 
 
 def change(world: World, caller: Caller, old: str, new: str) -> None:
@@ -84,7 +85,7 @@ def test_a_refused_password_costs_no_try(world: World, bob: Caller) -> None:
 
 
 def test_the_account_may_let_all_users_change_theirs(world: World, bob: Caller) -> None:
-    world.may = lambda asked: asked.action != "iam:ChangePassword"
+    world.let(bob)
     with pytest.raises(AccessDenied):
         change(world, bob, OLD, NEW)
     world.write(password_policy.update_account_password_policy, world.caller, PasswordPolicy(users_may_change=True))

@@ -7,7 +7,6 @@ from typing import Any
 import msgspec
 
 from moorage.metadata.records import Image
-from moorage.model.digest import parse_digest
 from moorage.model.errors import DigestInvalid, ParameterInvalid
 from moorage.operations import listing, storage_class
 from moorage.wire.aws.callers import caller_of
@@ -50,28 +49,27 @@ def register(service: Service, context: EcrContext) -> None:
     @service.operation("ListImageReferrers")
     async def list_image_referrers(call: Call) -> Output:
         scope, name, subject = scope_of(call), name_of(call), call["subjectId"]["imageDigest"]
-        try:
-            parse_digest(subject)
-        except DigestInvalid:
-            raise ParameterInvalid(
-                "subjectId.imageDigest", "must satisfy regular expression '[a-zA-Z0-9-_+.]+:[a-fA-F0-9]+'"
-            ) from None
         given = call.get("filter") or {}
         types = sorted(set(given.get("artifactTypes") or ()))
         status = given.get("artifactStatus") or "ACTIVE"
         binding = f"ListImageReferrers|{scope}|{name}|{subject}|{status}|{types}"
         position = position_of(context, call, binding)
-        found, more = await context.db.read(
-            listing.list_referrers,
-            caller_of(call),
-            scope,
-            name,
-            subject,
-            types,
-            status,
-            int(position[0]) if position else 0,
-            page_size(call, _REFERRERS_PER_PAGE),
-        )
+        try:
+            found, more = await context.db.read(
+                listing.list_referrers,
+                caller_of(call),
+                scope,
+                name,
+                subject,
+                types,
+                status,
+                int(position[0]) if position else 0,
+                page_size(call, _REFERRERS_PER_PAGE),
+            )
+        except DigestInvalid:
+            raise ParameterInvalid(
+                "subjectId.imageDigest", "must satisfy regular expression '[a-zA-Z0-9-_+.]+:[a-fA-F0-9]+'"
+            ) from None
         now = int(context.clock() * 1_000_000)
         return {
             "referrers": [_descriptor(image, now) for image in found],

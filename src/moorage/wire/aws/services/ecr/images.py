@@ -36,8 +36,8 @@ def register(service: Service, context: EcrContext) -> None:
     async def put_image(call: Call) -> Output:
         scope, name, tag = scope_of(call), name_of(call), call.get("imageTag")
         data = call["imageManifest"].encode()
-        given = (data, call.get("imageManifestMediaType"), call.get("imageDigest"))
-        read = partial(images.read_push, *given, must_be_told=True)
+        declared, claimed = call.get("imageManifestMediaType"), call.get("imageDigest")
+        read = partial(images.read_push, data, declared, claimed, by_shape=False)
         pushed = read() if len(data) <= _LARGE_BYTES else await context.pools.on_cpu(read)
         try:
             outcome = await pushed_by(

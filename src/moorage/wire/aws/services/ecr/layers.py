@@ -54,6 +54,7 @@ def register(service: Service, context: EcrContext) -> None:
         scope, name, upload_id = scope_of(call), name_of(call), call["uploadId"]
         first, last, blob = call["partFirstByte"], call["partLastByte"], call["layerPartBlob"]
         if last - first + 1 != len(blob) or not blob:
+            await context.receiver.unstarted.write_down(upload_id)
             _, upload = await context.db.lookup(uploads.find_upload, caller_of(call), scope, name, upload_id)
             raise RangeMismatch(scope.registry_id, name, upload_id, upload.size_received)
         try:
@@ -67,6 +68,8 @@ def register(service: Service, context: EcrContext) -> None:
         scope, name, upload_id = scope_of(call), name_of(call), call["uploadId"]
         wanted = [digest for digest in call["layerDigests"] if is_digest(digest)]
         if not wanted:
+            await context.receiver.unstarted.write_down(upload_id)
+            await context.db.lookup(uploads.find_upload, caller_of(call), scope, name, upload_id, uploads.COMPLETE)
             raise ParameterInvalid("layerDigests", "must satisfy regular expression '[a-zA-Z0-9-_+.]+:[a-fA-F0-9]+'")
         stored = await context.receiver.complete_parts(
             caller_of(call), scope, name, upload_id, [Digest(digest) for digest in wanted]

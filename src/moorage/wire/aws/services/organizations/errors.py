@@ -19,6 +19,7 @@ def _code(code: str, text: str, **members: str) -> _Wording:
 
 
 ORGANIZATIONS: dict[type[domain.DomainError], _Wording] = {
+    domain.RateExceeded: _code("TooManyRequestsException", "{e}", Type="USER"),
     domain.TokenInvalid: _code("InvalidInputException", "The provided next token is invalid.", Reason="INVALID_NEXT_TOKEN"),
     domain.ParameterInvalid: _code("InvalidInputException", "{e}", Reason="INVALID_PATTERN"),
     organization.NotInOrganization: _code(

@@ -19,6 +19,7 @@ def _code(code: str, text: str) -> _Wording:
 
 
 SERVICE_QUOTAS: dict[type[domain.DomainError], _Wording] = {
+    domain.RateExceeded: lambda error, context: context.modelled("TooManyRequestsException", str(error)),
     domain.TokenInvalid: _code("InvalidPaginationTokenException", "The request failed because the pagination token is invalid."),
     registry.QuotaNotFound: _code("NoSuchResourceException", "The request failed because the specified resource does not exist."),
 }

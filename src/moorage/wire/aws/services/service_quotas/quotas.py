@@ -75,7 +75,7 @@ def _shown(found: QuotaValue, scope: Scope, *, default: bool) -> dict[str, Any]:
         "QuotaName": quota.name,
         "Value": float(found.value),
         "Unit": "None",
-        "Adjustable": bool(quota.setting),
+        "Adjustable": quota.is_adjustable,
         "GlobalQuota": False,
         "QuotaAppliedAtLevel": "ACCOUNT",
         "Description": f"The maximum number of {quota.description}.",

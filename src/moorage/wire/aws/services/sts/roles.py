@@ -30,7 +30,7 @@ def register(service: Service, context: StsContext) -> None:
         # What costs nothing comes first: no key is fetched for a token that does not count anyway.
         identity = check_claims(token, token.issuer, provider.client_ids, context.clock())
         check_signature(token, await context.provider_keys.for_token(token, token.issuer, provider.thumbprints))
-        assumed = await context.db.read(web_identity.assume_role_with_web_identity, provider.arn, identity, request)
+        assumed = await context.db.read(web_identity.assume_role_with_web_identity, provider.arn, identity, request, call.ticket)
         return {
             **_shown(context, assumed),
             "SubjectFromWebIdentityToken": identity.subject,

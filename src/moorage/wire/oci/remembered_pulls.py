@@ -1,0 +1,94 @@
+"""Answers to pulls of manifests, as they left: whoever asks for the same again is answered so while nothing has changed.
+
+Nothing: not one commit of any process, but those that only count (`Database.version_at_once`). What is kept was allowed whatever
+the request's context, to the holder of a token that has not expired. So this is never another answer than the whole way's, and
+a right that is taken away, a tag that is moved or an image that is deleted counts from the next request on.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from moorage.auth.activity import Activity
+from moorage.auth.rates import RequestRates
+from moorage.metadata.database import Database
+from moorage.model.clock import Clock, to_micros
+from moorage.model.principal import Caller
+from moorage.model.rates import RequestKey
+from moorage.model.scope import Scope
+from moorage.model.usage import UsageCounts
+from moorage.transfer.pull_buffer import PullBuffer
+from moorage.wire.http import AtOnce, Request
+
+_BOUND = 8192
+"""Answers that are kept; their bodies are those of the cache of opened manifests, or were."""
+_BODY_BYTES = 8 * 1024 * 1024
+
+Target = tuple[str, bytes, Scope]
+
+
+class RememberedPull(NamedTuple):
+    """What was answered, to whom, and for how long that counts.
+
+    `version` is the database's before the answer was looked up; `image_id` is that of an image whose pull is counted, and
+    `counted_as` what the request is.
+    """
+
+    answer: AtOnce
+    version: int
+    expires_at: float
+    caller: Caller
+    repository_arn: str
+    image_id: int | None
+    counted_as: RequestKey
+
+
+class RememberedPulls:
+    """By token, then by what was asked. Belongs to the event loop; only where the database `answers_at_once`.
+
+    Args:
+        rates: the rates that requests are held to; None: to none.
+    """
+
+    def __init__(
+        self, db: Database, pulls: PullBuffer, clock: Clock, usage: UsageCounts, rates: RequestRates | None = None
+    ) -> None:
+        self._db, self._pulls, self._clock = db, pulls, clock
+        self._usage, self._rates = usage, rates
+        self._activity = db.memory.of(Activity)
+        self._kept: dict[bytes, dict[Target, RememberedPull]] = {}
+        self._count = self._body_bytes = 0
+
+    def find(self, request: Request, scope: Scope) -> AtOnce | None:
+        """The answer, counted as a pull like any other; None: look it up."""
+        headers = request.headers
+        of_token = self._kept.get(headers.get(b"authorization", b""))
+        if of_token is None:
+            return None
+        kept = of_token.get((request.scope["method"], request.scope["raw_path"], scope))
+        if kept is None or b"if-none-match" in headers or kept.version != self._db.version_at_once():
+            return None
+        now = self._clock()
+        if now >= kept.expires_at or (self._rates is not None and not self._rates.admits(kept.counted_as)):
+            return None
+        self._usage.count(kept.counted_as)
+        self._activity.note(kept.caller, "ecr:BatchGetImage", kept.repository_arn, scope.region, to_micros(now))
+        if kept.image_id is not None:
+            self._pulls.add(kept.image_id, kept.caller)
+        return kept.answer
+
+    def keep(self, request: Request, scope: Scope, pull: RememberedPull) -> None:
+        """Remember an answer that holds until something changes."""
+        size = len(pull.answer.body)
+        if self._count >= _BOUND or self._body_bytes + size > _BODY_BYTES:
+            self._kept.clear()
+            self._count = self._body_bytes = 0
+        of_token = self._kept.setdefault(request.headers[b"authorization"], {})
+        target = (request.method, request.scope["raw_path"], scope)
+        before = of_token.get(target)
+        if before is None:
+            self._count += 1
+        else:
+            self._body_bytes -= len(before.answer.body)
+        self._body_bytes += size
+        of_token[target] = pull
