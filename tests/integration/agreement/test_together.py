@@ -131,6 +131,28 @@ def test_an_immutable_tag_is_given_once(server: MoorageServer, account: KeyPair,
     assert len(won) == 20
 
 
+def test_a_batch_survives_images_that_vanish_meanwhile(server: MoorageServer, account: KeyPair, clients: list[Any]) -> None:
+    """Each entry stands or falls alone, also one whose image goes between being found and being read."""
+    clients[0].create_repository(repositoryName=SHARED)
+    kept, fleeting = things()["lone"], things()["other"]
+    clients[0].put_image(repositoryName=SHARED, imageManifest=kept.text, imageTag="kept")
+    done = threading.Event()
+
+    def work(number: int) -> None:
+        client = clients[number]
+        if number == 0:
+            for _ in range(STEPS):
+                client.put_image(repositoryName=SHARED, imageManifest=fleeting.text, imageTag="fleeting")
+                client.batch_delete_image(repositoryName=SHARED, imageIds=[{"imageTag": "fleeting"}])
+            done.set()
+        while not done.is_set():
+            told = client.batch_get_image(repositoryName=SHARED, imageIds=[{"imageTag": "fleeting"}, {"imageTag": "kept"}])
+            assert kept.text in [image["imageManifest"] for image in told["images"]]
+            assert {failure["failureCode"] for failure in told["failures"]} <= {"ImageNotFound"}
+
+    at_once(work)
+
+
 def test_of_those_who_create_or_delete_one_succeeds(server: MoorageServer, account: KeyPair, clients: list[Any]) -> None:
     barrier, lock = threading.Barrier(CLIENTS), threading.Lock()
     created: list[int] = []

@@ -7,11 +7,11 @@ from typing import Any
 
 from moorage.metadata.records import Image
 from moorage.model import media_types
-from moorage.model.errors import ImageExists, ParameterInvalid, TagInvalid
+from moorage.model.errors import ImageExists, ImageNotFound, ParameterInvalid, TagInvalid
 from moorage.model.scope import Scope
 from moorage.operations import images, listing
 from moorage.operations.listing import FIRST, ImageDetail, ImageFilter, ListPosition
-from moorage.operations.wanted_images import BatchFailure, WantedImage
+from moorage.operations.wanted_images import NOT_FOUND, BatchFailure, WantedImage
 from moorage.wire.aws.callers import caller_of
 from moorage.wire.aws.service import Call, Output, Service
 from moorage.wire.aws.services.ecr.context import (
@@ -76,13 +76,18 @@ def register(service: Service, context: EcrContext) -> None:
         repository, found, failures = await few(images.batch_get_image, caller_of(call), scope, name, wanted)
         shown = []
         for entry, image in found:
+            try:
+                manifest = await context.payloads.open(repository, image)
+            except ImageNotFound:  # it has been deleted since it was found
+                failures.append(BatchFailure(entry, *NOT_FOUND))
+                continue
             context.pulls.add(image.id, caller_of(call))
             shown.append(
                 {
                     "registryId": scope.registry_id,
                     "repositoryName": name,
                     "imageId": {"imageDigest": image.digest, "imageTag": entry.tag},
-                    "imageManifest": (await context.payloads.open(repository, image)).decode(),
+                    "imageManifest": manifest.decode(),
                     "imageManifestMediaType": image.media_type,
                 }
             )
