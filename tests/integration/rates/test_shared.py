@@ -134,7 +134,8 @@ def test_counts_are_written_down(make_server: Callable[..., MoorageServer]) -> N
     server.restart()  # the last of them are written at the end
     assert written(server, "ecr:ListImages") == (12, refused)
     assert written(server, "ecr:CreateRepository") == (1, 0)
-    server.client().list_images(repositoryName="app")
+    with contextlib.suppress(ecr.exceptions.ClientError):  # the bucket outlives the process: this may be refused as well
+        server.client().list_images(repositoryName="app")
     until(lambda: written(server, "ecr:ListImages")[0] == 13)  # the others within seconds
 
 
