@@ -1,6 +1,8 @@
-"""The quotas of ECR that hold here: what they are by default, and what the operator has made of those that can be changed.
+"""The quotas of ECR and ECR Public that hold here: what they are by default, and what the operator has made of those that can
+be changed.
 
-Source: ECR User Guide, "Amazon ECR service quotas". Codes are Amazon's where they are known; those of ours begin with ``M-``.
+Source: ECR User Guide and ECR Public User Guide, "service quotas". Codes are Amazon's where they are known; those of ours begin
+with ``M-``.
 """
 
 from __future__ import annotations
@@ -31,13 +33,13 @@ class Quota(Struct, frozen=True):
         return bool(self.setting or self.operation)
 
 
-def _rate(code: str, name: str) -> Quota:
-    operation = f"ecr:{name}"
+def _rate(code: str, name: str, service: str = "ecr") -> Quota:
+    operation = f"{service}:{name}"
     text = f"{name} requests that an account can make per second in a region"
     return Quota(code, f"Rate of {name} requests", rates.DEFAULTS[operation].per_second, text, operation=operation)
 
 
-QUOTAS = (
+_OF_ECR = (
     Quota(
         "L-CFEB8E8D", "Registered repositories", limits.REPOSITORIES_PER_REGISTRY, "repositories of a registry", "repositories"
     ),
@@ -96,7 +98,43 @@ QUOTAS = (
     _rate("L-16E70933", "BatchGetImage"),
     _rate("L-A60A366D", "GetDownloadUrlForLayer"),
 )
-SETTABLE = {quota.setting: quota for quota in QUOTAS if quota.setting}
+_OF_ECR_PUBLIC = (
+    Quota(
+        "M-REPOSITORIES",
+        "Registered repositories",
+        limits.PUBLIC_REPOSITORIES_PER_REGISTRY,
+        "repositories of a public registry",
+        "public_repositories",
+    ),
+    Quota("M-IMAGES", "Images per repository", limits.IMAGES_PER_REPOSITORY, "images of a repository", "images_per_repository"),
+    Quota("M-TAGS", "Tags per image", limits.TAGS_PER_IMAGE, "tags of an image", "tags_per_image"),
+    Quota("M-PARTS", "Layer parts", limits.PUBLIC_UPLOAD_PARTS, "parts of an upload"),
+    Quota("M-LAYER", "Maximum layer size", limits.PUBLIC_LAYER_BYTES // limits.MIB, "MiB of a layer"),
+    *(
+        _rate(f"M-RATE-{number}", name, "ecr-public")
+        for number, name in enumerate(
+            (
+                "GetAuthorizationToken",
+                "BatchCheckLayerAvailability",
+                "InitiateLayerUpload",
+                "UploadLayerPart",
+                "CompleteLayerUpload",
+                "PutImage",
+            ),
+            1,
+        )
+    ),
+    Quota(
+        "M-PULLS",
+        "Rate of authenticated image pulls",
+        rates.DEFAULTS[rates.PULLS_PUBLIC].per_second,
+        "manifests that an account can pull per second",
+        operation=rates.PULLS_PUBLIC,
+    ),
+)
+QUOTAS: Mapping[str, tuple[Quota, ...]] = {"ecr": _OF_ECR, "ecr-public": _OF_ECR_PUBLIC}
+"""By service."""
+SETTABLE = {quota.setting: quota for quota in (*_OF_ECR, *_OF_ECR_PUBLIC) if quota.setting}
 """By the name under ``limits``."""
 
 

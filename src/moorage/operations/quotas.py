@@ -11,12 +11,11 @@ from moorage.model.quotas import QUOTAS, Quota, Quotas
 from moorage.model.registry_errors import QuotaNotFound
 from moorage.model.scope import Scope
 
-SERVICE = "ecr"
-
 
 class QuotaValue(Struct, frozen=True):
-    """A quota and the value that was asked for: the one in force, or the default."""
+    """A service's quota and the value that was asked for: the one in force, or the default."""
 
+    service: str
     quota: Quota
     value: int
 
@@ -30,9 +29,9 @@ def get_service_quota(tx: ReadTransaction, caller: Caller, scope: Scope, service
     """One quota. Raises QuotaNotFound: no such service or code."""
     action = "GetAWSDefaultServiceQuota" if default else "GetServiceQuota"
     authorize(tx, caller, f"servicequotas:{action}", scope, "*")
-    for quota in QUOTAS:
-        if (service, code) == (SERVICE, quota.code):
-            return _valued(tx, quota, default=default)
+    for quota in QUOTAS.get(service, ()):
+        if quota.code == code:
+            return _valued(tx, service, quota, default=default)
     raise QuotaNotFound(service, code)
 
 
@@ -42,12 +41,12 @@ def list_service_quotas(
     """At most `count` quotas whose names come after `after`, and the last name if there are more. Raises QuotaNotFound."""
     action = "ListAWSDefaultServiceQuotas" if default else "ListServiceQuotas"
     authorize(tx, caller, f"servicequotas:{action}", scope, "*")
-    if service != SERVICE:
+    if service not in QUOTAS:
         raise QuotaNotFound(service, "")
-    found = sorted((quota for quota in QUOTAS if quota.name > after), key=lambda quota: quota.name)
-    page = [_valued(tx, quota, default=default) for quota in found[:count]]
+    found = sorted((quota for quota in QUOTAS[service] if quota.name > after), key=lambda quota: quota.name)
+    page = [_valued(tx, service, quota, default=default) for quota in found[:count]]
     return page, page[-1].quota.name if len(found) > count else None
 
 
-def _valued(tx: ReadTransaction, quota: Quota, *, default: bool) -> QuotaValue:
-    return QuotaValue(quota, quota.default if default else tx.memory.of(Quotas).value_of(quota))
+def _valued(tx: ReadTransaction, service: str, quota: Quota, *, default: bool) -> QuotaValue:
+    return QuotaValue(service, quota, quota.default if default else tx.memory.of(Quotas).value_of(quota))

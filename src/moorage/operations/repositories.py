@@ -10,7 +10,6 @@ from moorage.keys.registry_keys import LocalKeyring
 from moorage.metadata import registries, repositories
 from moorage.metadata.records import Repository
 from moorage.metadata.transaction import ReadTransaction, Transaction
-from moorage.model import limits
 from moorage.model.errors import (
     KeyUnusable,
     LimitExceeded,
@@ -87,7 +86,7 @@ def make_repository(tx: Transaction, keyring: LocalKeyring, scope: Scope, reques
     )
     if not inserted:
         raise RepositoryExists(scope.registry_id, request.name)
-    most = limits.PUBLIC_REPOSITORIES_PER_REGISTRY if scope.is_public else quotas.limit(tx, "repositories")
+    most = quotas.limit(tx, "public_repositories" if scope.is_public else "repositories")
     if repositories.count_in(tx, registry) > most:
         raise LimitExceeded(
             f"The maximum number of repositories ({most}) in the registry with id '{scope.registry_id}' has been reached"

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
 
-from moorage.model.quotas import QUOTAS, SETTABLE
+from moorage.model.quotas import QUOTAS, SETTABLE, Quota
 from moorage.testing import builders
 from moorage.testing.server import KeyPair, MoorageServer
 from tests.integration.access.people import Person, allow
@@ -41,15 +41,21 @@ def test_one_quota(quotas: Any, server: MoorageServer) -> None:
     assert default == quota | {"QuotaArn": f"arn:aws:servicequotas:us-east-1::ecr/{REPOSITORIES}"}
 
 
-def test_all_quotas(quotas: Any) -> None:
+@pytest.mark.parametrize("service", QUOTAS)
+def test_all_quotas(quotas: Any, service: str) -> None:
     for operation in ("list_service_quotas", "list_aws_default_service_quotas"):
-        pages = list(quotas.get_paginator(operation).paginate(ServiceCode="ecr", PaginationConfig={"PageSize": 4}))
-        names = [quota["QuotaName"] for page in pages for quota in page["Quotas"]]
-        assert names == sorted(quota.name for quota in QUOTAS)
+        pages = list(quotas.get_paginator(operation).paginate(ServiceCode=service, PaginationConfig={"PageSize": 4}))
+        found = [quota for page in pages for quota in page["Quotas"]]
+        assert [quota["QuotaName"] for quota in found] == sorted(quota.name for quota in QUOTAS[service])
+        assert {quota["ServiceCode"] for quota in found} == {service}
         assert all(len(page["Quotas"]) == 4 for page in pages[:-1])
         token = pages[0]["NextToken"]
-        with refused("InvalidPaginationTokenException"):
-            getattr(quotas, operation)(ServiceCode="ecr", NextToken="AAAA" + token[4:])
+        for other, altered in ((service, "AAAA" + token[4:]), ("ecr-public" if service == "ecr" else "ecr", token)):
+            with refused("InvalidPaginationTokenException"):
+                getattr(quotas, operation)(ServiceCode=other, NextToken=altered)
+
+
+def test_tokens_and_filters_of_quotas(quotas: Any) -> None:
     token = quotas.list_service_quotas(ServiceCode="ecr", MaxResults=1)["NextToken"]
     with refused("InvalidPaginationTokenException"):
         quotas.list_aws_default_service_quotas(ServiceCode="ecr", NextToken=token)
@@ -117,6 +123,21 @@ def test_limits_that_the_operator_sets(make_server: Callable[..., MoorageServer]
         ecr.create_repository_creation_template(prefix="two", appliedFor=["REPLICATION"])
 
 
-def test_every_quota_has_a_code_of_its_own() -> None:
-    assert len({quota.code for quota in QUOTAS}) == len({quota.name for quota in QUOTAS}) == len(QUOTAS)
-    assert all(SETTABLE[quota.setting] is quota for quota in QUOTAS if quota.setting)
+def test_quotas_of_public_registries(make_server: Callable[..., MoorageServer]) -> None:
+    rates = "ecr-public:PutImage=3,ecr-public:BatchGetImage=7"
+    server = make_server(environment={"MOORAGE_LIMITS": "public_repositories=1", "MOORAGE_RATES": rates})
+    listed = server.client("service-quotas").list_service_quotas(ServiceCode="ecr-public")["Quotas"]
+    values = {quota["QuotaName"]: quota["Value"] for quota in listed}
+    assert values["Registered repositories"] == 1.0
+    assert (values["Rate of PutImage requests"], values["Rate of authenticated image pulls"]) == (3.0, 7.0)
+    public = server.client("ecr-public")
+    public.create_repository(repositoryName="first")
+    with refused("LimitExceededException"):
+        public.create_repository(repositoryName="second")
+    server.client().create_repository(repositoryName="second")
+
+
+@pytest.mark.parametrize("quotas", QUOTAS.values(), ids=QUOTAS)
+def test_every_quota_has_a_code_of_its_own(quotas: Sequence[Quota]) -> None:
+    assert len({quota.code for quota in quotas}) == len({quota.name for quota in quotas}) == len(quotas)
+    assert all(SETTABLE[quota.setting].default == quota.default for quota in quotas if quota.setting)

@@ -11,7 +11,10 @@ from moorage.wire.aws.callers import caller_of
 from moorage.wire.aws.service import Call, Output, Service
 from moorage.wire.aws.services.ecr.context import EcrContext, scope_of
 
-_NAME = "Amazon Elastic Container Registry (Amazon ECR)"
+_NAMES = {
+    "ecr": "Amazon Elastic Container Registry (Amazon ECR)",
+    "ecr-public": "Amazon Elastic Container Registry Public (Amazon ECR Public)",
+}
 _PAGE = 100
 
 
@@ -68,9 +71,9 @@ async def _page(context: EcrContext, call: Call, *, default: bool) -> Output:
 def _shown(found: QuotaValue, scope: Scope, *, default: bool) -> dict[str, Any]:
     quota, owner = found.quota, "" if default else scope.registry_id
     return {
-        "ServiceCode": quotas.SERVICE,
-        "ServiceName": _NAME,
-        "QuotaArn": f"arn:{scope.partition}:servicequotas:{scope.region}:{owner}:{quotas.SERVICE}/{quota.code}",
+        "ServiceCode": found.service,
+        "ServiceName": _NAMES[found.service],
+        "QuotaArn": f"arn:{scope.partition}:servicequotas:{scope.region}:{owner}:{found.service}/{quota.code}",
         "QuotaCode": quota.code,
         "QuotaName": quota.name,
         "Value": float(found.value),
