@@ -154,6 +154,20 @@ def test_the_address_of_the_public_registries(server: MoorageServer, public: Any
         assert answer.json() == {"name": path, "tags": []}
 
 
+def test_the_challenge_says_what_is_wrong_with_a_token(publisher: RegistryClient, path: str) -> None:
+    uploads = f"/v2/{path}/blobs/uploads/"
+    with publisher.other() as nobody:
+        token = nobody.get("/token/").json()["token"]
+        for given, said in (
+            ("", ""),
+            (f"Bearer {token}", ',error="insufficient_scope",error_description="authentication required"'),
+            (f"Bearer {token[:-4]}", ',error="invalid_token",error_description="Your Authorization Token is invalid."'),
+        ):
+            answer = nobody.request("POST", uploads, authorization=given)
+            assert (answer.status, answer.code) == (401, "UNAUTHORIZED")
+            assert answer.header("WWW-Authenticate").endswith(f',scope="aws"{said}')
+
+
 def test_a_path_of_the_plain_host(server: MoorageServer, plain: RegistryClient, path: str, built: builders.BuiltImage) -> None:
     below = f"public.localhost/{path}"
     challenged = plain.get(f"/v2/{below}/manifests/v1")

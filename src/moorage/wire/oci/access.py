@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from msgspec.structs import replace
 
-from moorage.auth.anonymous import anonymous
+from moorage.auth.anonymous import LOGIN_NEEDED, anonymous
 from moorage.auth.rates import RequestRates
 from moorage.auth.registry_token import INVALID, RegistryTokens, TokenClaims, basic_password
 from moorage.model import limits
@@ -166,6 +166,16 @@ def challenge(origin: str, *, bearer: bool) -> Header:
     return b"www-authenticate", f'Basic realm="{origin}/",service="ecr.amazonaws.com"'.encode("latin-1")
 
 
-def public_challenge(origin: str, service: str) -> Header:
-    """The WWW-Authenticate header of public registries. Source: ECR Public's own challenge, whose realm ends in a slash."""
-    return b"www-authenticate", f'Bearer realm="{origin}/token/",service="{service}",scope="aws"'.encode("latin-1")
+def public_challenge(origin: str, service: str, token: bytes, error: Exception) -> Header:
+    """The WWW-Authenticate header of public registries. Source: ECR Public's own challenge, whose realm ends in a slash.
+
+    Args:
+        token: the Authorization header that was refused. Of a bearer token it is said what is wrong with it (RFC 6750,
+            section 3.1): else docker takes a push without a login for a passing fault, and tries for a minute.
+        error: why it was refused.
+    """
+    said = ""
+    if token[:7].lower() == b"bearer " and isinstance(error, NotAuthenticated):
+        wrong = "insufficient_scope" if str(error) == LOGIN_NEEDED else "invalid_token"
+        said = f',error="{wrong}",error_description="{error}"'
+    return b"www-authenticate", f'Bearer realm="{origin}/token/",service="{service}",scope="aws"{said}'.encode("latin-1")

@@ -17,7 +17,7 @@ from moorage.operations import registry
 from moorage.operations.public import registries
 from moorage.transfer.anonymous_transfers import AnonymousTransfers
 from moorage.transfer.pull_rate import PullRate
-from moorage.wire.http import Request, Response, Send
+from moorage.wire.http import Header, Request, Response, Send
 from moorage.wire.oci.access import public_challenge
 from moorage.wire.oci.app import OciApp, nothing_there
 from moorage.wire.oci.errors import JSON
@@ -80,7 +80,7 @@ class PublicApp:
             await self._app.answer(Exchange(self._services, request, send, within, scope, caller, f"{door.below}{alias}/"))
         except Exception as error:  # the last line of defence: an answer instead of a traceback
             _tell_by_alias(error, alias)
-            await self._app.fail(error, request, send, public_challenge(origin, door.host))
+            await self._app.fail(error, request, send, _challenge(request, door, origin, error))
 
     async def _limited(self, route: Route, request: Request, send: Send, caller: Caller) -> Send:
         """Where the answer to somebody without a login goes: it is counted. Raises RateExceeded, DataLimitExceeded."""
@@ -114,7 +114,11 @@ class PublicApp:
             body = {"token": token, "access_token": token, "expires_in": seconds}
             await Response(200, msgspec.json.encode(body), [JSON, (b"cache-control", b"no-store")]).send(send)
         except Exception as error:  # as above
-            await self._app.fail(error, request, send, public_challenge(origin, door.host))
+            await self._app.fail(error, request, send, _challenge(request, door, origin, error))
+
+
+def _challenge(request: Request, door: PublicDoor, origin: str, error: Exception) -> Header:
+    return public_challenge(origin, door.host, request.headers.get(b"authorization", b""), error)
 
 
 def _tell_by_alias(error: Exception, alias: str) -> None:
