@@ -5,14 +5,13 @@ from __future__ import annotations
 import re
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from urllib.request import urlopen
 
 from moorage.testing.registry_client import RegistryClient
 from moorage.testing.server import MoorageServer
 
 ACCOUNT = "000000000000"
-DEADLINE_SECONDS = 20.0
 
 
 def counted(server: MoorageServer, operation: str, *, throttled: bool = False, account: str = ACCOUNT) -> int:
@@ -23,14 +22,6 @@ def counted(server: MoorageServer, operation: str, *, throttled: bool = False, a
     labels = f'account="{account}",operation="{operation}",region="us-east-1"'
     found = re.search(rf"^{family}{{{labels}}} ([0-9.e+]+)$", text, re.MULTILINE)
     return int(float(found[1])) if found else 0
-
-
-def until(condition: Callable[[], bool]) -> None:
-    """Ask again until it holds. Raises AssertionError after a while."""
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come to hold"
-        time.sleep(0.02)
 
 
 def flood(servers: Sequence[MoorageServer], path: str, seconds: float, clients: int = 4) -> tuple[dict[int, int], float]:

@@ -17,7 +17,8 @@ from moorage.server.settings import load
 from moorage.testing import builders
 from moorage.testing.server import MoorageServer
 from tests.conftest import Pool
-from tests.integration.rates.counting import ACCOUNT, counted, flood, until
+from tests.integration.rates.counting import ACCOUNT, counted, flood
+from tests.integration.server.serving import until
 
 RATE = Rate(50, 100)
 SECONDS = 4.0

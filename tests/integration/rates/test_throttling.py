@@ -16,7 +16,8 @@ from moorage.testing.registry_client import PushFailed, RegistryClient
 from moorage.testing.server import MoorageServer
 from tests.integration.access.people import Person, allow
 from tests.integration.aws.errors import refused
-from tests.integration.rates.counting import counted, until
+from tests.integration.rates.counting import counted
+from tests.integration.server.serving import until
 from tests.integration.sts.conftest import Account
 from tests.integration.sts.test_web_identity import ask, federated, provide
 
