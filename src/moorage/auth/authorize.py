@@ -13,7 +13,15 @@ from moorage.auth.activity import Activity
 from moorage.auth.anonymous import LOGIN_NEEDED, OPEN, PUBLIC_ACTION
 from moorage.auth.compiled_policies import compiled, policy_set, resource_policies
 from moorage.auth.request_context import CallContext
-from moorage.auth.snapshots import RegistryPolicies, Snapshot, principal_of, registry_policies, session_policies, snapshot_of
+from moorage.auth.snapshots import (
+    RegistryPolicies,
+    Snapshot,
+    principal_of,
+    registry_policies,
+    scope_policies,
+    session_policies,
+    snapshot_of,
+)
 from moorage.metadata import identities
 from moorage.metadata.records import Repository
 from moorage.metadata.transaction import ReadTransaction
@@ -254,6 +262,7 @@ def _decide(
         identity=identity,
         boundary=snapshot.boundary,
         session=session_policies(tx, caller.session, caller.account_id, snapshot.epoch),
+        scopes=scope_policies(caller.session),
         resource=own,
         registry=EMPTY if registry is None else registry.policies,
         registry_scope=RegistryScope.V2 if registry is None else registry.scope,

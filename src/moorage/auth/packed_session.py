@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
+from typing import cast
 
 import msgspec
 
@@ -16,6 +17,8 @@ from moorage.model.principal import Session, SessionKind
 PACKED_BYTES = 2048
 """Ours: how many bytes policies and tags may have once they are compressed. AWS does not tell its own limit."""
 
+_ELEVEN = b"\x9b"
+"""The first byte of eleven fields in MessagePack."""
 _MOST_BYTES = 1 << 20
 """What a packed part may open to: far above what the shapes of STS let in."""
 
@@ -24,10 +27,14 @@ Tag = tuple[str, str, bool]
 
 _Limits = tuple[list[str], list[str], list[Tag]]
 _Fields = tuple[SessionKind, str, int, int, bytes, str | None, int | None, bool, str | None, str | None]
+_ScopedFields = tuple[SessionKind, str, int, int, bytes, str | None, int | None, bool, str | None, str | None, bytes]
+"""The same, and the scope-down policies of GetScopedCredentials, compressed."""
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode_limits = msgspec.msgpack.Decoder(_Limits).decode
 _decode_fields = msgspec.msgpack.Decoder(_Fields).decode
+_decode_scoped_fields = msgspec.msgpack.Decoder(_ScopedFields).decode
+_decode_scopes = msgspec.msgpack.Decoder(tuple[str, ...]).decode
 
 
 class NotPacked(ValueError):
@@ -44,34 +51,41 @@ def packed_limits(
     return zlib.compress(_encode((policies, policy_arns, [(key, value, key in transitive) for key, value in tags])), 9)
 
 
+def _packed_scopes(policies: Sequence[str]) -> bytes:
+    return zlib.compress(_encode(policies), 9) if policies else b""
+
+
 def packed_percent(session: Session) -> int:
     """PackedPolicySize: how much of the limit a session's policies and tags take, in percent, rounded up."""
     size = len(packed_limits(session.policies, session.policy_arns, session.tags, session.transitive_keys))
+    size += len(_packed_scopes(session.scope_policies or ()))
     return -(-100 * size // PACKED_BYTES)
 
 
 def pack(session: Session) -> bytes:
     """The bytes of a session."""
-    return _encode(
-        (
-            session.kind,
-            session.name,
-            session.issued_at,
-            session.expires_at,
-            packed_limits(session.policies, session.policy_arns, session.tags, session.transitive_keys),
-            session.source_identity,
-            session.mfa_at,
-            session.is_chained,
-            session.federated_provider,
-            session.issuer_key_id,
-        )
+    fields: _Fields = (
+        session.kind,
+        session.name,
+        session.issued_at,
+        session.expires_at,
+        packed_limits(session.policies, session.policy_arns, session.tags, session.transitive_keys),
+        session.source_identity,
+        session.mfa_at,
+        session.is_chained,
+        session.federated_provider,
+        session.issuer_key_id,
     )
+    if session.scope_policies is None:
+        return _encode(fields)
+    return _encode((*fields, _packed_scopes(session.scope_policies)))
 
 
 def unpack(data: bytes) -> Session:
     """The session that `pack` was given. Raises NotPacked."""
     try:
-        kind, name, issued_at, expires_at, packed, source_identity, mfa_at, is_chained, provider, issuer = _decode_fields(data)
+        fields, scopes = _fields_of(data)
+        kind, name, issued_at, expires_at, packed, source_identity, mfa_at, is_chained, provider, issuer = fields
         policies, arns, tags = _decode_limits(_inflate(packed)) if packed else ([], [], [])
     except (msgspec.DecodeError, UnicodeDecodeError, zlib.error) as error:
         raise NotPacked(str(error)) from None
@@ -89,7 +103,16 @@ def unpack(data: bytes) -> Session:
         is_chained=is_chained,
         federated_provider=provider,
         issuer_key_id=issuer,
+        scope_policies=scopes,
     )
+
+
+def _fields_of(data: bytes) -> tuple[_Fields, tuple[str, ...] | None]:
+    """The plain fields, and the scope-down policies where there is room for them. Raises msgspec.DecodeError, zlib.error."""
+    if data[:1] == _ELEVEN:
+        *fields, packed = _decode_scoped_fields(data)
+        return cast(_Fields, tuple(fields)), _decode_scopes(_inflate(packed)) if packed else ()
+    return _decode_fields(data), None
 
 
 def _inflate(packed: bytes) -> bytes:

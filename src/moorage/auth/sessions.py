@@ -26,10 +26,15 @@ from moorage.model.errors import NotAuthenticated
 from moorage.model.principal import Session
 
 _NONCE_BYTES = 12
+_TAG_BYTES = 16
+_PADDED = b"\xc1"
+"""The one byte that no MessagePack begins with: then come the length of the plain text, two bytes, itself, and zeros."""
 _LONGEST = 6144
 _CACHED = 4096
 _BINDING = b"moorage session token v1"
 _Fields = tuple[str, str, str, str, str, bytes]
+LARGEST = 4096
+"""Bytes of the longest token that a client can ask for; SessionTokenUtilization is a percentage of it."""
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(_Fields).decode
@@ -70,11 +75,11 @@ class SessionTokens:
         self._aead = AESGCM(key)
         self._seen: OrderedDict[str, Credential] = OrderedDict()
 
-    def issue(self, key: TemporaryKey) -> str:
-        """The session token of temporary credentials."""
+    def issue(self, key: TemporaryKey, at_least: int = 0) -> str:
+        """The session token of temporary credentials, padded to `at_least` bytes for clients that test with long ones."""
         nonce = os.urandom(_NONCE_BYTES)
-        fields = (key.access_key_id, key.secret, key.account_id, key.principal_id, key.arn, pack(key.session))
-        sealed = nonce + self._aead.encrypt(nonce, _encode(fields), _BINDING)
+        plain = _encode((key.access_key_id, key.secret, key.account_id, key.principal_id, key.arn, pack(key.session)))
+        sealed = nonce + self._aead.encrypt(nonce, _padded(plain, at_least * 3 // 4 - _NONCE_BYTES - _TAG_BYTES), _BINDING)
         return base64.urlsafe_b64encode(sealed).decode("ascii")
 
     def open(self, access_key_id: str, token: str) -> Credential | None:
@@ -96,7 +101,7 @@ class SessionTokens:
                 raise ValueError("longer than any token")
             sealed = base64.b64decode(token.encode("ascii"), altchars=b"-_", validate=True)
             plain = self._aead.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], _BINDING)
-            key_id, secret, account_id, principal_id, arn, packed = _decode(plain)
+            key_id, secret, account_id, principal_id, arn, packed = _decode(_unpadded(plain))
             session = unpack(packed)
         except (ValueError, binascii.Error, InvalidTag, msgspec.DecodeError, NotPacked):
             raise NotAuthenticated("not a session token of this server") from None
@@ -110,3 +115,13 @@ class SessionTokens:
             expires_at=session.expires_at,
             session=session,
         )
+
+
+def _padded(plain: bytes, at_least: int) -> bytes:
+    if len(plain) >= at_least:
+        return plain
+    return (_PADDED + len(plain).to_bytes(2, "big") + plain).ljust(at_least, b"\0")
+
+
+def _unpadded(plain: bytes) -> bytes:
+    return plain[3 : 3 + int.from_bytes(plain[1:3], "big")] if plain[:1] == _PADDED else plain

@@ -148,6 +148,13 @@ def session_policies(tx: ReadTransaction, session: Session | None, account_id: s
     return made
 
 
+def scope_policies(session: Session | None) -> tuple[PolicySet, ...]:
+    """The scope-down policies of a session, one set each: none of them widens another."""
+    if session is None or not session.scope_policies:
+        return ()
+    return tuple(policy_set([compiled(text, Kind.SESSION, Source("session policy"))]) for text in session.scope_policies)
+
+
 def registry_policies(tx: ReadTransaction, scope: Scope, caller: Caller, epoch: int) -> RegistryPolicies:
     """The policy of the registry that is asked. `epoch` is that of the caller's account, which mostly owns the registry."""
     if scope.registry_id != caller.account_id:

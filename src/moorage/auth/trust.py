@@ -11,7 +11,7 @@ from moorage.auth.activity import Activity
 from moorage.auth.authorize import admit, check_standing
 from moorage.auth.compiled_policies import resource_policies
 from moorage.auth.request_context import CallContext
-from moorage.auth.snapshots import Snapshot, principal_of, session_policies
+from moorage.auth.snapshots import Snapshot, principal_of, scope_policies, session_policies
 from moorage.metadata.identity_records import Identity
 from moorage.metadata.transaction import ReadTransaction
 from moorage.model.principal import Caller, RequestFacts
@@ -77,6 +77,6 @@ def trust_decision(
     else:
         principal = principal_of(snapshot, caller)
         session = session_policies(tx, caller.session, caller.account_id, snapshot.epoch)
-        policies = Policies(snapshot.policies, snapshot.boundary, session, resource=trust)
+        policies = Policies(snapshot.policies, snapshot.boundary, session, resource=trust, scopes=scope_policies(caller.session))
         context = CallContext(tx, caller, principal, snapshot.tags, _REGION, role.account_id, facts, None)
     return decide(Request(principal, action, role.arn, role.account_id, context), policies)

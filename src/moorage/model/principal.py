@@ -36,6 +36,9 @@ class Session(Struct, frozen=True):
     """ARN of the identity provider of AssumeRoleWithWebIdentity."""
     issuer_key_id: str | None = None
     """The long-term key that asked for the session: the session ends with it. None where a role's session asked."""
+    scope_policies: tuple[str, ...] | None = None
+    """Scope-down policies of GetScopedCredentials, each of which has to allow. None: the session was never scoped down; empty:
+    its time alone was shortened."""
 
 
 class Caller(Struct, frozen=True):

@@ -5,7 +5,8 @@
     DomainError
     ├── SessionRefused            these are given none
     │   ├── RootMayNotAssume  SessionsMayNotAsk  RoleArnInvalid  SessionPolicyUnknown  DurationTooLong
-    │   └── PackedPolicyTooLarge  SessionTagInvalid  WebIdentityDenied  MfaFailed  MessageUndecodable
+    │   ├── PackedPolicyTooLarge  SessionTagInvalid  WebIdentityDenied  MfaFailed  MessageUndecodable
+    │   └── NotScopable  ScopeMissing  LifetimeTooShort  TooManyScopes  ContextAssertionInvalid
     └── IdentityTokenInvalid      a token of an identity provider that does not count
         ├── IdentityTokenMalformed  IdentityTokenExpired  IdentityTokenEarly  IdentityTokenForged
         ├── AudienceUnknown  ClaimMissing  ClaimRejected
@@ -102,6 +103,35 @@ class MfaFailed(SessionRefused):
 
 class MessageUndecodable(SessionRefused):
     """Not an encoded authorization message of this server."""
+
+
+class NotScopable(SessionRefused):
+    """GetScopedCredentials was called with a long-term key."""
+
+
+class ScopeMissing(SessionRefused):
+    """GetScopedCredentials was given neither a policy nor a duration."""
+
+
+class LifetimeTooShort(SessionRefused):
+    """More seconds than the calling session has left."""
+
+    def __init__(self, seconds: int, left: int) -> None:
+        super().__init__(f"{seconds} s, {left} s are left")
+        self.seconds = seconds
+        self.left = left
+
+
+class TooManyScopes(SessionRefused):
+    """The calling session has as many scope-down policies as a session can have. `most` is that number."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"at most {most}")
+        self.most = most
+
+
+class ContextAssertionInvalid(SessionRefused):
+    """ProvidedContexts has an assertion of a context provider; none is trusted here."""
 
 
 class IdentityTokenInvalid(DomainError):

@@ -1,6 +1,7 @@
 """Account settings: named values of a registry, each with a default. Source: ECR GetAccountSetting, PutAccountSetting.
 
-The default of BLOB_MOUNTING is ENABLED here, as OCI clients expect; Amazon's is DISABLED.
+The default of BLOB_MOUNTING is ENABLED here, as OCI clients expect; Amazon's is DISABLED. The scope V1 of registry policies was
+withdrawn in April 2026: nobody can choose it any more, and where it was chosen before it holds until V2 is.
 """
 
 from __future__ import annotations
@@ -10,14 +11,10 @@ from msgspec import Struct
 from moorage.auth.authorize import authorize
 from moorage.auth.snapshots import REGISTRY_POLICY_SCOPE
 from moorage.metadata import identities, registries, registry_documents
-from moorage.metadata.registry_documents import POLICY
 from moorage.metadata.transaction import ReadTransaction, Transaction
 from moorage.model.errors import SettingInvalid
 from moorage.model.principal import Caller, RequestFacts
 from moorage.model.scope import Scope
-from moorage.policy.document import Kind
-from moorage.policy.evaluate import is_within_v1
-from moorage.policy.parse import parse
 
 BASIC_SCAN_TYPE_VERSION, BLOB_MOUNTING = "BASIC_SCAN_TYPE_VERSION", "BLOB_MOUNTING"
 V1, V2 = "V1", "V2"
@@ -31,7 +28,7 @@ class _Setting(Struct, frozen=True):
 SETTINGS = {
     BASIC_SCAN_TYPE_VERSION: _Setting("AWS_NATIVE", ("AWS_NATIVE",)),
     BLOB_MOUNTING: _Setting("ENABLED", ("ENABLED", "DISABLED")),
-    REGISTRY_POLICY_SCOPE: _Setting(V2, (V1, V2)),
+    REGISTRY_POLICY_SCOPE: _Setting(V2, (V2,)),
 }
 """By name."""
 
@@ -46,14 +43,13 @@ def put_account_setting(tx: Transaction, caller: Caller, scope: Scope, name: str
     """Set a setting.
 
     Raises:
-        SettingInvalid: no such setting or value; V1 while the registry policy has actions that only V2 knows.
+        SettingInvalid: no such setting or value.
     """
     authorize(tx, caller, "ecr:PutAccountSetting", scope, "*", _about(name))
     if value not in _setting(name).values:
         raise SettingInvalid(value[:64], f"one of {', '.join(_setting(name).values)}")
     if name == REGISTRY_POLICY_SCOPE:
         identities.touch(tx, scope.registry_id)
-        _require_v1_policy(tx, scope, value)
     registry_documents.put_setting(tx, registries.ensure_registry(tx, scope), name, value)
 
 
@@ -72,9 +68,3 @@ def _setting(name: str) -> _Setting:
 
 def _about(name: str) -> RequestFacts:
     return RequestFacts(extra={"ecr:accountsetting": name})
-
-
-def _require_v1_policy(tx: ReadTransaction, scope: Scope, value: str) -> None:
-    stored = registry_documents.find(tx, scope, POLICY)
-    if value == V1 and stored is not None and not is_within_v1(parse(stored[0], Kind.REGISTRY)):
-        raise SettingInvalid(value, "the registry policy has actions that V1 does not know")

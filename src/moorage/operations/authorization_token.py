@@ -18,14 +18,16 @@ def get_authorization_token(tx: ReadTransaction, caller: Caller, scope: Scope, *
     """The claims of a new token for the caller, good in every registry of the scope's region that the caller can reach.
 
     A token of the public registry also takes ``sts:GetServiceBearerToken``; it is good for all public registries, and for no
-    private one. The token of a session has its 12 hours as well, unless `ends_with_session`.
+    private one. The token of a session has its 12 hours as well, unless `ends_with_session`, or the session was scoped down:
+    what was made narrower and shorter on purpose does not grow again.
     """
     authorize(tx, caller, "ecr:GetAuthorizationToken", scope, "*")
     if scope.is_public:
         authorize(tx, caller, "sts:GetServiceBearerToken", scope, "*", _FOR_ECR_PUBLIC)
     expires_at = tx.now // 1_000_000 + limits.TOKEN_SECONDS
-    if ends_with_session and caller.session is not None:
-        expires_at = min(expires_at, caller.session.expires_at)
+    session = caller.session
+    if session is not None and (ends_with_session or session.scope_policies is not None):
+        expires_at = min(expires_at, session.expires_at)
     return TokenClaims(
         access_key_id=caller.access_key_id,
         account_id=caller.account_id,
@@ -34,5 +36,5 @@ def get_authorization_token(tx: ReadTransaction, caller: Caller, scope: Scope, *
         partition=scope.partition,
         region=scope.region,
         expires_at=expires_at,
-        session=caller.session,
+        session=session,
     )

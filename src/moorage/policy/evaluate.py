@@ -89,6 +89,8 @@ class Policies:
     service_control: tuple[PolicySet, ...] = ()
     """One set for each level from the root of the organization to the account; every one has to allow."""
     resource_control: tuple[PolicySet, ...] = ()
+    scopes: tuple[PolicySet, ...] = ()
+    """Scope-down policies of GetScopedCredentials: every one has to allow, whatever other policies grant."""
 
     def resource_sets(self, action: str) -> tuple[PolicySet, ...]:
         """The resource-based policies that are asked about an action, given in lower case."""
@@ -107,6 +109,7 @@ class Policies:
             yield PolicyType.BOUNDARY, self.boundary
         if self.session is not None:
             yield PolicyType.SESSION, self.session
+        yield from ((PolicyType.SESSION, scope) for scope in self.scopes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +232,7 @@ class _Question:
         for kind, levels in (
             (PolicyType.RESOURCE_CONTROL, self.policies.resource_control),
             (PolicyType.SERVICE_CONTROL, self.policies.service_control),
+            (PolicyType.SESSION, self.policies.scopes),
         ):
             if not all(map(self._allowing, levels)):
                 return Outcome.IMPLICIT_DENY, kind, None

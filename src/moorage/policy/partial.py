@@ -58,6 +58,7 @@ class PartialView:
             identity=self._split(policies.identity)[place],
             boundary=None if boundary is None else self._split(boundary)[place],
             session=None if session is None else self._split(session)[place],
+            scopes=tuple(self._split(scope)[place] for scope in policies.scopes),
             resource=self._split(policies.resource)[place],
             registry=self._split(policies.registry)[place],
         )

@@ -208,10 +208,11 @@ def test_registry_policy(server: MoorageServer, account: KeyPair, other: KeyPair
         create = document(grant({"AWS": other.account_id}, "ecr:CreateRepository", Resource=arn))
         root.put_registry_policy(policyText=create)
         assert client.request("GET", path).status == 403
-        root.put_account_setting(name="REGISTRY_POLICY_SCOPE", value="V1")
-        assert root.get_account_setting(name="REGISTRY_POLICY_SCOPE")["value"] == "V1"
-        with refused("InvalidParameterException", invalid):
-            root.put_registry_policy(policyText=text)
+        # The scope V1 was withdrawn, whatever the policy names.
+        with refused("ValidationException", "Invalid value for account setting"):
+            root.put_account_setting(name="REGISTRY_POLICY_SCOPE", value="V1")
+        root.put_account_setting(name="REGISTRY_POLICY_SCOPE", value="V2")
+        assert root.get_account_setting(name="REGISTRY_POLICY_SCOPE")["value"] == "V2"
         made = server.client(key=other).create_repository(registryId=account.account_id, repositoryName=fresh_name("made"))
         assert made["repository"]["registryId"] == account.account_id
         assert root.delete_registry_policy()["policyText"] == create

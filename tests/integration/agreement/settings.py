@@ -12,7 +12,7 @@ DEFAULTS = {"BASIC_SCAN_TYPE_VERSION": "AWS_NATIVE", "BLOB_MOUNTING": "ENABLED",
 VALUES = {
     "BASIC_SCAN_TYPE_VERSION": {"AWS_NATIVE"},
     "BLOB_MOUNTING": {"ENABLED", "DISABLED"},
-    "REGISTRY_POLICY_SCOPE": {"V1", "V2"},
+    "REGISTRY_POLICY_SCOPE": {"V2"},
 }
 PREFIXES = ("team", "team/a", "ROOT", "other")
 FILTERS = [{"filter": "a*", "filterType": "WILDCARD"}]

@@ -106,3 +106,12 @@ def test_bounds_of_the_policy(iam: Any) -> None:
 def test_a_root_has_no_password_to_change(iam: Any) -> None:
     with refused("InvalidUserType", "Only IAM Users can change their own password"):
         iam.change_password(OldPassword=GOOD, NewPassword=GOOD + "2")
+
+
+def test_how_long_a_sign_in_with_a_password_may_last(iam: Any, user: str) -> None:
+    made = iam.create_login_profile(UserName=user, Password="correct Horse 9 battery", MaxSigninSessionDuration=3600)
+    assert made["LoginProfile"]["MaxSigninSessionDuration"] == 3600
+    iam.update_login_profile(UserName=user, MaxSigninSessionDuration=7200)
+    assert iam.get_login_profile(UserName=user)["LoginProfile"]["MaxSigninSessionDuration"] == 7200
+    iam.update_login_profile(UserName=user, ResetMaxSigninSessionDuration=True)
+    assert "MaxSigninSessionDuration" not in iam.get_login_profile(UserName=user)["LoginProfile"]

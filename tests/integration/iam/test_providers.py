@@ -32,7 +32,9 @@ def test_life_of_a_provider(iam: Any) -> None:
     iam.update_open_id_connect_provider_thumbprint(OpenIDConnectProviderArn=provider, ThumbprintList=["b" * 40])
     found = iam.get_open_id_connect_provider(OpenIDConnectProviderArn=provider)
     assert (found["ClientIDList"], found["ThumbprintList"]) == (["b", "c"], ["b" * 40])
-    assert {"Arn": provider} in iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]
+    assert {"Arn": provider, "IsTrustedIdentityPropagationEnabled": False} in iam.list_open_id_connect_providers()[
+        "OpenIDConnectProviderList"
+    ]
     for _ in range(2):
         iam.delete_open_id_connect_provider(OpenIDConnectProviderArn=provider)
     with refused("NoSuchEntity", f"OpenIDConnect Provider not found for arn {provider}", 404):
@@ -117,3 +119,45 @@ def test_saml(iam: Any) -> None:
         iam.delete_saml_provider(SAMLProviderArn=provider)
     with refused("NoSuchEntity", status=404):
         iam.get_saml_provider(SAMLProviderArn=provider)
+
+
+def test_update_open_id_connect_provider(iam: Any) -> None:
+    context = {"SubjectSourceKey": "sub", "KeyDefinitionList": [{"SourceKey": "dept", "TargetKey": "department"}]}
+    instance = "arn:aws:sso:::instance/ssoins-1234567890abcdef"
+    provider = iam.create_open_id_connect_provider(Url=f"https://{fresh_name('issuer')}.example", ContextProvider=context)
+    arn = provider["OpenIDConnectProviderArn"]
+
+    def shown() -> dict[str, Any]:
+        found = iam.get_open_id_connect_provider(OpenIDConnectProviderArn=arn)
+        return {key: found.get(key) for key in ("ContextProvider", "IdentityCenterInstanceArn")}
+
+    def propagates() -> bool:
+        listed = iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]
+        return next(bool(each["IsTrustedIdentityPropagationEnabled"]) for each in listed if each["Arn"] == arn)
+
+    assert shown() == {"ContextProvider": context, "IdentityCenterInstanceArn": None}
+    iam.update_open_id_connect_provider(OpenIDConnectProviderArn=arn, IdentityCenterInstanceArn=instance)
+    assert shown() == {"ContextProvider": context, "IdentityCenterInstanceArn": instance}
+    assert propagates()
+    iam.update_open_id_connect_provider(
+        OpenIDConnectProviderArn=arn, RemoveContextProvider=True, RemoveIdentityCenterInstance=True
+    )
+    assert shown() == {"ContextProvider": None, "IdentityCenterInstanceArn": None}
+    assert not propagates()
+    with refused("InvalidInput"):
+        iam.update_open_id_connect_provider(OpenIDConnectProviderArn=arn, ContextProvider=context, RemoveContextProvider=True)
+    with refused("NoSuchEntity", status=404):
+        iam.update_open_id_connect_provider(OpenIDConnectProviderArn=arn + "x", IdentityCenterInstanceArn=instance)
+    iam.update_open_id_connect_provider(OpenIDConnectProviderArn=arn, ContextProvider=context)
+    iam.delete_open_id_connect_provider(OpenIDConnectProviderArn=arn)
+    iam.create_open_id_connect_provider(Url=f"https://{arn.partition('oidc-provider/')[2]}")
+    assert shown() == {"ContextProvider": None, "IdentityCenterInstanceArn": None}
+
+
+def test_what_describes_the_subjects_of_saml(iam: Any) -> None:
+    context = {"SubjectSourceKey": "NameID", "SubjectTypeValue": "person"}
+    made = iam.create_saml_provider(Name=fresh_name("saml"), SAMLMetadataDocument=METADATA, ContextProvider=context)
+    arn = made["SAMLProviderArn"]
+    assert iam.get_saml_provider(SAMLProviderArn=arn)["ContextProvider"] == context
+    iam.update_saml_provider(SAMLProviderArn=arn, RemoveContextProvider=True)
+    assert "ContextProvider" not in iam.get_saml_provider(SAMLProviderArn=arn)

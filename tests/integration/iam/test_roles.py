@@ -129,3 +129,19 @@ def test_list(own: Any) -> None:
     assert listed[0]["AssumeRolePolicyDocument"] == json.loads(TRUST)
     assert "Tags" not in listed[0]
     assert [entry["RoleName"] for entry in own.list_roles(PathPrefix="/b/")["Roles"]] == ["b"]
+
+
+def test_how_long_a_sign_in_may_last(iam: Any, role: str) -> None:
+    def shown() -> Any:
+        return iam.get_role(RoleName=role)["Role"].get("MaxSigninSessionDuration")
+
+    assert shown() is None
+    iam.update_role(RoleName=role, MaxSigninSessionDuration=7200)
+    iam.update_role(RoleName=role, Description="d")
+    assert shown() == 7200
+    with refused("InvalidInput"):
+        iam.update_role(RoleName=role, MaxSigninSessionDuration=7200, ResetMaxSigninSessionDuration=True)
+    iam.update_role(RoleName=role, ResetMaxSigninSessionDuration=True)
+    assert shown() is None
+    with refused("ValidationError"):
+        iam.update_role(RoleName=role, MaxSigninSessionDuration=60)

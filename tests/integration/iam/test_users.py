@@ -155,3 +155,16 @@ def test_accounts_do_not_see_each_other(iam: Any, own: Any, user: str) -> None:
     own.create_user(UserName=user)
     own.delete_user(UserName=user)
     assert iam.get_user(UserName=user)["User"]["UserName"] == user
+
+
+def test_the_same_name_in_another_case_is_taken(iam: Any) -> None:
+    """Names are one whatever their case, also for whoever has the name."""
+    name = fresh_name("Case")
+    iam.create_user(UserName=name)
+    iam.create_group(GroupName=name)
+    with refused("EntityAlreadyExists", status=409):
+        iam.update_user(UserName=name, NewUserName=name.lower())
+    with refused("EntityAlreadyExists", status=409):
+        iam.update_group(GroupName=name, NewGroupName=name.lower())
+    iam.update_user(UserName=name, NewUserName=name)
+    iam.update_user(UserName=name, NewPath="/other/")

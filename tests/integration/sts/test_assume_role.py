@@ -395,3 +395,12 @@ def test_a_trusted_proxy_makes_a_request_secure(make_server: Callable[..., Moora
 def through_proxy(client: Any) -> None:
     """Let a client send what a proxy that ends TLS adds."""
     client.meta.events.register("before-send", lambda request, **_: request.headers.update({"X-Forwarded-Proto": "https"}))
+
+
+def test_nobody_vouches_for_provided_contexts(home: Account) -> None:
+    user = home.user(ALLOW_ALL)
+    role = home.role(trust(user.arn), ALLOW_ALL)
+    provider = "arn:aws:iam::aws:contextProvider/IdentityCenter"
+    contexts = [{"ProviderArn": provider, "ContextAssertion": "a" * 3072}]
+    with refused("InvalidContextAssertion"):
+        home.sts(user.key).assume_role(RoleArn=role["Arn"], RoleSessionName="s1", ProvidedContexts=contexts)

@@ -320,6 +320,6 @@ def test_registration_is_held_to_the_model() -> None:
     with pytest.raises(ModelMissing):
         ecr.operation("BatchGetImage")
     states = {(each.service, each.operation): each.state for each in coverage([sts, ecr, public])}
-    assert len(states) == 62 + 23 + 11
+    assert len(states) == 62 + 23 + 12
     assert states["sts", "GetCallerIdentity"] == "built"
     assert states["ecr", "CreateRepository"] == "not built yet"

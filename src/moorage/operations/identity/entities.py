@@ -28,6 +28,7 @@ from moorage.operations import policy_documents
 from moorage.operations.identity.finding import changing, identity_for, permit, renewed
 from moorage.operations.identity.login_profiles import HISTORY
 from moorage.operations.identity.paging import Key, Page, after_text, page_of
+from moorage.operations.identity.signin import change_signin_seconds, signin_seconds
 from moorage.operations.identity.tag_rules import add_tags
 
 PREFIXES: dict[Kind, str] = {"user": "AIDA", "group": "AGPA", "role": "AROA"}
@@ -40,11 +41,14 @@ class Described:
 
     identity: Identity
     tags: dict[str, str]
+    signin_seconds: int | None = None
+    """Of a role: MaxSigninSessionDuration."""
 
 
 def described(tx: ReadTransaction, identity: Identity) -> Described:
     """An identity with what belongs to it."""
-    return Described(identity, identity_tags.tags_of(tx, identity.id))
+    seconds = signin_seconds(tx, "role", identity) if identity.kind == "role" else None
+    return Described(identity, identity_tags.tags_of(tx, identity.id), seconds)
 
 
 def add(tx: Transaction, identity: Identity, tags: dict[str, str]) -> Described:
@@ -90,8 +94,8 @@ def update_identity(tx: Transaction, caller: Caller, kind: Kind, name: str, new_
         permit(tx, caller, action, target, shown=arn_of(caller.account_id, kind, new_path or "/", new_name or name))
     now = renewed(tx, found)
     other = identities.find(tx, caller.account_id, kind, new_name or now.name)
-    if other is not None and other.id != now.id:
-        raise EntityExists(kind, new_name or now.name)
+    if other is not None and (other.id != now.id or (new_name is not None and new_name != now.name)):
+        raise EntityExists(kind, new_name or now.name)  # a name that differs from the present one by case alone is taken, too
     identities.move(tx, now, new_name or now.name, new_path or now.path)
 
 
@@ -112,6 +116,7 @@ def end(tx: Transaction, identity: Identity) -> None:
         raise DeleteConflict(f"Cannot delete entity, must {what} first.")
     identity_tags.drop_all(tx, identity.id)
     account_facts.drop_document(tx, identity.account_id, HISTORY + identity.id)
+    change_signin_seconds(tx, "role", identity, None, reset=True)
     identities.remove(tx, identity)
 
 

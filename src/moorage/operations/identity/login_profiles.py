@@ -27,6 +27,7 @@ from moorage.model.identity_errors import (
 from moorage.model.principal import Caller
 from moorage.operations.identity.finding import changing, identity_for, permit
 from moorage.operations.identity.password_policy import check_password, policy_of
+from moorage.operations.identity.signin import change_signin_seconds, signin_seconds
 from moorage.operations.identity.tries import locked_until
 
 HISTORY = "passwords:"
@@ -42,6 +43,7 @@ class ProfileView:
 
     user: Identity
     profile: LoginProfile
+    signin_seconds: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,30 +74,49 @@ def hashed_anew(password: str, earlier: Sequence[str]) -> str:
     return hash_password(password)
 
 
-def create_login_profile(tx: Transaction, caller: Caller, user_name: str, hashed: str, *, must_reset: bool) -> ProfileView:
-    """Give a user a password. Raises EntityNotFound, EntityExists."""
+def create_login_profile(
+    tx: Transaction, caller: Caller, user_name: str, hashed: str, longest: int | None = None, *, must_reset: bool
+) -> ProfileView:
+    """Give a user a password, and `longest`, the seconds of a sign-in with it. Raises EntityNotFound, EntityExists."""
     user = changing(tx, caller, "CreateLoginProfile", "user", user_name)
     if not credentials.insert_profile(tx, user.id, hashed, must_reset=must_reset):
         raise EntityExists(_PROFILE, user.name)
     _remember(tx, user, hashed)
-    return ProfileView(user, _profile_of(tx, user))
+    change_signin_seconds(tx, "profile", user, longest)
+    return _view(tx, user)
 
 
 def get_login_profile(tx: ReadTransaction, caller: Caller, user_name: str) -> ProfileView:
     """A user's login profile. Raises EntityNotFound."""
     user = identity_for(tx, caller, "GetLoginProfile", "user", user_name)
-    return ProfileView(user, _profile_of(tx, user))
+    return _view(tx, user)
 
 
-def update_login_profile(tx: Transaction, caller: Caller, user_name: str, hashed: str | None, must_reset: bool | None) -> None:
-    """Replace a user's password, or say whether it must be changed at the next sign-in. Raises EntityNotFound."""
+@dataclass(frozen=True, slots=True)
+class ProfileChange:
+    """What UpdateLoginProfile can say; what is None stays."""
+
+    hashed: str | None = None
+    must_reset: bool | None = None
+    signin_seconds: int | None = None
+    resets_signin: bool = False
+
+
+def update_login_profile(tx: Transaction, caller: Caller, user_name: str, change: ProfileChange) -> None:
+    """Replace a user's password, say whether it must be changed at the next sign-in, or how long sign-ins last.
+
+    Raises:
+        EntityNotFound, InputInvalid
+    """
+    hashed = change.hashed
     user = changing(tx, caller, "UpdateLoginProfile", "user", user_name)
     profile = _profile_of(tx, user)
-    reset = profile.must_reset if must_reset is None else must_reset
+    reset = profile.must_reset if change.must_reset is None else change.must_reset
     credentials.set_password(tx, user.id, hashed if hashed is not None else profile.password_hash, must_reset=reset)
     if hashed is not None:
         credentials.set_tries(tx, user.id, 0, 0)
         _remember(tx, user, hashed)
+    change_signin_seconds(tx, "profile", user, change.signin_seconds, reset=change.resets_signin)
 
 
 def delete_login_profile(tx: Transaction, caller: Caller, user_name: str) -> None:
@@ -103,6 +124,7 @@ def delete_login_profile(tx: Transaction, caller: Caller, user_name: str) -> Non
     user = changing(tx, caller, "DeleteLoginProfile", "user", user_name)
     if not credentials.delete_profile(tx, user.id):
         raise EntityNotFound(_PROFILE, user.name)
+    change_signin_seconds(tx, "profile", user, None, reset=True)
 
 
 def begin_change(tx: Transaction, caller: Caller, new_password: str) -> Change:
@@ -152,6 +174,10 @@ def _permitted(tx: ReadTransaction, caller: Caller) -> Identity:
         if policy is None or not policy.users_may_change or "explicit deny" in denied.reason:
             raise
     return user
+
+
+def _view(tx: ReadTransaction, user: Identity) -> ProfileView:
+    return ProfileView(user, _profile_of(tx, user), signin_seconds(tx, "profile", user))
 
 
 def _profile_of(tx: ReadTransaction, user: Identity, *, locked: bool = False) -> LoginProfile:

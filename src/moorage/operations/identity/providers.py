@@ -15,6 +15,16 @@ from moorage.model.errors import LimitExceeded
 from moorage.model.identity_errors import EntityExists, EntityNotFound, InputInvalid, RequestInvalid
 from moorage.model.principal import Caller
 from moorage.operations.identity.finding import Tags, facts_of, permit
+from moorage.operations.identity.provider_context import (
+    NO_CHANGE,
+    NO_CONTEXT,
+    ContextChange,
+    ProviderContext,
+    change_context,
+    context_of,
+    contexts_of,
+    drop_context,
+)
 from moorage.operations.identity.tag_rules import add_tags, check_tags
 
 ProviderKind = Literal["oidc", "saml"]
@@ -31,6 +41,7 @@ class ProviderView:
 
     provider: Provider
     tags: dict[str, str]
+    context: ProviderContext = NO_CONTEXT
 
 
 def provider_arn(account_id: str, kind: ProviderKind, url: str) -> str:
@@ -58,7 +69,13 @@ def provider_for(
 
 
 def create_open_id_connect_provider(
-    tx: Transaction, caller: Caller, url: str, client_ids: Sequence[str], thumbprints: Sequence[str], tags: Tags
+    tx: Transaction,
+    caller: Caller,
+    url: str,
+    client_ids: Sequence[str],
+    thumbprints: Sequence[str],
+    tags: Tags,
+    context: ContextChange = NO_CHANGE,
 ) -> ProviderView:
     """Trust an issuer of OpenID Connect; its tokens are verified by its own keys, thumbprints are only kept.
 
@@ -73,25 +90,38 @@ def create_open_id_connect_provider(
         raise RequestInvalid("Invalid Open ID Connect Provider URL")
     clients = tuple(dict.fromkeys(client_ids))
     _check_clients(clients)
-    return _add(tx, caller, "oidc", where, clients, _checked_thumbprints(thumbprints), None, tags)
+    created = _add(tx, caller, "oidc", where, clients, _checked_thumbprints(thumbprints), None, tags)
+    change_context(tx, created.provider, context)
+    return created
 
 
-def create_saml_provider(tx: Transaction, caller: Caller, name: str, document: str, tags: Tags) -> ProviderView:
+def create_saml_provider(
+    tx: Transaction, caller: Caller, name: str, document: str, tags: Tags, context: ContextChange = NO_CHANGE
+) -> ProviderView:
     """Keep the metadata of a SAML provider. Raises EntityExists, LimitExceeded, InputInvalid."""
     _permit_creation(tx, caller, "saml", name, tags)
-    return _add(tx, caller, "saml", name, (), (), _checked_metadata(document), tags)
+    created = _add(tx, caller, "saml", name, (), (), _checked_metadata(document), tags)
+    change_context(tx, created.provider, context)
+    return created
 
 
 def get_provider(tx: ReadTransaction, caller: Caller, kind: ProviderKind, arn: str) -> ProviderView:
     """GetOpenIDConnectProvider, GetSAMLProvider. Raises EntityNotFound."""
     found = provider_for(tx, caller, f"Get{_NOUNS[kind]}", kind, arn)
-    return ProviderView(found, identity_tags.tags_of(tx, found.arn))
+    return ProviderView(found, identity_tags.tags_of(tx, found.arn), context_of(tx, found))
 
 
-def list_providers(tx: ReadTransaction, caller: Caller, kind: ProviderKind) -> list[Provider]:
-    """ListOpenIDConnectProviders, ListSAMLProviders: by ARN."""
+def list_providers(tx: ReadTransaction, caller: Caller, kind: ProviderKind) -> list[ProviderView]:
+    """ListOpenIDConnectProviders, ListSAMLProviders: by ARN, without tags."""
     permit(tx, caller, f"List{_NOUNS[kind]}s", provider_arn(caller.account_id, kind, "*"))
-    return providers.list_in(tx, caller.account_id, kind)
+    contexts = contexts_of(tx, caller.account_id)
+    found = providers.list_in(tx, caller.account_id, kind)
+    return [ProviderView(provider, {}, contexts.get(provider.arn, NO_CONTEXT)) for provider in found]
+
+
+def update_open_id_connect_provider(tx: Transaction, caller: Caller, arn: str, context: ContextChange) -> None:
+    """UpdateOpenIDConnectProvider. Raises EntityNotFound, InputInvalid."""
+    change_context(tx, _changing(tx, caller, "UpdateOpenIDConnectProvider", "oidc", arn), context)
 
 
 def delete_provider(tx: Transaction, caller: Caller, kind: ProviderKind, arn: str) -> None:
@@ -103,6 +133,7 @@ def delete_provider(tx: Transaction, caller: Caller, kind: ProviderKind, arn: st
             return
         raise
     identity_tags.drop_all(tx, found.arn)
+    drop_context(tx, found)
     providers.remove(tx, found)
 
 
@@ -126,9 +157,12 @@ def update_thumbprints(tx: Transaction, caller: Caller, arn: str, thumbprints: S
     providers.change(tx, found, thumbprints=_checked_thumbprints(thumbprints))
 
 
-def update_saml_provider(tx: Transaction, caller: Caller, arn: str, document: str | None) -> None:
+def update_saml_provider(
+    tx: Transaction, caller: Caller, arn: str, document: str | None, context: ContextChange = NO_CHANGE
+) -> None:
     """UpdateSAMLProvider: other metadata. Raises EntityNotFound, InputInvalid."""
     found = _changing(tx, caller, "UpdateSAMLProvider", "saml", arn)
+    change_context(tx, found, context)
     if document is not None:
         providers.change(tx, found, document=_checked_metadata(document))
 

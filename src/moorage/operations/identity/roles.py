@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from moorage.metadata import identities
 from moorage.metadata.identity_records import Identity
@@ -15,6 +15,7 @@ from moorage.operations.identity.boundaries import require_boundary
 from moorage.operations.identity.documents import check_trust
 from moorage.operations.identity.entities import PREFIXES, Described, add, described
 from moorage.operations.identity.finding import Tags, changing, facts_of, permit
+from moorage.operations.identity.signin import change_signin_seconds
 from moorage.operations.identity.tag_rules import check_tags
 
 
@@ -27,6 +28,7 @@ class RoleRequest:
     path: str = "/"
     description: str | None = None
     max_session_seconds: int = identity_limits.SESSION_SECONDS_DEFAULT
+    signin_seconds: int | None = None
     boundary: str | None = None
     tags: Tags = ()
 
@@ -60,7 +62,9 @@ def create_role(tx: Transaction, caller: Caller, request: RoleRequest) -> Descri
         trust_bindings=check_trust(tx, request.trust_policy),
         max_session_seconds=request.max_session_seconds,
     )
-    return add(tx, role, checked)
+    created = add(tx, role, checked)
+    change_signin_seconds(tx, "role", role, request.signin_seconds)
+    return replace(created, signin_seconds=request.signin_seconds)
 
 
 def update_assume_role_policy(tx: Transaction, caller: Caller, name: str, document: str) -> None:
@@ -69,20 +73,30 @@ def update_assume_role_policy(tx: Transaction, caller: Caller, name: str, docume
     identities.set_trust(tx, role, document, check_trust(tx, document))
 
 
-def update_role(
-    tx: Transaction, caller: Caller, name: str, description: str | None, max_session_seconds: int | None, action: str
-) -> Described:
-    """UpdateRole and UpdateRoleDescription (`action`). What is None stays.
+@dataclass(frozen=True, slots=True)
+class RoleChange:
+    """What UpdateRole can say; what is None stays."""
+
+    description: str | None = None
+    max_session_seconds: int | None = None
+    signin_seconds: int | None = None
+    resets_signin: bool = False
+
+
+def update_role(tx: Transaction, caller: Caller, name: str, change: RoleChange, action: str) -> Described:
+    """UpdateRole and UpdateRoleDescription (`action`).
 
     Raises:
-        EntityNotFound
+        EntityNotFound, InputInvalid
         Unmodifiable: of a service's role only the description may change.
     """
     role = changing(tx, caller, action, "role", name, even_linked=True)
-    if role.linked_service is not None and max_session_seconds not in {None, role.max_session_seconds}:
+    is_longer = change.max_session_seconds not in {None, role.max_session_seconds}
+    if role.linked_service is not None and (is_longer or change.signin_seconds is not None or change.resets_signin):
         raise Unmodifiable("role", role.name)
-    seconds = max_session_seconds or role.max_session_seconds or identity_limits.SESSION_SECONDS_DEFAULT
-    identities.set_role(tx, role, role.description if description is None else description, seconds)
+    seconds = change.max_session_seconds or role.max_session_seconds or identity_limits.SESSION_SECONDS_DEFAULT
+    identities.set_role(tx, role, role.description if change.description is None else change.description, seconds)
+    change_signin_seconds(tx, "role", role, change.signin_seconds, reset=change.resets_signin)
     changed = identities.find_by_id(tx, role.id)
     assert changed is not None
     return described(tx, changed)

@@ -22,6 +22,8 @@ from moorage.operations.sts.trust import ASSUME_BY_WEB_IDENTITY, SET_SOURCE_IDEN
 TAGS_CLAIM = "https://aws.amazon.com/tags"
 SOURCE_IDENTITY_CLAIM = "https://aws.amazon.com/source_identity"
 _TAGS = 50
+SOURCE_IDENTITY = 256
+"""Characters of a source identity at most; a test holds it equal to the model."""
 
 
 def find_provider(tx: ReadTransaction, role_arn: str, issuer: str) -> Provider:
@@ -50,7 +52,7 @@ def assume_role_with_web_identity(
     """
     limits = _with_claimed_tags(request.limits, identity.claims)
     source_identity = identity.claims.get(SOURCE_IDENTITY_CLAIM)
-    if source_identity is not None and not (isinstance(source_identity, str) and 2 <= len(source_identity) <= 64):
+    if source_identity is not None and not (isinstance(source_identity, str) and 2 <= len(source_identity) <= SOURCE_IDENTITY):
         raise ClaimRejected(SOURCE_IDENTITY_CLAIM)
     extra: dict[str, Any] = {**condition_keys(identity), "sts:rolesessionname": request.session_name}
     if source_identity is not None:

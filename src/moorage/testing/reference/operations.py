@@ -23,6 +23,7 @@ _SHOWN = {"built": "built", "always refused": "refused", "not built yet": "not y
 _BORROWED = {
     ("ecr", "ListImageReferrers"): "ecr:BatchGetImage",
     ("sts", "GetCallerIdentity"): "",
+    ("sts", "GetScopedCredentials"): "",
     ("sts", "GetSessionToken"): "",
 }
 """Operations that need another action than that of their own name, or none."""

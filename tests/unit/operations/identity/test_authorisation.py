@@ -224,7 +224,7 @@ def named_calls(world: World, caller: Caller, name: str) -> list[Callable[[], An
         lambda: world.write(groups.add_user_to_group, caller, name, "anybody"),
         lambda: world.read(groups.list_groups_for_user, caller, name, (), 10),
         lambda: world.write(roles.update_assume_role_policy, caller, name, "{"),
-        lambda: world.write(roles.update_role, caller, name, None, None, "UpdateRole"),
+        lambda: world.write(roles.update_role, caller, name, roles.RoleChange(), "UpdateRole"),
         lambda: world.read(instance_profiles.get_instance_profile, caller, name),
         lambda: world.write(instance_profiles.delete_instance_profile, caller, name),
         lambda: world.read(last_accessed.list_policies_granting_service_access, caller, f"{ARN}user/{name}", []),

@@ -50,7 +50,7 @@ def changes(world: World) -> list[Callable[[], Any]]:
         lambda: w(tags.tag, c, "User", "u", [("a", "b")]),
         lambda: w(tags.untag, c, "User", "u", ["a"]),
         lambda: w(roles.update_assume_role_policy, c, "r", TRUST),
-        lambda: w(roles.update_role, c, "r", "d", 7200, "UpdateRole"),
+        lambda: w(roles.update_role, c, "r", roles.RoleChange("d", 7200), "UpdateRole"),
         lambda: w(providers.create_open_id_connect_provider, c, "https://issuer.example", ["a"], [], []),
         lambda: w(providers.add_client_id, c, OIDC, "b"),
         lambda: w(providers.remove_client_id, c, OIDC, "a"),

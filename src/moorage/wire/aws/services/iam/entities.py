@@ -6,7 +6,7 @@ from moorage.model import identity_limits
 from moorage.model.identity import Kind
 from moorage.operations.identity import entities, groups, roles, users
 from moorage.operations.identity.entities import Described
-from moorage.operations.identity.roles import RoleRequest
+from moorage.operations.identity.roles import RoleChange, RoleRequest
 from moorage.wire.aws.callers import caller_of
 from moorage.wire.aws.service import Call, Output, Service
 from moorage.wire.aws.services.iam import shown
@@ -108,6 +108,7 @@ def _roles(service: Service, context: IamContext) -> None:
             path=call.get("Path") or "/",
             description=call.get("Description"),
             max_session_seconds=call.get("MaxSessionDuration") or identity_limits.SESSION_SECONDS_DEFAULT,
+            signin_seconds=call.get("MaxSigninSessionDuration"),
             boundary=call.get("PermissionsBoundary"),
             tags=pairs(call.get("Tags")),
         )
@@ -125,19 +126,18 @@ def _roles(service: Service, context: IamContext) -> None:
 
     @service.operation("UpdateRole")
     async def update_role(call: Call) -> Output:
-        await context.db.write(
-            roles.update_role,
-            caller_of(call),
-            call["RoleName"],
-            call.get("Description"),
-            call.get("MaxSessionDuration"),
-            "UpdateRole",
+        change = RoleChange(
+            description=call.get("Description"),
+            max_session_seconds=call.get("MaxSessionDuration"),
+            signin_seconds=call.get("MaxSigninSessionDuration"),
+            resets_signin=bool(call.get("ResetMaxSigninSessionDuration")),
         )
+        await context.db.write(roles.update_role, caller_of(call), call["RoleName"], change, "UpdateRole")
         return {}
 
     @service.operation("UpdateRoleDescription")
     async def update_role_description(call: Call) -> Output:
         changed = await context.db.write(
-            roles.update_role, caller_of(call), call["RoleName"], call["Description"], None, "UpdateRoleDescription"
+            roles.update_role, caller_of(call), call["RoleName"], RoleChange(call["Description"]), "UpdateRoleDescription"
         )
         return {"Role": shown.in_full(changed)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from moorage.model.identity_errors import RequestInvalid
 from moorage.operations.identity import login_profiles, password_policy
-from moorage.operations.identity.login_profiles import ProfileView
+from moorage.operations.identity.login_profiles import ProfileChange, ProfileView
 from moorage.operations.identity.password_policy import PasswordPolicy
 from moorage.wire.aws.callers import caller_of
 from moorage.wire.aws.service import Call, Output, Service
@@ -36,7 +36,10 @@ def _profiles(service: Service, context: IamContext) -> None:
         earlier = await context.db.read(login_profiles.check_new_password, caller, "CreateLoginProfile", name, password)
         hashed = await context.pools.on_cpu(login_profiles.hashed_anew, password, earlier)
         must_reset = bool(call.get("PasswordResetRequired"))
-        created = await context.db.write(login_profiles.create_login_profile, caller, name, hashed, must_reset=must_reset)
+        longest = call.get("MaxSigninSessionDuration")
+        created = await context.db.write(
+            login_profiles.create_login_profile, caller, name, hashed, longest, must_reset=must_reset
+        )
         return {"LoginProfile": _shown(created)}
 
     @service.operation("GetLoginProfile")
@@ -51,8 +54,13 @@ def _profiles(service: Service, context: IamContext) -> None:
         hashed = None
         if password is not None:
             hashed = await context.pools.on_cpu(login_profiles.hashed_anew, password, earlier)
-        must_reset = call.get("PasswordResetRequired")
-        await context.db.write(login_profiles.update_login_profile, caller, name, hashed, must_reset)
+        change = ProfileChange(
+            hashed=hashed,
+            must_reset=call.get("PasswordResetRequired"),
+            signin_seconds=call.get("MaxSigninSessionDuration"),
+            resets_signin=bool(call.get("ResetMaxSigninSessionDuration")),
+        )
+        await context.db.write(login_profiles.update_login_profile, caller, name, change)
         return {}
 
     @service.operation("DeleteLoginProfile")
@@ -115,4 +123,5 @@ def _shown(view: ProfileView) -> dict[str, object]:
         "UserName": view.user.name,
         "CreateDate": seconds(view.profile.created_at),
         "PasswordResetRequired": view.profile.must_reset,
+        "MaxSigninSessionDuration": view.signin_seconds,
     }

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from moorage.model.errors import NotBuilt
 from moorage.operations.identity import providers
+from moorage.operations.identity.provider_context import ContextChange
+from moorage.operations.identity.providers import ProviderView
 from moorage.wire.aws.callers import caller_of
 from moorage.wire.aws.service import Call, Output, Service
 from moorage.wire.aws.services.iam import shown
@@ -31,6 +35,7 @@ def _oidc(service: Service, context: IamContext) -> None:
             call.get("ClientIDList") or [],
             call.get("ThumbprintList") or [],
             pairs(call.get("Tags")),
+            _context_change(call),
         )
         return {_ARN: created.provider.arn, "Tags": shown.tag_list(created.tags)}
 
@@ -43,12 +48,23 @@ def _oidc(service: Service, context: IamContext) -> None:
             "ThumbprintList": found.provider.thumbprints,
             "CreateDate": shown.seconds(found.provider.created_at),
             "Tags": shown.tag_list(found.tags),
+            **_context_shown(found),
         }
 
     @service.operation("ListOpenIDConnectProviders")
     async def list_providers(call: Call) -> Output:
         found = await context.db.read(providers.list_providers, caller_of(call), "oidc")
-        return {"OpenIDConnectProviderList": [{"Arn": provider.arn} for provider in found]}
+        return {
+            "OpenIDConnectProviderList": [
+                {"Arn": view.provider.arn, "IsTrustedIdentityPropagationEnabled": _propagates(view)} for view in found
+            ]
+        }
+
+    @service.operation("UpdateOpenIDConnectProvider")
+    async def update_provider(call: Call) -> Output:
+        change = _context_change(call)
+        await context.db.write(providers.update_open_id_connect_provider, caller_of(call), call[_ARN], change)
+        return {}
 
     @service.operation("DeleteOpenIDConnectProvider")
     async def delete_provider(call: Call) -> Output:
@@ -81,6 +97,7 @@ def _saml(service: Service, context: IamContext) -> None:
             call["Name"],
             call["SAMLMetadataDocument"],
             pairs(call.get("Tags")),
+            _context_change(call),
         )
         return {"SAMLProviderArn": created.provider.arn, "Tags": shown.tag_list(created.tags)}
 
@@ -93,6 +110,7 @@ def _saml(service: Service, context: IamContext) -> None:
             "CreateDate": created_at,
             "ValidUntil": created_at + _CENTURY_SECONDS,
             "Tags": shown.tag_list(found.tags),
+            **_context_shown(found),
         }
 
     @service.operation("ListSAMLProviders")
@@ -101,11 +119,12 @@ def _saml(service: Service, context: IamContext) -> None:
         return {
             "SAMLProviderList": [
                 {
-                    "Arn": provider.arn,
-                    "ValidUntil": provider.created_at // 1_000_000 + _CENTURY_SECONDS,
-                    "CreateDate": shown.seconds(provider.created_at),
+                    "Arn": view.provider.arn,
+                    "ValidUntil": view.provider.created_at // 1_000_000 + _CENTURY_SECONDS,
+                    "CreateDate": shown.seconds(view.provider.created_at),
+                    "IsTrustedIdentityPropagationEnabled": _propagates(view),
                 }
-                for provider in found
+                for view in found
             ]
         }
 
@@ -113,13 +132,31 @@ def _saml(service: Service, context: IamContext) -> None:
     async def update_provider(call: Call) -> Output:
         _refuse_keys(call)
         arn = call["SAMLProviderArn"]
-        await context.db.write(providers.update_saml_provider, caller_of(call), arn, call.get("SAMLMetadataDocument"))
+        document, change = call.get("SAMLMetadataDocument"), _context_change(call)
+        await context.db.write(providers.update_saml_provider, caller_of(call), arn, document, change)
         return {"SAMLProviderArn": arn}
 
     @service.operation("DeleteSAMLProvider")
     async def delete_provider(call: Call) -> Output:
         await context.db.write(providers.delete_provider, caller_of(call), "saml", call["SAMLProviderArn"])
         return {}
+
+
+def _context_change(call: Call) -> ContextChange:
+    return ContextChange(
+        definition=call.get("ContextProvider"),
+        instance_arn=call.get("IdentityCenterInstanceArn"),
+        removes_definition=bool(call.get("RemoveContextProvider")),
+        removes_instance=bool(call.get("RemoveIdentityCenterInstance")),
+    )
+
+
+def _context_shown(found: ProviderView) -> dict[str, Any]:
+    return {"ContextProvider": found.context.definition, "IdentityCenterInstanceArn": found.context.instance_arn}
+
+
+def _propagates(found: ProviderView) -> bool:
+    return found.context.instance_arn is not None
 
 
 def _refuse_keys(call: Call) -> None:

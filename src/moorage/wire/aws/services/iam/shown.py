@@ -51,6 +51,8 @@ def in_full(found: Described) -> dict[str, Any]:
     shown = identity(found.identity)
     if found.identity.boundary_arn is not None:
         shown["PermissionsBoundary"] = boundary(found.identity.boundary_arn)
+    if found.signin_seconds is not None:
+        shown["MaxSigninSessionDuration"] = found.signin_seconds
     if found.tags:
         shown["Tags"] = tag_list(found.tags)
     return shown

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from moorage.auth.sessions import SessionTokens, TemporaryKey
+from moorage.auth.sessions import LARGEST, SessionTokens, TemporaryKey
 from moorage.keys.root_key import RootKey
 from moorage.metadata.database import Database
 from moorage.model.clock import Clock
@@ -37,13 +37,18 @@ class StsContext:
             mfa.refuse(serial, code)
         return int(self.clock()) if code is not None else None
 
-    def shown(self, key: TemporaryKey) -> dict[str, Any]:
-        """The `Credentials` shape: here the secret leaves, once."""
+    def shown(self, call: Call, key: TemporaryKey) -> dict[str, Any]:
+        """The `Credentials` shape, where the secret leaves, once, and what is told about the size of its token."""
+        token = self.sessions.issue(key, call.get("MinimumSessionTokenSize") or 0)
         return {
-            "AccessKeyId": key.access_key_id,
-            "SecretAccessKey": key.secret,
-            "SessionToken": self.sessions.issue(key),
-            "Expiration": key.session.expires_at,
+            "Credentials": {
+                "AccessKeyId": key.access_key_id,
+                "SecretAccessKey": key.secret,
+                "SessionToken": token,
+                "Expiration": key.session.expires_at,
+            },
+            "SessionTokenSize": len(token),
+            "SessionTokenUtilization": min(100, -(-100 * len(token) // LARGEST)),
         }
 
 

@@ -71,6 +71,20 @@ STS: dict[type[domain.DomainError], _Wording] = {
     sts.SessionTagInvalid: lambda e, context: context.modelled("ValidationError", _TAG_PROBLEMS[e.problem]),
     sts.WebIdentityDenied: _denied("Not authorized to perform {e.action}"),
     sts.MfaFailed: _mfa,
+    sts.NotScopable: _code(
+        "InvalidSubjectCredentials",
+        "GetScopedCredentials can only be called with temporary security credentials. Call GetSessionToken or AssumeRole first.",
+    ),
+    sts.ScopeMissing: _code("ValidationError", "At least one of Policy and DurationSeconds must be specified."),
+    sts.LifetimeTooShort: _code(
+        "InsufficientSessionLifetime",
+        "The requested DurationSeconds {e.seconds} exceeds the remaining lifetime of the calling session ({e.left} seconds).",
+    ),
+    sts.TooManyScopes: _denied("The calling session already has {e.most} scope-down policies, the most that a session can have."),
+    sts.ContextAssertionInvalid: _code(
+        "InvalidContextAssertion",
+        "The context assertion in ProvidedContexts does not come from a context provider that this server trusts: leave it out.",
+    ),
     sts.MessageUndecodable: _code("InvalidAuthorizationMessageException", "Message is not valid"),
     sts.IdentityTokenMalformed: _code(
         "InvalidIdentityToken",

@@ -1,8 +1,8 @@
-"""Sessions that users and roots ask for with their long-term keys: GetSessionToken, GetFederationToken."""
+"""Sessions of the caller's own: GetSessionToken and GetFederationToken for long-term keys, GetScopedCredentials for sessions."""
 
 from __future__ import annotations
 
-from moorage.operations.sts import own_sessions
+from moorage.operations.sts import own_sessions, scoped
 from moorage.wire.aws.callers import caller_of
 from moorage.wire.aws.service import Call, Output, Service
 from moorage.wire.aws.services.sts.context import StsContext, limits_of
@@ -15,7 +15,7 @@ def register(service: Service, context: StsContext) -> None:
     async def get_session_token(call: Call) -> Output:
         mfa_at = await context.mfa_at(call)
         key = await context.db.lookup(own_sessions.get_session_token, caller_of(call), call.get("DurationSeconds"), mfa_at)
-        return {"Credentials": context.shown(key)}
+        return context.shown(call, key)
 
     @service.operation("GetFederationToken")
     async def get_federation_token(call: Call) -> Output:
@@ -24,7 +24,19 @@ def register(service: Service, context: StsContext) -> None:
         )
         key = made.key
         return {
-            "Credentials": context.shown(key),
+            **context.shown(call, key),
             "FederatedUser": {"FederatedUserId": f"{key.account_id}:{key.session.name}", "Arn": key.arn},
             "PackedPolicySize": made.packed_percent,
+        }
+
+    @service.operation("GetScopedCredentials")
+    async def get_scoped_credentials(call: Call) -> Output:
+        made = await context.db.lookup(
+            scoped.get_scoped_credentials, caller_of(call), call.get("Policy"), call.get("DurationSeconds")
+        )
+        return {
+            **context.shown(call, made.key),
+            "SessionInfo": {"ScopedSessionId": call.caller.user_id, "Arn": call.caller.principal_arn},
+            "ScopedPoliciesCount": made.layers,
+            "SourceIdentity": made.key.session.source_identity,
         }

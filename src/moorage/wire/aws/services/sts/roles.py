@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from moorage.auth.oidc import check_claims, check_signature, read_token
-from moorage.model.sts_errors import WebIdentityDenied
+from moorage.model.sts_errors import ContextAssertionInvalid, WebIdentityDenied
 from moorage.operations.sts import assume_role, web_identity
 from moorage.operations.sts.assume_role import Assumed, RoleRequest
 from moorage.wire.aws.callers import caller_of
@@ -18,9 +18,11 @@ def register(service: Service, context: StsContext) -> None:
 
     @service.operation("AssumeRole")
     async def assume_role_(call: Call) -> Output:
+        if call.get("ProvidedContexts"):
+            raise ContextAssertionInvalid("no context provider is trusted here")
         mfa_at = await context.mfa_at(call)
         assumed = await context.db.read(assume_role.assume_role, caller_of(call), _request(call), mfa_at)
-        return _shown(context, assumed)
+        return _shown(context, call, assumed)
 
     @service.operation("AssumeRoleWithWebIdentity")
     async def assume_role_with_web_identity(call: Call) -> Output:
@@ -32,7 +34,7 @@ def register(service: Service, context: StsContext) -> None:
         check_signature(token, await context.provider_keys.for_token(token, token.issuer, provider.thumbprints))
         assumed = await context.db.read(web_identity.assume_role_with_web_identity, provider.arn, identity, request, call.ticket)
         return {
-            **_shown(context, assumed),
+            **_shown(context, call, assumed),
             "SubjectFromWebIdentityToken": identity.subject,
             "Audience": identity.audience,
             "Provider": provider.arn,
@@ -54,10 +56,10 @@ def _request(call: Call) -> RoleRequest:
     )
 
 
-def _shown(context: StsContext, assumed: Assumed) -> dict[str, Any]:
+def _shown(context: StsContext, call: Call, assumed: Assumed) -> dict[str, Any]:
     key = assumed.key
     return {
-        "Credentials": context.shown(key),
+        **context.shown(call, key),
         "AssumedRoleUser": {"AssumedRoleId": f"{assumed.role_id}:{key.session.name}", "Arn": key.arn},
         "PackedPolicySize": assumed.packed_percent,
         "SourceIdentity": key.session.source_identity,
