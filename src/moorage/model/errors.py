@@ -15,7 +15,7 @@
     ├── NotFound
     │   ├── RepositoryNotFound  ImageNotFound  BlobNotFound  UploadNotFound  LayersNotFound
     │   ├── ReferencedImagesNotFound  AccountNotFound
-    │   └── RepositoryPolicyNotFound  RegistryPolicyNotFound  CatalogDataNotFound
+    │   └── RepositoryPolicyNotFound  RegistryPolicyNotFound
     ├── Conflict
     │   ├── RepositoryExists  RepositoryNotEmpty  ImageExists  TagImmutable  ImageReferenced  BlobReferenced
     │   └── LayerExists  UploadBusy  AccountExists  AliasTaken
@@ -144,12 +144,19 @@ class NotFound(DomainError):
 
 
 class RepositoryNotFound(NotFound):
-    """No repository of that name in that registry."""
+    """No repository of that name in that registry. `reason` says why a push could not create it, where a template wants it."""
 
-    def __init__(self, registry_id: str, name: str) -> None:
+    def __init__(self, registry_id: str, name: str, reason: str = "") -> None:
         super().__init__(name)
         self.registry_id = registry_id
         self.name = name
+        self.reason = reason
+
+    @property
+    def message(self) -> str:
+        """ECR's text, and the reason behind it."""
+        text = f"The repository with name '{self.name}' does not exist in the registry with id '{self.registry_id}'"
+        return f"{text}: {self.reason}" if self.reason else text
 
 
 class _InRepository(DomainError):
@@ -200,10 +207,6 @@ class ReferencedImagesNotFound(LayersNotFound):
 
 class RepositoryPolicyNotFound(_InRepository, NotFound):
     """The repository has no policy."""
-
-
-class CatalogDataNotFound(_InRepository, NotFound):
-    """The public repository has no catalog data."""
 
 
 class RegistryPolicyNotFound(NotFound):

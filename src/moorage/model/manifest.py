@@ -96,7 +96,8 @@ def parse_manifest(data: bytes, declared: str | None, *, by_shape: bool = True) 
     Args:
         data: what arrived; at most `limits.MANIFEST_BYTES`, which the wire enforces while reading.
         declared: the Content-Type (without parameters) or `imageManifestMediaType`; None when the client did not say.
-        by_shape: tell a type that nobody says by the members that are there, as the distribution specification has it.
+        by_shape: tell a type that nobody says by the members that are there, as the distribution specification has it. False is
+            PutImage's rule: somebody has to say it, body or client.
 
     Raises:
         ManifestTypeMissing: nobody says the type, and it is not to be told by shape.
@@ -108,7 +109,7 @@ def parse_manifest(data: bytes, declared: str | None, *, by_shape: bool = True) 
         raise ManifestInvalid("Invalid JSON syntax", f"the manifest is not valid: {error}") from None
     if not (by_shape or declared or document.media_type):
         raise ManifestTypeMissing("no media type")
-    media_type = _media_type(document, declared)
+    media_type = _media_type(document, declared, may_be_untold=not by_shape)
     if document.schema_version != 2:
         raise ManifestInvalid("Invalid JSON syntax", "schemaVersion must be 2")
     _refuse_mixed_kinds(document, media_type)
@@ -131,8 +132,11 @@ def parse_manifest(data: bytes, declared: str | None, *, by_shape: bool = True) 
     )
 
 
-def _media_type(document: _Document, declared: str | None) -> str:
-    """Settle the type: what the client declared and what the body says must not differ (GHSA-qq97-vm5h-rrhg)."""
+def _media_type(document: _Document, declared: str | None, *, may_be_untold: bool) -> str:
+    """Settle the type: what the client declared and what the body says must not differ (GHSA-qq97-vm5h-rrhg).
+
+    `may_be_untold`: a Docker manifest may leave its type to the client, as PutImage has it; other registries refuse that.
+    """
     told = document.media_type
     if declared and told and declared != told:
         raise ManifestInvalid("Invalid JSON syntax", f"declared as {declared[:100]} but the body's mediaType is {told[:100]}")
@@ -142,7 +146,7 @@ def _media_type(document: _Document, declared: str | None) -> str:
         media_type = media_types.OCI_INDEX if document.manifests is not None else media_types.OCI_MANIFEST
     if media_type not in media_types.MANIFESTS:
         raise ManifestInvalid("Invalid JSON syntax", f"manifests of type {media_type[:100]} are not supported")
-    if told is None and media_type in (media_types.DOCKER_MANIFEST, media_types.DOCKER_LIST):
+    if told is None and not may_be_untold and media_type in (media_types.DOCKER_MANIFEST, media_types.DOCKER_LIST):
         raise ManifestInvalid("Invalid JSON syntax", "a Docker manifest must carry its mediaType")
     return media_type
 

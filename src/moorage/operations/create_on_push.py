@@ -11,7 +11,7 @@ from moorage.auth.authorize import authorize
 from moorage.keys.registry_keys import LocalKeyring
 from moorage.metadata import lifecycle_policies, repositories
 from moorage.metadata.transaction import Transaction
-from moorage.model.errors import DomainError
+from moorage.model.errors import DomainError, RepositoryExists
 from moorage.model.names import RepositoryName
 from moorage.model.principal import NO_FACTS, Caller
 from moorage.model.scope import Scope
@@ -29,7 +29,8 @@ def create_on_push(tx: Transaction, keyring: LocalKeyring, caller: Caller, scope
 
     Raises:
         RepositoryExists: another push was first.
-        DomainError: no template, no right, or a template that cannot be applied (the log tells why).
+        TemplateUnusable: the template cannot be applied; told to a pusher who may create the repository, and to the log.
+        DomainError: no template, or no right.
     """
     template = find_for(tx, scope, name, CREATE_ON_PUSH)
     if template is None:
@@ -41,7 +42,7 @@ def create_on_push(tx: Transaction, keyring: LocalKeyring, caller: Caller, scope
         authorize(tx, caller, "ecr:TagResource", scope, arn, facts)
     try:
         if (template.tags or template.encryption_type != "AES256") and template.role_arn is None:
-            raise TemplateUnusable("resource tags and KMS encryption need a custom role")
+            raise TemplateUnusable("it has resource tags or KMS encryption and therefore needs a customRoleArn")
         request = RepositoryRequest(
             name,
             tags=template.tags,
@@ -56,9 +57,11 @@ def create_on_push(tx: Transaction, keyring: LocalKeyring, caller: Caller, scope
             repositories.set_policy(tx, repository, template.repository_policy, bindings)
         if template.lifecycle_policy is not None:
             lifecycle_policies.put(tx, repository.id, template.lifecycle_policy)
+    except RepositoryExists:  # another layer of the same push was first
+        raise
     except DomainError as error:
         logger.warning("the template %s could not be applied to %s: %s", template.prefix, arn, error)
-        raise
+        raise TemplateUnusable(f"the creation template {template.prefix} cannot be applied: {error}") from error
 
 
 class NoTemplate(DomainError):

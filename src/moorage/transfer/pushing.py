@@ -11,7 +11,7 @@ from moorage.model.errors import DomainError, RepositoryExists, RepositoryNotFou
 from moorage.model.names import RepositoryName
 from moorage.model.principal import Caller
 from moorage.model.scope import Scope
-from moorage.operations.create_on_push import create_on_push
+from moorage.operations.create_on_push import TemplateUnusable, create_on_push
 
 T = TypeVar("T")
 
@@ -21,7 +21,8 @@ async def pushing(
 ) -> T:
     """The outcome of `push`, which is tried again if it raised RepositoryNotFound and a template has created the repository.
 
-    Whatever stands against creating it, the pusher is told that it is not there, as without a template.
+    Whatever stands against creating it, the pusher is told that it is not there, as without a template. Whoever may create it
+    also learns why its template could not.
     """
     try:
         return await push()
@@ -30,6 +31,8 @@ async def pushing(
             await db.write(create_on_push, keyring, caller, scope, name)
         except RepositoryExists:
             pass
+        except TemplateUnusable as unusable:
+            raise RepositoryNotFound(scope.registry_id, name, str(unusable)) from None
         except DomainError:
             raise missing from None
         return await push()

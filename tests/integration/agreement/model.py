@@ -197,8 +197,7 @@ class Registry:
     def set_policy(self, name: str, text: str, *, is_valid: bool) -> dict[str, Any]:
         repository = self.find(name)
         if not is_valid:
-            constraint = "failed to satisfy constraint: 'Invalid repository policy provided'"
-            raise Refused("InvalidParameterException", f"Invalid parameter at 'PolicyText' {constraint}")
+            raise Refused("InvalidParameterException")
         repository.policy = text
         return {**self._where(name), "policyText": text}
 

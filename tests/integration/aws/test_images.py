@@ -60,6 +60,21 @@ def test_put_image_says_its_media_type(ecr: Any, registry: RegistryClient, repos
     assert (told["imageManifest"], told["imageManifestMediaType"]) == (untold, built.media_type)
 
 
+def test_put_image_may_say_the_media_type_of_a_docker_manifest(ecr: Any, registry: RegistryClient, repository: str) -> None:
+    built = builders.image(1, docker=True)
+    push_blobs(registry, repository, built)
+    untold = json.dumps({name: value for name, value in json.loads(built.manifest).items() if name != "mediaType"})
+    told = ecr.put_image(repositoryName=repository, imageManifest=untold, imageTag="v1", imageManifestMediaType=built.media_type)
+    assert told["image"]["imageManifestMediaType"] == built.media_type
+    pulled = registry.get(f"/v2/{repository}/manifests/v1")
+    assert (pulled.body, pulled.header("content-type")) == (untold.encode(), built.media_type)
+    with refused("InvalidParameterException"):  # the body's word counts over the client's
+        put(ecr, repository, built, imageManifestMediaType="application/vnd.oci.image.manifest.v1+json")
+    # On /v2/ nobody but the body can be believed: other registries read it by what it says of itself.
+    answer = registry.put_manifest(repository, "v2", untold.encode(), built.media_type)
+    assert (answer.status, answer.code) == (400, "MANIFEST_INVALID")
+
+
 def test_put_image_again(ecr: Any, registry: RegistryClient, repository: str) -> None:
     built = builders.image(1)
     push_blobs(registry, repository, built)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -10,7 +12,7 @@ import pytest
 from moorage.testing import builders
 from moorage.testing.server import KeyPair, MoorageServer
 from tests.integration.access.people import PUSH, Person, allow, document, grant
-from tests.integration.aws.errors import each, parameter, refused
+from tests.integration.aws.errors import each, no_repository, parameter, refused
 from tests.integration.aws.registries import registry_of
 
 RULE = {
@@ -87,8 +89,9 @@ def test_a_template_through_its_life(theirs: Any, account: KeyPair) -> None:
 
 
 def test_what_no_template_can_say(theirs: Any, account: KeyPair) -> None:
-    with refused("InvalidParameterException", parameter("PolicyText", "Invalid repository policy provided")):
+    with refused("InvalidParameterException") as answer:
         create(theirs, repositoryPolicy="{}")
+    assert "'PolicyText' failed to satisfy constraint: 'The policy document is malformed: " in answer["Error"]["Message"]
     rejected = "Lifecycle policy validation failure: Could not map policyString into LifecyclePolicy."
     with refused("InvalidParameterException", parameter("LifecyclePolicyText", rejected)):
         create(theirs, lifecyclePolicy="no json")
@@ -172,9 +175,19 @@ def test_a_template_that_cannot_be_applied_creates_nothing(server: MoorageServer
     create(theirs, "kms", encryptionConfiguration={"encryptionType": "KMS"})
     role = f"arn:aws:iam::{account.account_id}:role/templates"
     create(theirs, "roles", resourceTags=[{"Key": "team", "Value": "a"}], customRoleArn=role)
-    for name in ("tags/a", "kms/a"):
-        with refused("RepositoryNotFoundException"):
-            theirs.initiate_layer_upload(repositoryName=name)
+    for prefix in ("tags", "kms"):
+        why = f"the creation template {prefix} cannot be applied: it has resource tags or KMS encryption and therefore needs a"
+        with refused("RepositoryNotFoundException") as answer:
+            theirs.initiate_layer_upload(repositoryName=f"{prefix}/a")
+        assert f"{why} customRoleArn" in answer["Error"]["Message"]
+        with registry_of(server, account) as registry:
+            pushed = registry.request("POST", f"/v2/{prefix}/a/blobs/uploads/")
+            assert (pushed.status, pushed.code) == (404, "NAME_UNKNOWN")
+            assert f"{why} customRoleArn" in pushed.message
+    # Who may not create it does not learn of the template.
+    pusher = Person(server, account, allow(*PUSH))
+    with refused("RepositoryNotFoundException", no_repository("tags/a", account.account_id)):
+        pusher.ecr.initiate_layer_upload(repositoryName="tags/a")
     theirs.initiate_layer_upload(repositoryName="roles/a")
     arn = f"arn:aws:ecr:us-east-1:{account.account_id}:repository/roles/a"
     assert theirs.list_tags_for_resource(resourceArn=arn)["tags"] == [{"Key": "team", "Value": "a"}]
@@ -203,3 +216,22 @@ def test_what_a_template_brings_needs_its_right(server: MoorageServer, account: 
         with refused("AccessDeniedException"):
             create(person.ecr, **more)
     create(person.ecr)
+
+
+def test_layers_that_come_together_create_it_once_and_warn_of_nothing(
+    server: MoorageServer, account: KeyPair, theirs: Any
+) -> None:
+    """Clients push the layers of an image in parallel: all but one find that the repository was created meanwhile."""
+    create(theirs, "ROOT")
+    since = server.log_size()
+
+    def begin(name: str, barrier: threading.Barrier) -> int:
+        with registry_of(server, account) as registry:
+            barrier.wait(30)
+            return registry.request("POST", f"/v2/{name}/blobs/uploads/").status
+
+    for turn in range(5):
+        barrier = threading.Barrier(8)
+        with ThreadPoolExecutor(8) as pool:
+            assert set(pool.map(begin, [f"team/app{turn}"] * 8, [barrier] * 8)) == {202}
+    assert "could not be applied" not in server.log.encode()[since:].decode("utf-8", "replace")

@@ -9,7 +9,6 @@ from moorage.keys.registry_keys import LocalKeyring
 from moorage.metadata import manifests, public_registries, repositories
 from moorage.metadata.records import Image, Repository
 from moorage.metadata.transaction import ReadTransaction, Transaction
-from moorage.model.errors import CatalogDataNotFound
 from moorage.model.names import RepositoryName
 from moorage.model.principal import Caller
 from moorage.model.scope import Scope
@@ -35,8 +34,8 @@ class CatalogData(msgspec.Struct, frozen=True):
 class Catalog(msgspec.Struct, frozen=True):
     """Catalog data with the logo, an image of whatever kind was put."""
 
-    data: CatalogData
-    logo: bytes | None
+    data: CatalogData = CatalogData()
+    logo: bytes | None = None
 
 
 def create_repository(
@@ -51,11 +50,12 @@ def create_repository(
 
 
 def get_repository_catalog_data(tx: ReadTransaction, caller: Caller, scope: Scope, name: RepositoryName) -> Catalog:
-    """The catalog data of a repository. Raises RepositoryNotFound, CatalogDataNotFound (none was ever put)."""
-    found = _get(tx, repository_for(tx, caller, "ecr:GetRepositoryCatalogData", scope, name))
-    if found is None:
-        raise CatalogDataNotFound(scope.registry_id, name)
-    return found
+    """The catalog data of a repository; empty where none was ever put, as Terraform's provider relies on.
+
+    Raises:
+        RepositoryNotFound
+    """
+    return _get(tx, repository_for(tx, caller, "ecr:GetRepositoryCatalogData", scope, name)) or Catalog()
 
 
 def put_repository_catalog_data(tx: Transaction, caller: Caller, scope: Scope, name: RepositoryName, catalog: Catalog) -> None:

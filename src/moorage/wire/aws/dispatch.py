@@ -45,7 +45,7 @@ from moorage.wire.aws.bodies import DEFAULT_LIMIT, LIMITS, Body, BodyBudget, Rec
 from moorage.wire.aws.errors import AwsError, internal_error, to_aws_error
 from moorage.wire.aws.faults import ClientGone, MissingAction, UnknownOperation
 from moorage.wire.aws.models import OperationPlan, ServicePlan
-from moorage.wire.aws.protocols import json, query
+from moorage.wire.aws.protocols import json, query, query_json
 from moorage.wire.aws.service import Call, Handler, Output, Service
 from moorage.wire.aws.validate import check
 
@@ -106,6 +106,11 @@ class _Request:
         self.counted_as: RequestKey | None = None
         self.ticket: Ticket | None = None
         self.retry_after = 0
+
+    @property
+    def wants_json(self) -> bool:
+        """The client asked for an answer of the query protocol in JSON."""
+        return query_json.is_wanted(self.headers.get(b"accept", b""))
 
 
 class Dispatcher:
@@ -262,6 +267,8 @@ class Dispatcher:
         params = query.parse_params(fields, route.operation.input)
         check(params, route.service, route.operation)
         output = await self._handled(request, route, handler, self._call(request, route, params, signed, credential))
+        if request.wants_json:
+            return 200, query_json.render_document(output, route.operation, request.request_id), query_json.CONTENT_TYPE
         return 200, query.render_document(output, route.service, route.operation, request.request_id), _XML
 
     async def _identify(self, request: _Request, route: _Route) -> tuple[SignedRequest | None, Credential | None]:
@@ -361,7 +368,7 @@ class Dispatcher:
             told = told or internal_error(service)
         elif told.status > 500:
             _log.warning("request %s refused: %s", request.request_id, error)
-        return _render(told, service, request.request_id)
+        return _render(told, service, request)
 
     def _http_date(self) -> bytes:
         now = int(time.time())
@@ -370,11 +377,14 @@ class Dispatcher:
         return self._date[1]
 
 
-def _render(error: AwsError, service: ServicePlan, request_id: str) -> tuple[int, bytes, bytes]:
+def _render(error: AwsError, service: ServicePlan, request: _Request) -> tuple[int, bytes, bytes]:
     if service.protocol == "json":
         content = json.render_error(error.code, error.message, error.members)
         return error.status, content, b"application/x-amz-json-" + service.json_version.encode()
-    content = query.render_error(error.code, error.message, error.is_sender_fault, service.xml_namespace, request_id)
+    if request.wants_json:
+        content = query_json.render_error(error.code, error.message, error.is_sender_fault, request.request_id)
+        return error.status, content, query_json.CONTENT_TYPE
+    content = query.render_error(error.code, error.message, error.is_sender_fault, service.xml_namespace, request.request_id)
     return error.status, content, _XML
 
 

@@ -36,6 +36,8 @@ UNAVAILABLE_MESSAGE = "The registry is temporarily unavailable: try again."
 INTERNAL_MESSAGE = "The server could not process the request because of an internal error."
 """All that a client learns about a fault of this server; the log has the rest under the request id."""
 
+_LONGEST_REASON = 300
+
 COMMON_CODES = {
     "json": frozenset(
         (
@@ -152,10 +154,18 @@ def _layer_part(e: domain.UploadInvalid, context: _Context) -> AwsError:
 
 
 def _malformed_policy(e: domain.MalformedPolicy, context: _Context) -> AwsError:
-    """ECR has one text for all faults of a policy but a principal that does not exist; its two kinds of repository share it."""
-    kind = "registry" if e.kind == "registry" else "repository"
-    is_principal = isinstance(e, domain.PrincipalNotFound)
-    return context.constraint("PolicyText", "Principal not found" if is_principal else f"Invalid {kind} policy provided", "")
+    """What is wrong with a policy.
+
+    Terraform's provider takes "Invalid repository policy provided" for a principal that IAM does not show yet, and tries again
+    for two minutes: only what another try can mend has this text.
+    """
+    if e.kind == "registry":
+        text = "Principal not found" if isinstance(e, domain.PrincipalNotFound) else "Invalid registry policy provided"
+    elif isinstance(e, domain.PrincipalNotFound):
+        text = "Invalid repository policy provided: Principal not found"
+    else:
+        text = f"The policy document is malformed: {e.detail or e}"[:_LONGEST_REASON]
+    return context.constraint("PolicyText", text, "")
 
 
 def _parameter(e: domain.ParameterInvalid, context: _Context) -> AwsError:
@@ -180,10 +190,7 @@ ECR: dict[type[domain.DomainError], _Wording] = {
     domain.PrincipalNotFound: _malformed_policy,
     domain.NotAuthenticated: _code("UnrecognizedClientException", "The security token included in the request is invalid."),
     domain.AccessDenied: _code("AccessDeniedException", "{e}"),
-    domain.RepositoryNotFound: _code(
-        "RepositoryNotFoundException",
-        "The repository with name '{e.name}' does not exist in the registry with id '{e.registry_id}'",
-    ),
+    domain.RepositoryNotFound: _code("RepositoryNotFoundException", "{e.message}"),
     domain.AccountNotFound: lambda e, context: (
         context.modelled("RegistryNotFoundException", f"The registry with id '{e.account_id}' does not exist")
         if "RegistryNotFoundException" in context.service.errors
@@ -206,9 +213,6 @@ ECR: dict[type[domain.DomainError], _Wording] = {
     ),
     domain.RepositoryPolicyNotFound: _code(
         "RepositoryPolicyNotFoundException", f"Repository policy does not exist for the repository {_IN}"
-    ),
-    domain.CatalogDataNotFound: _code(
-        "RepositoryCatalogDataNotFoundException", f"Catalog data does not exist for the repository {_IN}"
     ),
     domain.RegistryPolicyNotFound: _code(
         "RegistryPolicyNotFoundException", "Registry policy does not exist in the registry with id '{e.registry_id}'"

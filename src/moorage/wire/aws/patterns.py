@@ -46,6 +46,10 @@ _REVIEWED = {
     r"(?:[a-z0-9]+(?:[._-][a-z0-9]+)*/)*[a-z0-9]+(?:[._-][a-z0-9]+)*": r"[a-z0-9]+(?:[._/-][a-z0-9]+)*",
     # ecr-public, RegistryAliasName
     r"[a-z][a-z0-9]+(?:[._-][a-z0-9]+)*": r"[a-z][a-z0-9]+(?:[._-][a-z0-9]+)*",
+    # sts, webIdentityTokenScopeType
+    r"[\x21\x23-\x2B\x2D-\x5B\x5D-\x7E]+( [\x21\x23-\x2B\x2D-\x5B\x5D-\x7E]+)*": (
+        r"[\x21\x23-\x2B\x2D-\x5B\x5D-\x7E]+(?: [\x21\x23-\x2B\x2D-\x5B\x5D-\x7E]+)*"
+    ),
     # iam, policyPathType
     r"((/[A-Za-z0-9\.,\+@=_-]+)*)/": r"(?:/[A-Za-z0-9.,+@=_-]+)*/",
 }

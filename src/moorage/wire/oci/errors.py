@@ -33,11 +33,6 @@ class OciError:
         )
 
 
-def repository_missing(registry_id: str, name: str) -> str:
-    """ECR's text for a repository that does not exist."""
-    return f"The repository with name '{name}' does not exist in the registry with id '{registry_id}'"
-
-
 def _parameter(member: str, constraint: str) -> str:
     """ECR's text for a parameter that breaks a rule."""
     return f"Invalid parameter at '{member}' failed to satisfy constraint: '{constraint}'"
@@ -78,7 +73,7 @@ _TABLE: dict[type[DomainError], _Rule] = {
     errors.MalformedPolicy: (400, "UNSUPPORTED", str),
     errors.NotAuthenticated: (401, "UNAUTHORIZED", str),
     errors.AccessDenied: (403, "DENIED", str),
-    errors.RepositoryNotFound: (404, "NAME_UNKNOWN", lambda e: repository_missing(e.registry_id, e.name)),
+    errors.RepositoryNotFound: (404, "NAME_UNKNOWN", lambda e: e.message),
     errors.ImageNotFound: (404, "MANIFEST_UNKNOWN", lambda _: "Requested image not found"),
     errors.BlobNotFound: (404, "BLOB_UNKNOWN", lambda _: "blob unknown to registry"),
     errors.UploadNotFound: (

@@ -250,12 +250,12 @@ def render_document(output: Mapping[str, Any], shape: StructureShape) -> bytes:
         OutputMismatch: a member that the shape lacks, or a value of the wrong type.
     """
     try:
-        return _encode(_render_structure(output, shape))
+        return _encode(render_structure(output, shape))
     except (TypeError, ValueError, AttributeError, SerializationFault) as error:
         raise OutputMismatch(f"{shape.name}: {error}") from error
 
 
-def _render_structure(output: Mapping[str, Any], shape: StructureShape) -> dict[str, Any]:
+def render_structure(output: Mapping[str, Any], shape: StructureShape) -> dict[str, Any]:
     document = {}
     members = shape.members
     for name, value in output.items():
@@ -313,7 +313,7 @@ def _render_timestamp(value: Any, shape: TimestampShape) -> int | float:
 
 _RENDERERS: dict[type, Callable[[Any, Any], Any]] = {
     StringShape: _render_string,
-    StructureShape: _render_structure,
+    StructureShape: render_structure,
     ListShape: _render_list,
     MapShape: _render_map,
     BooleanShape: _render_boolean,
