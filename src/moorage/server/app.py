@@ -40,6 +40,7 @@ from moorage.transfer.unstarted import UnstartedUploads
 from moorage.transfer.work import Pools
 from moorage.upstream.fetch import Fetcher
 from moorage.upstream.oidc_keys import ProviderKeys
+from moorage.wire.aws.absent import AbsentServices
 from moorage.wire.aws.dispatch import Dispatcher
 from moorage.wire.aws.service import Call, Service
 from moorage.wire.aws.services.ecr import (
@@ -192,6 +193,10 @@ class Application:
         sts_context = StsContext(db, root_key, self._sessions, provider_keys, clock)
         organizations_context = OrganizationsContext(db, cursors, settings.account_id)
         services = aws_services(context, iam_context, sts_context, organizations_context)
+        self._absent = AbsentServices(
+            [each.plan.signing_name for each in services],
+            [each.plan.target_prefix for each in services if each.plan.target_prefix],
+        )
         believed = belief.credential if belief is not None else None
         self._aws = Dispatcher(
             services,
@@ -248,6 +253,8 @@ class Application:
             await self._links(request, send)
         elif raw.startswith(b"/logos/"):
             await self._logos(request, send)
+        elif (absent := self._absent.meant_by(request)) is not None:
+            await self._absent.respond(request, send, absent)
         else:
             await Response(404, b"404 page not found\n", [_TEXT]).send(send, head=request.method == "HEAD")
 
@@ -288,6 +295,10 @@ class Application:
             await self._oci.token(request, send, self._origin(request))
 
     async def _to_aws(self, request: Request, receive: Any, send: Send) -> None:
+        absent = self._absent.meant_by(request)
+        if absent is not None:
+            await self._absent.respond(request, send, absent)
+            return
         if request.method not in {"POST", "GET"}:
             await Response(405, b"method not allowed\n", [_TEXT, (b"allow", b"GET, POST")]).send(
                 send, head=request.method == "HEAD"

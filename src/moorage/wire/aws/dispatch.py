@@ -58,6 +58,7 @@ _LARGE = 256 * 1024
 """From this size on, hashing and parsing a body is the pool's work: it would hold up the event loop."""
 _KEY_ID = re.compile(r"[A-Za-z0-9_]{4,128}")
 _XML = b"text/xml"
+_LONGEST_TARGET = 160
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +230,7 @@ class Dispatcher:
         route = self._targets.get(target)
         if route is None or request.method != "POST":
             request.service = self._prefixes.get(target.partition(b".")[0]) or self._first_json()
-            raise UnknownOperation("")
+            raise UnknownOperation(_unknown(target))
         request.service, request.operation = route.service, route.operation
         signed, credential = await self._identify(request, route)
         raw = await request.body.read(route.limit, _stated_size(request.headers))
@@ -386,6 +387,14 @@ def _render(error: AwsError, service: ServicePlan, request: _Request) -> tuple[i
         return error.status, content, query_json.CONTENT_TYPE
     content = query.render_error(error.code, error.message, error.is_sender_fault, service.xml_namespace, request.request_id)
     return error.status, content, _XML
+
+
+def _unknown(target: bytes) -> str:
+    """What is said about a request of the JSON protocol that names no operation of ours."""
+    if not target:
+        return "The request names no operation: X-Amz-Target is missing, and the path is not one of a service of this server."
+    name = target[:_LONGEST_TARGET].decode("latin-1").encode("ascii", "backslashreplace").decode("ascii")
+    return f"Could not find the operation {name}: no service of this server has it."
 
 
 def _built(route: _Route) -> Handler:
