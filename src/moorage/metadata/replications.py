@@ -66,7 +66,7 @@ _END = Statement(
     lambda _: (
         update(replication_backfills)
         .where(_b.id == bindparam("backfill"))
-        .values(status=bindparam("new_status"), ended_at=bindparam("now"))
+        .values(status=bindparam("new_status"), failure_code=bindparam("failure"), ended_at=bindparam("now"))
     )
 )
 
@@ -117,6 +117,6 @@ def insert_backfill(tx: Transaction, registry: int, backfill: Backfill) -> None:
     )
 
 
-def end_backfill(tx: Transaction, backfill_id: str, status: str) -> None:
+def end_backfill(tx: Transaction, backfill_id: str, status: str, failure_code: str | None = None) -> None:
     """End one now."""
-    tx.run(_END, backfill=backfill_id, new_status=status, now=tx.now)
+    tx.run(_END, backfill=backfill_id, new_status=status, failure=failure_code, now=tx.now)

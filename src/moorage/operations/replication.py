@@ -2,18 +2,21 @@
 
 Source: ECR PutReplicationConfiguration, DescribeRegistry, DescribeImageReplicationStatus; ECR User Guide, "Private image
 replication". Nothing is copied yet: `ask` is where a push says what is to be, and its lines wait, IN_PROGRESS, for whoever
-copies.
+copies. Until then they are shown as failed, so that nobody waits for them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from msgspec.structs import replace
+
 from moorage.auth.authorize import authorize
 from moorage.metadata import replications
 from moorage.metadata.records import Image, Repository
 from moorage.metadata.registry_records import Destination, ImageReplication, ReplicationRule
 from moorage.metadata.transaction import ReadTransaction, Transaction
+from moorage.model import engines
 from moorage.model.errors import ParameterInvalid
 from moorage.model.names import RepositoryName
 from moorage.model.principal import Caller
@@ -89,4 +92,7 @@ def describe_image_replication_status(
     """One status for each destination that was configured when the image was pushed. Raises ImageNotFound."""
     repository = repository_for(tx, caller, "ecr:DescribeImageReplicationStatus", scope, name)
     image = one_image(tx, repository, wanted)
-    return image, replications.of_image(tx, image.id)
+    found = replications.of_image(tx, image.id)
+    if engines.is_absent(engines.REPLICATION):
+        found = [replace(each, status="FAILED", failure_code=engines.NOT_AVAILABLE) for each in found]
+    return image, found

@@ -1,7 +1,7 @@
 """Backfills: the copying of images that were there before replication was configured.
 
 Source: ECR StartReplicationBackfill, StopReplicationBackfill, ListReplicationBackfills, DescribeReplicationBackfillResults. What
-is started here waits, PREPARING, for whoever copies.
+is started here waits, PREPARING, for whoever copies; while nobody does it ends at once, as failed.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from moorage.auth.authorize import authorize
 from moorage.metadata import registries, replications
 from moorage.metadata.registry_records import Backfill, Destination
 from moorage.metadata.transaction import ReadTransaction, Transaction
+from moorage.model import engines
 from moorage.model.errors import LimitExceeded
 from moorage.model.principal import Caller
 from moorage.model.registry_errors import BackfillEnded, BackfillNotFound, BackfillRunning, ConfigurationInvalid
@@ -42,6 +43,8 @@ def start_replication_backfill(tx: Transaction, caller: Caller, scope: Scope, de
         raise LimitExceeded(f"The maximum number of running replication backfills ({most}) has been reached")
     backfill = Backfill(str(uuid.uuid4()), destination, "PREPARING", None, tx.now, None)
     replications.insert_backfill(tx, registry, backfill)
+    if engines.is_absent(engines.REPLICATION):
+        replications.end_backfill(tx, backfill.id, "FAILED", engines.NOT_AVAILABLE)
     return backfill
 
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 import uvloop
 
+from moorage.model import engines
 from moorage.server import tls
 from moorage.server.app import Application
 from moorage.server.ephemeral import EphemeralApplication
@@ -108,6 +109,8 @@ async def _run(
         await server.add_socket(further, context)
         return True
 
+    if slot == 0 and (notice := engines.notice()):
+        logger.info("kept and not acted upon in this version: %s", notice)
     await app.start(listen_also)
     watching = asyncio.create_task(reloading.watch()) if reloading is not None else None
     gc.freeze()  # what is here now stays: no collection needs to look at it

@@ -121,4 +121,4 @@ def test_the_waiter_for_a_preview(server: MoorageServer, account: KeyPair) -> No
 def test_a_backfill_that_has_not_begun_has_one_page(server: MoorageServer, account: KeyPair) -> None:
     paged = BackfillResults(server, account)
     assert paged.page(1)["results"] == []
-    assert paged.page(1, replicationBackfillId=paged.arguments["replicationBackfillId"].upper())["status"] == "STOPPED"
+    assert paged.page(1, replicationBackfillId=paged.arguments["replicationBackfillId"].upper())["status"] == "FAILED"

@@ -50,10 +50,11 @@ def page(root: Path) -> str:
             callers |= _callers(root, folder)
         entries = [entry for entry in found if entry.service == service]
         built = [entry for entry in entries if entry.state == "built"]
+        stored = [entry for entry in entries if entry.state == "stored"]
         rows = [
             [
                 code(entry.operation),
-                f"waits for the {entry.engine}" if entry.engine else _SHOWN[entry.state],
+                _shown(entry),
                 code(action_of(service, entry.operation)) or "none",
                 _link(callers.get(_method(entry.operation))) if entry.state != "not built yet" else "",
             ]
@@ -61,7 +62,8 @@ def page(root: Path) -> str:
         ]
         blocks += [
             f"## {service}",
-            f"{len(built)} of {len(entries)} are built.",
+            f"{len(built)} of {len(entries)} are built"
+            + (f"; {len(stored)} more keep what they are given, which is not acted upon yet." if stored else "."),
             table(["operation", "", "IAM action", "test"], rows),
         ]
     return document(
@@ -69,9 +71,17 @@ def page(root: Path) -> str:
         "All operations that botocore's service models have. One that is not built yet is refused with "
         "`UnknownOperationException` (`InvalidAction` of `iam` and `sts`), and so is one that waits for an engine, but only "
         "after all that it was given has been checked and found; one marked refused is answered `AccessDenied`, whoever asks. "
+        "One marked stored checks and keeps what it is given and shows it again, but the engine that is to act upon it is not "
+        "built yet; the log of each start lists those engines. "
         "Making something with tags also takes the right to tag it.",
         *blocks,
     )
+
+
+def _shown(entry: Coverage) -> str:
+    if entry.state == "waits":
+        return f"waits for the {entry.engine}"
+    return f"stored, waits for the {entry.engine}" if entry.state == "stored" else _SHOWN[entry.state]
 
 
 def _method(operation: str) -> str:

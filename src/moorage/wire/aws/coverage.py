@@ -6,14 +6,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from moorage.model.engines import waited_for
 from moorage.wire.aws.service import Service
 
-State = Literal["built", "always refused", "waits", "not built yet"]
+State = Literal["built", "stored", "always refused", "waits", "not built yet"]
 
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """One modelled operation and whether it has a handler. `engine`: what it waits for, if it does."""
+    """One modelled operation and whether it has a handler. `engine`: what it waits for, or keeps its input for, if it does."""
 
     service: str
     operation: str
@@ -24,7 +25,7 @@ class Coverage:
 def coverage(services: Iterable[Service]) -> list[Coverage]:
     """Every modelled operation of `services`, by service and name."""
     return [
-        Coverage(service.plan.name, name, _state(service, name), service.waits.get(name))
+        Coverage(service.plan.name, name, _state(service, name), service.waits.get(name) or waited_for(service.plan.name, name))
         for service in sorted(services, key=lambda service: service.plan.name)
         for name in sorted(service.plan.operations)
     ]
@@ -35,4 +36,6 @@ def _state(service: Service, name: str) -> State:
         return "always refused"
     if name in service.waits:
         return "waits"
+    if name in service.handlers and waited_for(service.plan.name, name) is not None:
+        return "stored"
     return "built" if name in service.handlers else "not built yet"

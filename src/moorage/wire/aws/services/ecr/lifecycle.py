@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from moorage.metadata.registry_records import PreviewResult
+from moorage.metadata.registry_records import LifecyclePolicy, PreviewResult
 from moorage.operations import lifecycle, lifecycle_preview
 from moorage.operations.wanted_images import WantedImage
 from moorage.wire.aws.callers import caller_of
@@ -36,12 +36,12 @@ def _register_policies(service: Service, context: EcrContext) -> None:
     @service.operation("GetLifecyclePolicy")
     async def get_lifecycle_policy(call: Call) -> Output:
         found = await context.db.read(lifecycle.get_lifecycle_policy, caller_of(call), scope_of(call), name_of(call))
-        return {**_where(call), "lifecyclePolicyText": found.document, "lastEvaluatedAt": seconds(found.last_evaluated_at)}
+        return {**_where(call), "lifecyclePolicyText": found.document, "lastEvaluatedAt": _evaluated(found)}
 
     @service.operation("DeleteLifecyclePolicy")
     async def delete_lifecycle_policy(call: Call) -> Output:
         gone = await context.db.write(lifecycle.delete_lifecycle_policy, caller_of(call), scope_of(call), name_of(call))
-        return {**_where(call), "lifecyclePolicyText": gone.document, "lastEvaluatedAt": seconds(gone.last_evaluated_at)}
+        return {**_where(call), "lifecyclePolicyText": gone.document, "lastEvaluatedAt": _evaluated(gone)}
 
 
 def _register_previews(service: Service, context: EcrContext) -> None:
@@ -78,6 +78,11 @@ def _register_previews(service: Service, context: EcrContext) -> None:
             "previewResults": [_shown(result) for result in page.results],
             "summary": _summary(page.preview.expiring, page.preview.transitioning),
         }
+
+
+def _evaluated(policy: LifecyclePolicy) -> float | None:
+    """When the policy was run last; not there where it never was, instead of a day in 1970."""
+    return seconds(policy.last_evaluated_at) if policy.last_evaluated_at else None
 
 
 def _where(call: Call) -> dict[str, Any]:
