@@ -11,11 +11,9 @@ import hashlib
 import logging
 import os
 import re
-import time
 from collections.abc import Awaitable, Callable, Container, Iterable, Mapping, MutableMapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from email.utils import formatdate
 from functools import partial
 from typing import Any, TypeVar
 from uuid import UUID
@@ -153,7 +151,6 @@ class Dispatcher:
         self._plans: list[ServicePlan] = []
         for service in services:
             self._add(service)
-        self._date = (0, b"")
 
     def _add(self, service: Service) -> None:
         plan = service.plan
@@ -188,7 +185,6 @@ class Dispatcher:
             await body.close()
         headers = [
             (b"x-amzn-requestid", request.request_id.encode()),
-            (b"date", self._http_date()),
             (b"content-type", content_type),
             (b"content-length", b"%d" % len(content)),
         ]
@@ -362,12 +358,6 @@ class Dispatcher:
         elif told.status > 500:
             _log.warning("request %s refused: %s", request.request_id, error)
         return _render(told, service, request.request_id)
-
-    def _http_date(self) -> bytes:
-        now = int(time.time())
-        if self._date[0] != now:
-            self._date = (now, formatdate(now, usegmt=True).encode())
-        return self._date[1]
 
 
 def _render(error: AwsError, service: ServicePlan, request_id: str) -> tuple[int, bytes, bytes]:
