@@ -283,8 +283,12 @@ class Dispatcher:
             signed = parse_authorization(request.headers, request.raw_query)
             token = signed.session_token
             found = await self._credentials(signed.access_key_id, token) if token is not None else None
+            if self._regions is not None and signed.region not in self._regions:
+                raise refuse(FaultKind.SCOPE_REGION, signed.region)
             return signed, found or await self._believed(signed.access_key_id)
-        except SignatureRefused:
+        except SignatureRefused as error:
+            if error.kind is FaultKind.SCOPE_REGION:
+                raise  # nobody is asked who it is, but there is no such place
             return None, await self._believed("")
 
     async def _authenticate(
