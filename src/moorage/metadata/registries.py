@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, exists, select, update
 
 from moorage.metadata.records import AccessKey, Seal
 from moorage.metadata.statements import Statement
+from moorage.metadata.tables.images import repositories
 from moorage.metadata.tables.registries import access_keys, accounts, installation, registries, seals
 from moorage.metadata.transaction import ReadTransaction, Transaction
 from moorage.metadata.types import word
@@ -68,11 +69,20 @@ _REGISTRY = Statement(
         registries.c.registry_id == bindparam("registry_id"),
     )
 )
-_REGISTRIES = Statement(
+_HAS_REPOSITORIES = exists().where(repositories.c.registry == registries.c.id, repositories.c.state == word("live"))
+_USED = Statement(
     lambda _: (
         select(registries.c.region, registries.c.registry_id, registries.c.address)
-        .where(registries.c.region != word(""))
+        .where(registries.c.region != word(""), _HAS_REPOSITORIES)
         .order_by(registries.c.registry_id, registries.c.region)
+    )
+)
+_ADDRESS_OF_USED = Statement(
+    lambda _: select(registries.c.address).where(
+        registries.c.partition == bindparam("partition"),
+        registries.c.region == bindparam("region"),
+        registries.c.registry_id == bindparam("registry_id"),
+        _HAS_REPOSITORIES,
     )
 )
 _INSERT_REGISTRY = Statement(
@@ -91,7 +101,6 @@ _INSERT_REGISTRY = Statement(
 _BY_ADDRESS = Statement(
     lambda _: select(registries.c.region, registries.c.registry_id).where(registries.c.address == bindparam("address"))
 )
-_ADDRESS = Statement(lambda _: select(registries.c.address).where(registries.c.id == bindparam("registry")))
 _SEAL = Statement(
     lambda _: select(seals.c.id, seals.c.kind, seals.c.wrapped_key).where(
         seals.c.registry == bindparam("registry"), seals.c.kind == bindparam("kind"), seals.c.key_reference == word("")
@@ -191,9 +200,15 @@ def find_registry(tx: ReadTransaction, scope: Scope) -> int | None:
     return int(row[0]) if row else None
 
 
-def list_registries(tx: ReadTransaction) -> list[tuple[Scope, str]]:
-    """Every private registry that has ever been used, with its loopback address."""
-    return [(Scope.of(row[0], row[1]), row[2]) for row in tx.all(_REGISTRIES)]
+def list_used(tx: ReadTransaction) -> list[tuple[Scope, str]]:
+    """Every private registry that has repositories, with its loopback address."""
+    return [(Scope.of(row[0], row[1]), row[2]) for row in tx.all(_USED)]
+
+
+def address_of_used(tx: ReadTransaction, scope: Scope) -> str | None:
+    """The loopback address that a registry was given, if it has repositories."""
+    row = tx.first(_ADDRESS_OF_USED, partition=scope.partition, region=scope.region, registry_id=scope.registry_id)
+    return str(row[0]) if row else None
 
 
 def ensure_registry(tx: Transaction, scope: Scope) -> int:
@@ -217,13 +232,6 @@ def _loopback_address(scope: Scope, attempt: int) -> str:
     """An address of 127.64.0.0/10 for a registry: the same one on each node, and another one for each attempt."""
     seed = hashlib.sha256(f"{scope.partition}|{scope.region}|{scope.registry_id}|{attempt}".encode()).digest()
     return f"127.{64 + seed[0] % 64}.{seed[1]}.{1 + seed[2] % 254}"
-
-
-def address_of(tx: ReadTransaction, registry: int) -> str:
-    """The loopback address that a registry was given."""
-    row = tx.first(_ADDRESS, registry=registry)
-    assert row is not None
-    return str(row[0])
 
 
 def find_by_address(tx: ReadTransaction, address: str) -> Scope | None:

@@ -4,22 +4,14 @@ from __future__ import annotations
 
 from moorage.auth.authorize import authorize, check_standing
 from moorage.metadata import registries, repositories
-from moorage.metadata.transaction import ReadTransaction, Transaction
+from moorage.metadata.transaction import ReadTransaction
 from moorage.model.principal import Caller
 from moorage.model.scope import Scope
 
 
 def find_address(tx: ReadTransaction, scope: Scope) -> str | None:
-    """The loopback address of a registry that has been used."""
-    registry = registries.find_registry(tx, scope)
-    return registries.address_of(tx, registry) if registry is not None else None
-
-
-def ensure_address(tx: Transaction, scope: Scope) -> str | None:
-    """The loopback address of a registry, given to it now if it has none; None for an account that does not exist."""
-    if not registries.account_exists(tx, scope.registry_id):
-        return None
-    return registries.address_of(tx, registries.ensure_registry(tx, scope))
+    """The loopback address of a registry that has repositories."""
+    return registries.address_of_used(tx, scope)
 
 
 def scope_at(tx: ReadTransaction, address: str) -> Scope | None:
@@ -28,8 +20,13 @@ def scope_at(tx: ReadTransaction, address: str) -> Scope | None:
 
 
 def all_addresses(tx: ReadTransaction) -> list[tuple[Scope, str]]:
-    """Every registry that has been used, with its loopback address."""
-    return registries.list_registries(tx)
+    """Every private registry that has repositories, with its loopback address."""
+    return registries.list_used(tx)
+
+
+def used_regions(tx: ReadTransaction) -> list[str]:
+    """The regions in which private registries have repositories."""
+    return sorted({scope.region for scope, _ in registries.list_used(tx)})
 
 
 def log_in(tx: ReadTransaction, caller: Caller) -> None:

@@ -25,6 +25,7 @@ from moorage.operations import accounts
 from moorage.operations.public import registries as public_registries
 from moorage.server.addressing import Addressing, Listen
 from moorage.server.rated_database import RatedDatabase
+from moorage.server.regions import Regions
 from moorage.server.settings import Settings
 from moorage.storage.blob_store import BlobStore
 from moorage.transfer.anonymous_transfers import AnonymousTransfers
@@ -85,7 +86,8 @@ from moorage.wire.aws.services.sts.context import StsContext
 from moorage.wire.http import AtOnce, Request, Response, Send
 from moorage.wire.oci.access import Access
 from moorage.wire.oci.app import OciApp
-from moorage.wire.oci.exchange import Services
+from moorage.wire.oci.errors import JSON, OciError
+from moorage.wire.oci.exchange import VERSION, Services
 from moorage.wire.oci.public import PublicApp, PublicDoor
 from moorage.wire.oci.quirks import Quirks
 from moorage.wire.oci.remembered_pulls import RememberedPulls
@@ -128,8 +130,10 @@ class Application:
         pools: Pools | None = None,
         belief: Belief | None = None,
     ) -> None:
+        named = (settings.region, *(scope.region for scope in settings.host_scopes.values()))
+        regions = Regions(settings.regions, named)
         self.addressing = Addressing(
-            db, settings.default_scope, settings.domain or None, settings.host_scopes, settings.public_host or None
+            db, settings.default_scope, settings.domain or None, settings.host_scopes, settings.public_host or None, regions
         )
         self._proxies = _networks(settings.trusted_proxies)
         self._db, self._root_key = db, root_key
@@ -202,6 +206,7 @@ class Application:
             services,
             self._find_credential,
             self.pools.cpu,
+            regions=regions,
             clock=clock,
             believed=believed,
             default_region=settings.region if belief is not None else "",
@@ -280,10 +285,8 @@ class Application:
             await self._public(request, send, self._public_path, self._origin(request))
             return
         if scope is None:
-            message = (
-                f"no registry answers to the host {host[:100]!r}: use <account>.dkr.ecr.<region>.<domain>, or add it to `hosts`\n"
-            )
-            await Response(404, message.encode(), [_TEXT]).send(send, head=request.method == "HEAD")
+            told = OciError(404, "NAME_UNKNOWN", self.addressing.why_nowhere(host))
+            await Response(told.status, told.body(), [VERSION, JSON]).send(send, head=request.method == "HEAD")
             return
         await self._oci(request, send, scope, self._origin(request))
 

@@ -213,7 +213,8 @@ class Exchange(RequestResponseCycle):
         lines = [STATUS_LINE[status]]
         length: bytes | None = None
         says_close = False
-        for name, value in self.default_headers + headers:
+        # Those of now, not of when the request came: clients take the Date of a long upload's answer for the server's clock.
+        for name, value in self.protocol.server_state.default_headers + headers:
             lowered = _known_names.get(name) or _check_name(name)
             if lowered == b"content-length":
                 length = value

@@ -26,6 +26,7 @@ from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from moorage.server.exchange import Exchange
+from moorage.server.framing import is_framed, is_host
 from moorage.server.http_terms import Access, HttpTerms
 from moorage.server.turns import BrokenFraming, unacknowledged_bytes
 from moorage.transfer.handover import EXTENSION
@@ -98,7 +99,9 @@ class RegistryHttpProtocol(HttpToolsProtocol):
         self._head_ended = False  # during the current piece of data, so that it is not counted as part of the next head
         self._quiet_bytes = 0  # received since the parser last had something to show for it
         self._head_bytes = 0
-        self._host_fields = 0
+        self._hosts: list[bytes] = []
+        self._codings: list[bytes] = []
+        self._lengths: list[bytes] = []
         self._length: int | None = 0  # None: chunked
         self._upgrading = False
         self._answered = False  # at once: nothing is left to do at its end
@@ -193,7 +196,9 @@ class RegistryHttpProtocol(HttpToolsProtocol):
         self.headers = []
         self.expect_100_continue = False
         self._head_bytes = 0
-        self._host_fields = 0
+        self._hosts = []
+        self._codings = []
+        self._lengths = []
         self._length = 0
 
     def on_url(self, url: bytes) -> None:
@@ -211,11 +216,11 @@ class RegistryHttpProtocol(HttpToolsProtocol):
             self._stop(431)
         name = name.lower()
         if name == b"host":
-            self._host_fields += 1
+            self._hosts.append(value)
         elif name == b"content-length":
-            self._length = int(value)
+            self._lengths.append(value)
         elif name == b"transfer-encoding":
-            self._length = None
+            self._codings.append(value)
         elif name == b"expect" and value.lower() == b"100-continue":
             self.expect_100_continue = True
         self.headers.append((name, value))
@@ -231,8 +236,13 @@ class RegistryHttpProtocol(HttpToolsProtocol):
         version = parser.get_http_version()
         if version not in {"1.1", "1.0"}:
             self._stop(505)
-        if self._host_fields > 1 or (self._host_fields == 0 and version == "1.1"):
+        hosts = self._hosts
+        if len(hosts) != 1 if version == "1.1" else len(hosts) > 1:
             self._stop(400)  # RFC 9112, 3.2
+        if hosts and not is_host(hosts[0]):
+            self._stop(400)
+        if self._codings or self._lengths:
+            self._expect_body(version)
         if len(self.pipeline) >= self.limits.pipelined_requests:
             self._stop(503)
         self._upgrading = parser.should_upgrade()
@@ -272,14 +282,17 @@ class RegistryHttpProtocol(HttpToolsProtocol):
         answer = self.terms.at_once(scope)
         if answer is None:
             return False
-        dates = b"".join([b"%b: %b\r\n" % field for field in self.server_state.default_headers])
-        self.transport.write(b"".join((STATUS_LINE[answer.status], dates, answer.head, b"\r\n", answer.body)))
+        self.transport.write(b"".join((STATUS_LINE[answer.status], self._default_fields(), answer.head, b"\r\n", answer.body)))
         self._answered = True
         self.server_state.total_requests += 1
         seconds = time.perf_counter() - begun
         sent = len(answer.body)
         self.on_access(Access(scope["method"], scope["raw_path"], answer.status, 0, sent, seconds, scope["client"], True))
         return True
+
+    def _default_fields(self) -> bytes:
+        """What every answer carries: its Date. No application sets it."""
+        return b"".join([b"%b: %b\r\n" % field for field in self.server_state.default_headers])
 
     def on_body(self, body: bytes) -> None:
         self._body_seen = True
@@ -475,6 +488,12 @@ class RegistryHttpProtocol(HttpToolsProtocol):
             "extensions": {},
         }
 
+    def _expect_body(self, version: str) -> None:
+        """Believe what the head says of the body's end, if it says one thing. See `moorage.server.framing`."""
+        if not is_framed(version, self._codings, self._lengths):
+            self._stop(400)
+        self._length = None if self._codings else int(self._lengths[0])
+
     def _stop(self, status: int) -> None:
         self._fault = status
         raise _Refused
@@ -513,7 +532,7 @@ class RegistryHttpProtocol(HttpToolsProtocol):
         line = STATUS_LINE[self._fault]
         text = line[9:-2] + b"\n"
         head = b"content-type: text/plain\r\nconnection: close\r\ncontent-length: %d\r\n\r\n" % len(text)
-        self.transport.write(line + head + text)
+        self.transport.write(line + self._default_fields() + head + text)
         self.on_access(Access("", b"", self._fault, 0, len(text), 0.0, self.client, True))
         if self._fault == 408:
             self.transport.close()  # it has had its time

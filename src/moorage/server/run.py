@@ -157,6 +157,7 @@ class HttpServer(uvicorn.Server):
             connection.shutdown()
         until = loop.time() + self._config.grace_seconds
         while (self.server_state.connections or self.server_state.tasks) and loop.time() < until and not self.force_exit:
+            self._tick()
             self._sweep(loop.time())
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._force.wait(), 0.02)

@@ -39,6 +39,9 @@ class Settings:
     listen: str = _setting("127.0.0.1:5050", "address and port to listen on; port 0 takes a free one")
     account_id: str = _setting("000000000000", "id of the default account, made at the first start")
     region: str = _setting("us-east-1", "region that a plain host name stands for")
+    regions: str = _setting(
+        "", "regions that there are, separated by commas; empty: those that botocore knows; +name adds one to them"
+    )
     domain: str = _setting("", "own domain below which <account>.dkr.ecr.<region>.<domain> reaches every registry")
     hosts: Mapping[str, str] = _setting({}, 'further host names, each with the registry it reaches: name = "account/region"')
     limits: Mapping[str, str] = _setting({}, "quotas in the place of Amazon's defaults: name = number")
@@ -265,6 +268,9 @@ def _check(settings: Settings) -> None:
         raise SettingsError(f"account_id must have 12 digits, not {settings.account_id!r}")
     if not is_region(settings.region):
         raise SettingsError(f"region must be the name of a region such as us-east-1, not {settings.region!r}")
+    for region in settings.regions.split(","):
+        if region.strip() and not is_region(region.strip().removeprefix("+").strip()):
+            raise SettingsError(f"regions must be names of regions such as us-east-1, separated by commas, not {region.strip()!r}")
     for name, target in settings.hosts.items():
         account, _, region = target.partition("/")
         if not is_account_id(account) or (region and not is_region(region)):

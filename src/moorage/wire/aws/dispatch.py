@@ -11,11 +11,9 @@ import hashlib
 import logging
 import os
 import re
-import time
 from collections.abc import Awaitable, Callable, Container, Iterable, Mapping, MutableMapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from email.utils import formatdate
 from functools import partial
 from typing import Any, TypeVar
 from uuid import UUID
@@ -159,7 +157,6 @@ class Dispatcher:
         self._plans: list[ServicePlan] = []
         for service in services:
             self._add(service)
-        self._date = (0, b"")
 
     def _add(self, service: Service) -> None:
         plan = service.plan
@@ -194,7 +191,6 @@ class Dispatcher:
             await body.close()
         headers = [
             (b"x-amzn-requestid", request.request_id.encode()),
-            (b"date", self._http_date()),
             (b"content-type", content_type),
             (b"content-length", b"%d" % len(content)),
         ]
@@ -295,8 +291,12 @@ class Dispatcher:
             signed = parse_authorization(request.headers, request.raw_query)
             token = signed.session_token
             found = await self._credentials(signed.access_key_id, token) if token is not None else None
+            if self._regions is not None and signed.region not in self._regions:
+                raise refuse(FaultKind.SCOPE_REGION, signed.region)
             return signed, found or await self._believed(signed.access_key_id)
-        except SignatureRefused:
+        except SignatureRefused as error:
+            if error.kind is FaultKind.SCOPE_REGION:
+                raise  # nobody is asked who it is, but there is no such place
             return None, await self._believed("")
 
     async def _authenticate(
@@ -370,12 +370,6 @@ class Dispatcher:
         elif told.status > 500:
             _log.warning("request %s refused: %s", request.request_id, error)
         return _render(told, service, request)
-
-    def _http_date(self) -> bytes:
-        now = int(time.time())
-        if self._date[0] != now:
-            self._date = (now, formatdate(now, usegmt=True).encode())
-        return self._date[1]
 
 
 def _render(error: AwsError, service: ServicePlan, request: _Request) -> tuple[int, bytes, bytes]:
