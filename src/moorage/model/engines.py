@@ -65,4 +65,4 @@ def waited_for(service: str, operation: str) -> str | None:
 
 def notice() -> str:
     """What the log of a start says; empty where all engines are there."""
-    return "; ".join(f"{engine.stored} (wait for the {engine.name})" for engine in ABSENT)
+    return ", ".join(engine.stored for engine in ABSENT)

@@ -218,6 +218,7 @@ class Application:
         self._links = LayerLinks(db, sender, link_key, clock)
         self._logos = Logos(db)
         self.metrics = metrics
+        self._serves_metrics, self._metrics_password = not settings.metrics_listen, settings.metrics_password
         self._sweeper = Sweeper(db, store, self.pools, pulls, unstarted, metrics.usage, transfers)
         self._background: asyncio.Task[None] | None = None
 
@@ -250,8 +251,8 @@ class Application:
             await self._health.live(request, send)
         elif raw == b"/readyz":
             await self._health.ready(request, send)
-        elif raw == b"/metrics":
-            await self.metrics.respond(request, send)
+        elif raw == b"/metrics" and self._serves_metrics:
+            await self.metrics.respond(request, send, self._metrics_password)
         elif raw in {b"/token", b"/token/"}:
             await self._token(request, send, raw)
         elif raw.startswith(b"/layers/"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 import time
 from typing import TYPE_CHECKING, Any, cast
@@ -13,6 +14,7 @@ from moorage.model.errors import StorageCorrupt
 from moorage.server.http_terms import Access
 from moorage.server.turns import Gathering, Receiving, ReceivingChunks, Sending, Step, take_turns
 from moorage.transfer.handover import Sink, Source, fill
+from moorage.wire.http import ASKED, REQUEST_ID
 
 if TYPE_CHECKING:
     from uvicorn._types import (
@@ -27,8 +29,11 @@ if TYPE_CHECKING:
 
     from moorage.server.http_protocol import RegistryHttpProtocol
 
+_log = logging.getLogger("moorage.server")
+
 _INVALID_NAME = re.compile(rb"[^!#$%&'*+\-.^_`|~0-9A-Za-z]")
 _INVALID_VALUE = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+_LOGGED_PATH = 300
 _JOINED_BYTES = 64 * 1024
 """A body up to this size is copied behind its head, so that both leave in one segment."""
 
@@ -57,6 +62,8 @@ class Exchange(RequestResponseCycle):
             on_response=protocol.on_response_complete,
         )
         self.protocol = protocol
+        self._agent = protocol.agent
+        self._request_id: bytes = cast("Any", scope)[REQUEST_ID]
         self.broken = False
         """The rest of the body will never come, though the client may still listen."""
         self.bytes_in = 0
@@ -83,20 +90,25 @@ class Exchange(RequestResponseCycle):
         except ClientLeft:
             self.protocol.abort()
         except StorageCorrupt as error:  # found when the answer was under way: nothing is wrong with the program
-            self.logger.error("%s %r: %s", self.scope["method"], self.scope["raw_path"], error)
+            self._log("%s %r: %s", error)
             await self._fail()
         except Exception as error:  # the last resort: whatever the application did not handle
-            self.logger.error("unhandled error in %s %r", self.scope["method"], self.scope["raw_path"], exc_info=error)
+            self._log("unhandled error in %s %r", trace=error)
             await self._fail()
         else:
             if not self.response_complete and not self.disconnected and not self.transport.is_closing():
                 if not self.broken:
-                    self.logger.error("no whole response to %s %r", self.scope["method"], self.scope["raw_path"])
+                    self._log("no whole response to %s %r")
                 await self._fail()
         finally:
             self.scope.get("extensions", {}).clear()  # it refers to this exchange
             self.on_response = _nothing
             self.protocol.ended(self)
+
+    def _log(self, text: str, *more: object, trace: Exception | None = None) -> None:
+        """An error, with the request's method and path, and its id."""
+        path = self.scope["raw_path"][:_LOGGED_PATH]
+        _log.error(text, self.scope["method"], path, *more, exc_info=trace, extra={"request_id": self._request_id.decode()})
 
     def lost(self) -> None:
         """The connection has ended."""
@@ -234,6 +246,7 @@ class Exchange(RequestResponseCycle):
             else:
                 self.chunked_encoding = True
                 lines.append(b"transfer-encoding: chunked\r\n")
+        lines += (b"x-request-id: ", self._request_id, b"\r\n")
         if says_close or self._ends_with_connection or self.protocol.closing or not self._body_is_over():
             self.keep_alive = False
         if not self.keep_alive and not says_close:
@@ -368,9 +381,13 @@ class Exchange(RequestResponseCycle):
                 self._status if self.head_left or whole else 0,
                 self.bytes_in,
                 self._bytes_out,
-                time.perf_counter() - self._begun,
-                self.protocol.client,
                 whole,
+                self.protocol.client,
+                self._agent,
+                cast("Any", scope).get(ASKED),
+                self._begun,
+                time.perf_counter(),
+                self._request_id,
             )
         )
 

@@ -28,8 +28,10 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from moorage.server.exchange import Exchange
 from moorage.server.framing import is_framed, is_host
 from moorage.server.http_terms import Access, HttpTerms
+from moorage.server.request_ids import RequestIds
 from moorage.server.turns import BrokenFraming, unacknowledged_bytes
 from moorage.transfer.handover import EXTENSION
+from moorage.wire.http import ASKED, REQUEST_ID
 
 if TYPE_CHECKING:
     import asyncio
@@ -78,6 +80,7 @@ class RegistryHttpProtocol(HttpToolsProtocol):
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         terms: HttpTerms = cast("Any", config).terms
+        self._ids: RequestIds = cast("Any", config).ids
         self.terms = terms
         self.limits = terms.limits
         self.pool = terms.transfers
@@ -99,6 +102,7 @@ class RegistryHttpProtocol(HttpToolsProtocol):
         self._head_ended = False  # during the current piece of data, so that it is not counted as part of the next head
         self._quiet_bytes = 0  # received since the parser last had something to show for it
         self._head_bytes = 0
+        self.agent = b""
         self._hosts: list[bytes] = []
         self._codings: list[bytes] = []
         self._lengths: list[bytes] = []
@@ -196,6 +200,7 @@ class RegistryHttpProtocol(HttpToolsProtocol):
         self.headers = []
         self.expect_100_continue = False
         self._head_bytes = 0
+        self.agent = b""
         self._hosts = []
         self._codings = []
         self._lengths = []
@@ -221,6 +226,8 @@ class RegistryHttpProtocol(HttpToolsProtocol):
             self._lengths.append(value)
         elif name == b"transfer-encoding":
             self._codings.append(value)
+        elif name == b"user-agent":
+            self.agent = value
         elif name == b"expect" and value.lower() == b"100-continue":
             self.expect_100_continue = True
         self.headers.append((name, value))
@@ -249,6 +256,7 @@ class RegistryHttpProtocol(HttpToolsProtocol):
         keep_alive = version == "1.1" and parser.should_keep_alive()
         method = parser.get_method().decode("ascii")
         self.scope = self._new_scope(method, version)
+        cast("Any", self.scope)[REQUEST_ID] = self._ids.next()
         if keep_alive and method in {"GET", "HEAD"} and self._answer_at_once():
             return
         exchange = Exchange(self, self.scope, self.expect_100_continue, keep_alive, self._length)
@@ -282,17 +290,20 @@ class RegistryHttpProtocol(HttpToolsProtocol):
         answer = self.terms.at_once(scope)
         if answer is None:
             return False
-        self.transport.write(b"".join((STATUS_LINE[answer.status], self._default_fields(), answer.head, b"\r\n", answer.body)))
+        request_id: bytes = scope[REQUEST_ID]
+        self.transport.write(b"".join((STATUS_LINE[answer.status], self._fields(request_id), answer.head, b"\r\n", answer.body)))
         self._answered = True
         self.server_state.total_requests += 1
-        seconds = time.perf_counter() - begun
-        sent = len(answer.body)
-        self.on_access(Access(scope["method"], scope["raw_path"], answer.status, 0, sent, seconds, scope["client"], True))
+        who = scope["client"], self.agent, scope.get(ASKED)
+        times = begun, time.perf_counter()
+        self.on_access(
+            Access(scope["method"], scope["raw_path"], answer.status, 0, len(answer.body), True, *who, *times, request_id)
+        )
         return True
 
-    def _default_fields(self) -> bytes:
-        """What every answer carries: its Date. No application sets it."""
-        return b"".join([b"%b: %b\r\n" % field for field in self.server_state.default_headers])
+    def _fields(self, request_id: bytes) -> bytes:
+        """What every answer carries: its Date, and the request's id. No application sets them."""
+        return b"date: %b\r\nx-request-id: %b\r\n" % (self.server_state.default_headers[0][1], request_id)
 
     def on_body(self, body: bytes) -> None:
         self._body_seen = True
@@ -532,8 +543,10 @@ class RegistryHttpProtocol(HttpToolsProtocol):
         line = STATUS_LINE[self._fault]
         text = line[9:-2] + b"\n"
         head = b"content-type: text/plain\r\nconnection: close\r\ncontent-length: %d\r\n\r\n" % len(text)
-        self.transport.write(line + self._default_fields() + head + text)
-        self.on_access(Access("", b"", self._fault, 0, len(text), 0.0, self.client, True))
+        request_id = self._ids.next()
+        self.transport.write(line + self._fields(request_id) + head + text)
+        now = time.perf_counter()
+        self.on_access(Access("", b"", self._fault, 0, len(text), True, self.client, self.agent, None, now, now, request_id))
         if self._fault == 408:
             self.transport.close()  # it has had its time
             self.expect_progress()

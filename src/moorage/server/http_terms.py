@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 from moorage.transfer.pools import Pool
+from moorage.wire.http import Asked
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -38,6 +39,10 @@ class HttpLimits:
     """Requests that wait behind another one on their connection; above it the connection is closed."""
 
 
+KIND_FIELDS = 9
+"""The first fields of `Access`: requests that are alike in them differ in time, duration and id alone."""
+
+
 class Access(NamedTuple):
     """One finished request, for the access log and the metrics."""
 
@@ -49,10 +54,17 @@ class Access(NamedTuple):
     """Body bytes that arrived (without chunked framing)."""
     bytes_out: int
     """Body bytes that were handed to the kernel."""
-    seconds: float
-    client: tuple[str, int] | None
     whole: bool
     """Whether the response was sent to its end."""
+    client: tuple[str, int] | None
+    agent: bytes
+    """User-Agent, as it came."""
+    asked: Asked | None
+    """None: nobody has told, because the request was refused before anybody knew."""
+    begun: float
+    ended: float
+    """Of `time.perf_counter`, in seconds."""
+    request_id: bytes
 
 
 OnAccess = Callable[[Access], None]

@@ -11,13 +11,16 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from email.utils import formatdate
+from functools import partial
 from typing import Any
 
 import uvicorn
 
 from moorage.server.http_protocol import RegistryHttpProtocol
-from moorage.server.http_terms import HttpTerms
+from moorage.server.http_terms import HttpTerms, never_at_once
+from moorage.server.request_ids import RequestIds
 
 _HANDSHAKE_SECONDS = 20.0
 _FAREWELL_SECONDS = 2.0
@@ -48,6 +51,7 @@ class HttpConfig(uvicorn.Config):
             server_header=False,
         )
         self.terms = terms
+        self.ids = RequestIds()
         self.grace_seconds = grace_seconds
 
 
@@ -62,6 +66,9 @@ class HttpServer(uvicorn.Server):
     def __init__(self, app: Callable[..., Any], terms: HttpTerms, *, grace_seconds: float = 30.0) -> None:
         self._config = HttpConfig(app, terms, grace_seconds)
         super().__init__(self._config)
+        # Before anything listens: connections that come early find it.
+        self._config.load()
+        self.lifespan = self._config.lifespan_class(self._config)
         self.servers = []
         self._stop = asyncio.Event()
         self._force = asyncio.Event()
@@ -82,8 +89,6 @@ class HttpServer(uvicorn.Server):
         Raises:
             StartupFailed: the application's lifespan refused to start.
         """
-        self._config.load()
-        self.lifespan = self._config.lifespan_class(self._config)
         with self._signals():
             await self.lifespan.startup()
             if self.lifespan.should_exit:
@@ -99,11 +104,18 @@ class HttpServer(uvicorn.Server):
             finally:
                 await self._end()
 
-    async def add_socket(self, listener: socket.socket, ssl_context: ssl.SSLContext | None = None) -> None:
-        """Listen on one more bound socket, also while running."""
+    async def add_socket(
+        self, listener: socket.socket, ssl_context: ssl.SSLContext | None = None, app: Callable[..., Any] | None = None
+    ) -> None:
+        """Listen on one more bound socket, also while running. `app`: what is served there, if it is something else."""
         loop = asyncio.get_running_loop()
+        connect = self._connect
+        if app is not None:
+            other = HttpConfig(app, replace(self._config.terms, at_once=never_at_once), self._config.grace_seconds)
+            other.load()
+            connect = partial(RegistryHttpProtocol, other, self.server_state, {})
         server = await loop.create_server(
-            self._connect,
+            connect,
             sock=listener,
             ssl=ssl_context,
             backlog=BACKLOG,

@@ -69,6 +69,9 @@ class Settings:
     tls_key: str = _setting("", "PEM file of the certificate's key")
     log_format: str = _setting("text", "text or json")
     log_level: str = _setting("info", "debug, info, warning or error")
+    access_log: bool = _setting(True, "one line for each request, at level info")
+    metrics_listen: str = _setting("", "address and port of /metrics alone; empty: it is served where everything else is")
+    metrics_password: str = _setting("", "password (Basic, with any user) or bearer token that /metrics asks for", secret=True)
     workers: int = _setting(1, "processes that answer requests")
     ecr_quirks: bool = _setting(False, "imitate Amazon ECR where it departs from the distribution specification")
     bearer_challenge: bool = _setting(False, "challenge with Bearer and the token endpoint instead of Basic")
@@ -117,8 +120,12 @@ class Settings:
     @property
     def host_and_port(self) -> tuple[str, int]:
         """`listen`, taken apart."""
-        host, _, port = self.listen.rpartition(":")
-        return host.strip("[]") or "127.0.0.1", int(port)
+        return _place(self.listen)
+
+    @property
+    def metrics_place(self) -> tuple[str, int] | None:
+        """`metrics_listen`, taken apart; None: no place of their own."""
+        return _place(self.metrics_listen) if self.metrics_listen else None
 
     @property
     def default_scope(self) -> Scope:
@@ -183,6 +190,11 @@ _DATABASES = ("postgresql://", "postgres://", "sqlite:///")
 FIELDS = {entry.name: entry for entry in dataclasses.fields(Settings)}
 # Read elsewhere, before or beside the settings; listed so that they are not taken for mistakes.
 _OTHER_VARIABLES = {"ROOT_KEY", "ROOT_KEY_FILE", "CONFIG"}
+
+
+def _place(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    return host.strip("[]") or "127.0.0.1", int(port)
 
 
 def load(file: Path | None, environment: Mapping[str, str], flags: Mapping[str, Any]) -> Loaded:
@@ -270,7 +282,9 @@ def _check(settings: Settings) -> None:
         raise SettingsError(f"region must be the name of a region such as us-east-1, not {settings.region!r}")
     for region in settings.regions.split(","):
         if region.strip() and not is_region(region.strip().removeprefix("+").strip()):
-            raise SettingsError(f"regions must be names of regions such as us-east-1, separated by commas, not {region.strip()!r}")
+            raise SettingsError(
+                f"regions must be names of regions such as us-east-1, separated by commas, not {region.strip()!r}"
+            )
     for name, target in settings.hosts.items():
         account, _, region = target.partition("/")
         if not is_account_id(account) or (region and not is_region(region)):
@@ -359,9 +373,11 @@ def _check_serving(settings: Settings) -> None:
     # Its text is not shown: it may hold a password.
     if settings.database_url and not settings.database_url.startswith(_DATABASES):
         raise SettingsError(f"database_url must start with {' or '.join(_DATABASES)}")
-    host, _, port = settings.listen.rpartition(":")
-    if not port.isdigit() or int(port) > 65535 or not host:
-        raise SettingsError(f"listen must be address:port, not {settings.listen!r}")
+    for name in ("listen", "metrics_listen"):
+        place = getattr(settings, name)
+        host, _, port = place.rpartition(":")
+        if (place or name == "listen") and (not port.isdigit() or int(port) > 65535 or not host):
+            raise SettingsError(f"{name} must be address:port, not {place!r}")
 
 
 def shown(loaded: Loaded) -> list[tuple[str, str, str, str]]:

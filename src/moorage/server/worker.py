@@ -13,17 +13,19 @@ import uvloop
 
 from moorage.model import engines
 from moorage.server import tls
+from moorage.server.access_log import AccessLog
 from moorage.server.app import Application
 from moorage.server.ephemeral import EphemeralApplication
-from moorage.server.http_terms import Access, HttpTerms
-from moorage.server.installation import Installation, open_installation
+from moorage.server.finished_requests import FinishedRequests
+from moorage.server.http_terms import HttpTerms
+from moorage.server.installation import Installation, InstallationError, open_installation
+from moorage.server.metrics_app import MetricsApplication
 from moorage.server.run import HttpServer, listen
 from moorage.server.settings import Settings
 from moorage.server.shared_counts import SharedCounts
 from moorage.wire.web.metrics import Metrics
 
 logger = logging.getLogger("moorage.server")
-access_logger = logging.getLogger("moorage.access")
 
 
 _COLLECTOR_THRESHOLDS = 10_000, 20, 20
@@ -55,6 +57,15 @@ async def _share(metrics: Metrics, counts: SharedCounts, slot: int) -> None:
         await asyncio.sleep(_SHARE_SECONDS)
 
 
+def _listening_for_metrics(settings: Settings) -> list[socket.socket]:
+    if settings.metrics_place is None:
+        return []
+    try:
+        return listen(*settings.metrics_place, share=settings.workers > 1)
+    except OSError as error:
+        raise InstallationError(f"cannot listen on metrics_listen={settings.metrics_listen}: {error.strerror}") from None
+
+
 async def _run(
     settings: Settings,
     installation: Installation | None,
@@ -73,25 +84,11 @@ async def _run(
         app = EphemeralApplication(settings, metrics)
     else:
         app = Application(settings, installation.db, installation.store, installation.root_key, metrics)
-    log_requests = access_logger.isEnabledFor(logging.INFO)
-
-    def on_access(access: Access) -> None:
-        metrics.observe(access.method, access.raw_path, access.status, access.bytes_in, access.bytes_out, access.seconds)
-        if log_requests:
-            access_logger.info(
-                "%s %s %s %d %d %d %.1fms",
-                access.client[0] if access.client else "-",
-                access.method,
-                access.raw_path.decode("latin-1"),
-                access.status,
-                access.bytes_in,
-                access.bytes_out,
-                access.seconds * 1000,
-            )
-
+    access_log = AccessLog(settings.log_format) if settings.access_log and logger.isEnabledFor(logging.INFO) else None
+    finished = FinishedRequests(metrics, access_log)
     reloading = tls.Reloading(settings) if settings.tls_certificate else None
     context = reloading.context if reloading is not None else None
-    terms = HttpTerms(transfers=app.pools.transfers, on_access=on_access, at_once=app.at_once)
+    terms = HttpTerms(transfers=app.pools.transfers, on_access=finished.add, at_once=app.at_once)
     server = HttpServer(app, terms, grace_seconds=settings.shutdown_seconds)
     host, port = listening[0].getsockname()[:2]
 
@@ -112,15 +109,22 @@ async def _run(
     if slot == 0 and (notice := engines.notice()):
         logger.info("kept and not acted upon in this version: %s", notice)
     await app.start(listen_also)
+    for listener in _listening_for_metrics(settings):
+        await server.add_socket(listener, None, MetricsApplication(metrics, settings.metrics_password))
     watching = asyncio.create_task(reloading.watch()) if reloading is not None else None
+    noting = asyncio.create_task(finished.run())
     gc.freeze()  # what is here now stays: no collection needs to look at it
     gc.set_threshold(*_COLLECTOR_THRESHOLDS)
     try:
         await server.serve_sockets(listening, context, lambda _: logger.info("ready"))
     finally:
-        for task in (watching, sharing):
+        for task in (watching, sharing, noting):
             if task is not None:
                 task.cancel()
         await app.stop()
+        finished.flush()
+        logger.info("stopped")
+        if access_log is not None:
+            access_log.close()
         if counts is not None:
             counts.put(slot, metrics.packed())

@@ -16,6 +16,20 @@ Header = tuple[bytes, bytes]
 _DRAIN_BYTES = 8 * 1024 * 1024
 
 
+class Asked(NamedTuple):
+    """Who asks for what, as far as it is known: for the access log. A wire puts it into the ASGI scope under `ASKED`."""
+
+    principal: str
+    """ARN; empty for nobody in particular."""
+    account: str
+    operation: str
+    """As which operation it counts (``ecr:BatchGetImage``), else its route."""
+
+
+ASKED, REQUEST_ID = "moorage.asked", "moorage.request_id"
+"""Keys of the ASGI scope; the server sets the second one, in ASCII bytes."""
+
+
 class BadRequest(Exception):
     """A request that is malformed below the level of any API."""
 
@@ -39,6 +53,12 @@ class Request:
         """Whose request it is; None: nobody's yet."""
         self.ticket: Ticket | None = None
         """Its claim to be within the rate of that."""
+
+    @property
+    def id(self) -> str:
+        """The id that the answer carries; empty where the server gives none."""
+        given: bytes = self.scope.get(REQUEST_ID, b"")
+        return given.decode("ascii")
 
     @property
     def method(self) -> str:

@@ -46,6 +46,7 @@ from moorage.wire.aws.models import OperationPlan, ServicePlan
 from moorage.wire.aws.protocols import json, query, query_json
 from moorage.wire.aws.service import Call, Handler, Output, Service
 from moorage.wire.aws.validate import check
+from moorage.wire.http import ASKED, REQUEST_ID, Asked
 
 Scope = MutableMapping[str, Any]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -99,7 +100,8 @@ class _Request:
         self.raw_query: bytes = scope["query_string"]
         self.raw_path: bytes = scope.get("raw_path") or scope["path"].encode()
         self.now = now
-        self.request_id = str(UUID(bytes=os.urandom(16), version=4))
+        given: bytes | None = scope.get(REQUEST_ID)
+        self.request_id = given.decode("ascii") if given else str(UUID(bytes=os.urandom(16), version=4))
         self.service = service
         self.operation: OperationPlan | None = None
         self.counted_as: RequestKey | None = None
@@ -228,6 +230,7 @@ class Dispatcher:
             request.service = self._prefixes.get(target.partition(b".")[0]) or self._first_json()
             raise UnknownOperation(_unknown(target))
         request.service, request.operation = route.service, route.operation
+        request.scope[ASKED] = Asked("", "", route.action)
         signed, credential = await self._identify(request, route)
         raw = await request.body.read(route.limit, _stated_size(request.headers))
         await self._authenticate(request, signed, credential, raw)
@@ -256,6 +259,7 @@ class Dispatcher:
                     request.service = plan
             raise UnknownOperation(f"Could not find operation {action[:128]} for version {version[:32]}")
         request.service, request.operation = route.service, route.operation
+        request.scope[ASKED] = Asked("", "", route.action)
         signed, credential = await self._identify(request, route)
         if request.method != "POST":
             raw = await request.body.read(DEFAULT_LIMIT, _stated_size(request.headers))
@@ -321,6 +325,8 @@ class Dispatcher:
         credential: Credential | None,
     ) -> Call:
         client = request.scope.get("client")
+        if credential is not None:
+            request.scope[ASKED] = Asked(credential.principal_arn, credential.account_id, route.action)
         region = self._default_region if signed is None else signed.region
         account = credential.account_id if credential is not None else _account_of_role(params)
         key = account, region_of(route.service.name, region), route.action
@@ -365,10 +371,10 @@ class Dispatcher:
             request.ticket.give_back()  # of several actions the first was allowed
         told = to_aws_error(error, service, request.operation)
         if told is None or told.status == 500:
-            _log.error("request %s failed", request.request_id, exc_info=error)
+            _log.error("request %s failed", request.request_id, exc_info=error, extra={"request_id": request.request_id})
             told = told or internal_error(service)
         elif told.status > 500:
-            _log.warning("request %s refused: %s", request.request_id, error)
+            _log.warning("request %s refused: %s", request.request_id, error, extra={"request_id": request.request_id})
         return _render(told, service, request)
 
 

@@ -26,7 +26,7 @@ from moorage.model.scope import Scope
 from moorage.operations import registry
 from moorage.storage.blob_store import StoreUnavailable
 from moorage.transfer.receive import ClientGone
-from moorage.wire.http import AtOnce, BadRequest, ClientLeft, Header, Request, Response, Send
+from moorage.wire.http import ASKED, Asked, AtOnce, BadRequest, ClientLeft, Header, Request, Response, Send
 from moorage.wire.oci import blobs, lists, manifests, uploads
 from moorage.wire.oci.access import challenge
 from moorage.wire.oci.errors import JSON, OciError, describe
@@ -91,6 +91,7 @@ class OciApp:
             if route is None:
                 await nothing_there(send)
                 return
+            request.scope[ASKED] = Asked("", "", f"{request.method} {route.kind}")
             caller = self._services.access.caller(request, scope, route)
             self._services.count(request, caller, scope.region, route)
             await self.answer(Exchange(self._services, request, send, route, scope, caller))
@@ -207,15 +208,21 @@ class OciApp:
         elif isinstance(error, BadRequest):
             described = OciError(400, "UNSUPPORTED", str(error))
         elif isinstance(error, DatabaseUnavailable | StoreUnavailable):
-            logger.warning("unavailable: %s", error)
-            described = OciError(503, "UNKNOWN", "the registry is temporarily unavailable: try again")
+            logger.warning("unavailable: %s", error, extra={"request_id": request.id})
+            described = OciError(503, "UNKNOWN", f"the registry is temporarily unavailable: try again{_named(request)}")
             headers.append((b"retry-after", b"2"))
         else:
-            described = OciError(500, "UNKNOWN", "unknown error")
+            described = OciError(500, "UNKNOWN", f"unknown error{_named(request)}")
         if described.status == 500:
             trace = None if isinstance(error, StorageCorrupt) else error  # damage at rest is no fault of the program
-            logger.error("%s %s failed: %s", request.method, request.scope["raw_path"][:300], error, exc_info=trace)
+            where = request.method, request.scope["raw_path"][:300]
+            logger.error("%s %r failed: %s", *where, error, exc_info=trace, extra={"request_id": request.id})
         await Response(described.status, described.body(), headers).send(send, head=request.method == "HEAD")
+
+
+def _named(request: Request) -> str:
+    """What an operator finds the cause by, for those who see nothing but the message."""
+    return f" (request {request.id})" if request.id else ""
 
 
 async def nothing_there(send: Send) -> None:

@@ -21,7 +21,7 @@ from moorage.transfer.pushing import pushing
 from moorage.transfer.receive import Receiver
 from moorage.transfer.send import Sender
 from moorage.transfer.work import Pools
-from moorage.wire.http import Header, Request, Send
+from moorage.wire.http import ASKED, Asked, Header, Request, Send
 from moorage.wire.oci.access import Access
 from moorage.wire.oci.actions import request_key
 from moorage.wire.oci.quirks import Quirks
@@ -52,6 +52,8 @@ class Services:
     def count(self, request: Request, caller: Caller, region: str, route: Route) -> None:
         """Count a request whose caller is known, at a registry of `region` (empty: a public one)."""
         key = request_key(caller.account_id, region, route, request.method)
+        operation = key[2] if key is not None else f"{request.method} {route.kind}"
+        request.scope[ASKED] = Asked(caller.arn, caller.account_id, operation)
         if key is not None:
             request.counted_as, request.ticket = key, caller.ticket
             self.usage.count(key)

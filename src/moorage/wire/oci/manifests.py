@@ -14,7 +14,7 @@ from moorage.operations import images
 from moorage.operations.tag_mutability import is_mutable
 from moorage.operations.wanted_images import WantedImage
 from moorage.wire.blob_response import matches_etag
-from moorage.wire.http import AtOnce, Header, Request, Response, read_body
+from moorage.wire.http import Asked, AtOnce, Header, Request, Response, read_body
 from moorage.wire.oci.actions import request_key
 from moorage.wire.oci.errors import JSON, OciError
 from moorage.wire.oci.exchange import VERSION, Exchange, Services
@@ -70,7 +70,8 @@ def get_at_once(services: Services, request: Request, route: Route, scope: Scope
     counted_as = request_key(caller.account_id, scope.region, route, request.method)
     if pulled.is_lasting and expires_at is not None and counted_as is not None:
         image_id = image.id if is_counted else None
-        kept = RememberedPull(answer, version, expires_at, caller, pulled.repository.arn, image_id, counted_as)
+        asked = Asked(caller.arn, caller.account_id, counted_as[2])
+        kept = RememberedPull(answer, version, expires_at, caller, pulled.repository.arn, image_id, counted_as, asked)
         services.remembered.keep(request, scope, kept)
     return answer
 

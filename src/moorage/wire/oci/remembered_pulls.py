@@ -18,7 +18,7 @@ from moorage.model.rates import RequestKey
 from moorage.model.scope import Scope
 from moorage.model.usage import UsageCounts
 from moorage.transfer.pull_buffer import PullBuffer
-from moorage.wire.http import AtOnce, Request
+from moorage.wire.http import ASKED, Asked, AtOnce, Request
 
 _BOUND = 8192
 """Answers that are kept; their bodies are those of the cache of opened manifests, or were."""
@@ -41,6 +41,7 @@ class RememberedPull(NamedTuple):
     repository_arn: str
     image_id: int | None
     counted_as: RequestKey
+    asked: Asked
 
 
 class RememberedPulls:
@@ -75,6 +76,7 @@ class RememberedPulls:
         self._activity.note(kept.caller, "ecr:BatchGetImage", kept.repository_arn, scope.region, to_micros(now))
         if kept.image_id is not None:
             self._pulls.add(kept.image_id, kept.caller)
+        request.scope[ASKED] = kept.asked
         return kept.answer
 
     def keep(self, request: Request, scope: Scope, pull: RememberedPull) -> None:

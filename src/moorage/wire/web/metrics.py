@@ -5,6 +5,9 @@ Counting is done in plain integers, one look-up a request; prometheus-client mak
 
 from __future__ import annotations
 
+import base64
+import binascii
+import hmac
 from bisect import bisect_left
 from collections.abc import Callable, Iterator
 
@@ -20,10 +23,11 @@ from moorage.model.usage import Counts, UsageCounts, merged, unpacked
 from moorage.wire.http import Request, Response, Send
 
 _BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0)
+_TEXT = (b"content-type", b"text/plain; charset=utf-8")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
 
 
-class _Series:
+class Series:
     """What is counted for one plane, method and status."""
 
     __slots__ = ("buckets", "received", "requests", "seconds", "sent")
@@ -32,6 +36,14 @@ class _Series:
         self.requests = self.received = self.sent = 0
         self.seconds = 0.0
         self.buckets = [0] * (len(_BOUNDS) + 1)
+
+    def add(self, received: int, sent: int, seconds: float) -> None:
+        """One request has been answered."""
+        self.requests += 1
+        self.received += received
+        self.sent += sent
+        self.seconds += seconds
+        self.buckets[bisect_left(_BOUNDS, seconds)] += 1
 
 
 _Rows = list[tuple[str, str, int, int, int, int, float, list[int]]]
@@ -44,9 +56,9 @@ class _Packed(Struct, array_like=True, frozen=True):
     usage: bytes
 
 
-def _add(to: dict[tuple[str, str, int], _Series], rows: _Rows) -> None:
+def _add(to: dict[tuple[str, str, int], Series], rows: _Rows) -> None:
     for plane, method, status, requests, received, sent, seconds, buckets in rows:
-        series = to.setdefault((plane, method, status), _Series())
+        series = to.setdefault((plane, method, status), Series())
         series.requests += requests
         series.received += received
         series.sent += sent
@@ -73,28 +85,23 @@ class Metrics(Collector):
     """
 
     def __init__(self, others: Callable[[], list[bytes]] = list) -> None:
-        self._series: dict[tuple[str, str, int], _Series] = {}
+        self._series: dict[tuple[str, str, int], Series] = {}
         self._others = others
+        self.before_shown: Callable[[], None] = _nothing
+        """Called before anybody looks: whoever counts in batches counts what is left."""
         self.usage = UsageCounts()
         """Requests by account, region and operation: the wires count there."""
         self._registry = CollectorRegistry()
         self._registry.register(self)
 
-    def observe(self, method: str, raw_path: bytes, status: int, received: int, sent: int, seconds: float) -> None:
-        """One request has been answered."""
+    def series(self, method: str, raw_path: bytes, status: int) -> Series:
+        """Where requests of a plane, a method and a status are counted."""
         plane = "registry" if raw_path.startswith(b"/v2") else "aws" if raw_path == b"/" else "web"
-        key = (plane, method if method in _METHODS else "OTHER", status)
-        series = self._series.get(key)
-        if series is None:
-            series = self._series[key] = _Series()
-        series.requests += 1
-        series.received += received
-        series.sent += sent
-        series.seconds += seconds
-        series.buckets[bisect_left(_BOUNDS, seconds)] += 1
+        return self._series.setdefault((plane, method if method in _METHODS else "OTHER", status), Series())
 
     def packed(self) -> bytes:
         """All that was counted, for another worker to add to its own."""
+        self.before_shown()
         return msgspec.msgpack.encode(_Packed(self._rows(), self.usage.packed()))
 
     def _rows(self) -> _Rows:
@@ -106,15 +113,16 @@ class Metrics(Collector):
         _add(self._series, before.series)
         self.usage.add(before.usage)
 
-    def _total(self) -> tuple[dict[tuple[str, str, int], _Series], dict[RequestKey, Counts]]:
+    def _total(self) -> tuple[dict[tuple[str, str, int], Series], dict[RequestKey, Counts]]:
         others = [msgspec.msgpack.decode(each, type=_Packed) for each in self._others()]
-        total: dict[tuple[str, str, int], _Series] = {}
+        total: dict[tuple[str, str, int], Series] = {}
         for rows in (self._rows(), *(each.series for each in others)):
             _add(total, rows)
         return total, merged((self.usage.totals(), *(unpacked(each.usage) for each in others)))
 
     def collect(self) -> Iterator[Metric]:
         """The families of the exposition."""
+        self.before_shown()
         labels = ["plane", "method", "status"]
         requests = CounterMetricFamily("moorage_http_requests", "Requests answered.", labels=labels)
         received = CounterMetricFamily("moorage_http_received_bytes", "Bytes of request bodies.", labels=labels)
@@ -137,7 +145,29 @@ class Metrics(Collector):
         yield from _usage_families(usage)
         yield GaugeMetricFamily("moorage_up", "1 while the process serves.", value=1)
 
-    async def respond(self, request: Request, send: Send) -> None:
-        """``/metrics`` in the Prometheus text format."""
+    async def respond(self, request: Request, send: Send, password: str = "") -> None:
+        """``/metrics`` in the Prometheus text format; with a `password` to those who bring it alone."""
+        if password and not _brings(request.header(b"authorization"), password):
+            challenge = (b"www-authenticate", b'Basic realm="metrics"')
+            await Response(401, b"a password is needed: see metrics_password\n", [_TEXT, challenge]).send(send)
+            return
         body = generate_latest(self._registry)
         await Response(200, body, [(b"content-type", CONTENT_TYPE_LATEST.encode())]).send(send, head=request.method == "HEAD")
+
+
+def _brings(authorization: str, password: str) -> bool:
+    """Whether an Authorization header has the password: by Basic with any user, or as a bearer token."""
+    scheme, _, credentials = authorization.partition(" ")
+    given = credentials.strip().encode("latin-1")
+    if scheme.lower() == "basic":
+        try:
+            given = base64.b64decode(given, validate=True).partition(b":")[2]
+        except binascii.Error:
+            return False
+    elif scheme.lower() != "bearer":
+        return False
+    return hmac.compare_digest(given, password.encode())
+
+
+def _nothing() -> None:
+    """For servers whose counts are always current."""
