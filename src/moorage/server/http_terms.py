@@ -34,6 +34,8 @@ class HttpLimits:
     of a broken pipe. docker stops sending at once; the AWS clients first send their whole part (28 MB)."""
     reuse_bytes: int = 256 * KIB
     """If no more than this is left of a body that nobody read, it is dropped and the connection is kept."""
+    connections: int = 100_000
+    """Open at once; above it new ones wait to be accepted, and some that wait for their client are closed."""
     pipelined_requests: int = 64
     """Requests that wait behind another one on their connection; above it the connection is closed."""
 

@@ -11,12 +11,13 @@ from collections.abc import Sequence
 
 import uvloop
 
-from moorage.server import tls
+from moorage.server import descriptors, tls
 from moorage.server.app import Application
 from moorage.server.ephemeral import EphemeralApplication
-from moorage.server.http_terms import Access, HttpTerms
+from moorage.server.further_addresses import FurtherAddresses
+from moorage.server.http_terms import Access, HttpLimits, HttpTerms
 from moorage.server.installation import Installation, open_installation
-from moorage.server.run import HttpServer, listen
+from moorage.server.run import HttpServer
 from moorage.server.settings import Settings
 from moorage.server.shared_counts import SharedCounts
 from moorage.wire.web.metrics import Metrics
@@ -38,6 +39,7 @@ def run_worker(settings: Settings, listening: Sequence[socket.socket], counts: S
     Args:
         counts: where this worker, one of several, puts what it counts: into its `slot`.
     """
+    descriptors.raise_limit()  # before anything is opened
     if settings.ephemeral:
         uvloop.run(_run(settings, None, listening, None, 0))
         return
@@ -90,25 +92,14 @@ async def _run(
 
     reloading = tls.Reloading(settings) if settings.tls_certificate else None
     context = reloading.context if reloading is not None else None
-    terms = HttpTerms(transfers=app.pools.transfers, on_access=on_access, at_once=app.at_once)
+    descriptors_in_all = descriptors.raise_limit()
+    limits = HttpLimits(connections=descriptors.most_connections(descriptors_in_all))
+    terms = HttpTerms(transfers=app.pools.transfers, limits=limits, on_access=on_access, at_once=app.at_once)
     server = HttpServer(app, terms, grace_seconds=settings.shutdown_seconds)
     host, port = listening[0].getsockname()[:2]
 
-    async def listen_also(address: str) -> bool:
-        # Whoever listens on all addresses has these as well; whoever listens on one address of a network wants no other.
-        if host == "0.0.0.0":  # noqa: S104  # compared, not bound
-            return True
-        if not host.startswith("127."):
-            return False
-        try:
-            (further,) = listen(address, port, share=True)
-        except OSError as error:
-            logger.debug("cannot listen on %s: %s", address, error)
-            return False
-        await server.add_socket(further, context)
-        return True
-
-    await app.start(listen_also)
+    also = FurtherAddresses(server, context, host, port, descriptors.most_addresses(descriptors_in_all))
+    await app.start(also.listen)
     watching = asyncio.create_task(reloading.watch()) if reloading is not None else None
     gc.freeze()  # what is here now stays: no collection needs to look at it
     gc.set_threshold(*_COLLECTOR_THRESHOLDS)

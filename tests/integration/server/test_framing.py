@@ -152,5 +152,5 @@ def test_a_good_framing_is_read_alike_whatever_stands_beside_it(running: Running
 )
 def test_a_host_that_is_none_is_refused(running: Running, host: str, is_one: bool) -> None:
     wire = running.connect()
-    wire.send(f"GET /x HTTP/1.1\r\nHost: {host}\r\n\r\n".encode("utf-8"))
+    wire.send(f"GET /x HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
     assert wire.head()[0] == (200 if is_one else 400)
