@@ -64,6 +64,8 @@ class Exchange(RequestResponseCycle):
         """While a thread feeds the parser: where the body goes."""
         self.sink_error: Exception | None = None
         self._body_size = body_size
+        self._marked = 0  # bytes that had come when the present time for some more began
+        self._due: float | None = None  # when that ends
         self._status = 0
         self._bytes_out = 0
         self._begun = time.perf_counter()
@@ -124,7 +126,7 @@ class Exchange(RequestResponseCycle):
         if not self._over():
             self.flow.resume_reading()
             if self.more_body:
-                self.protocol.expect_progress()
+                self._expect_body()
             await self.message_event.wait()
             self.message_event.clear()
             self.protocol.expect_nothing()
@@ -195,6 +197,14 @@ class Exchange(RequestResponseCycle):
         return False
 
     # Inside
+
+    def _expect_body(self) -> None:
+        """The client has to go on sending, and not too slowly."""
+        protocol = self.protocol
+        if self._due is None or self.bytes_in - self._marked >= protocol.limits.stall_bytes:
+            self._marked = self.bytes_in
+            self._due = protocol.loop.time() + protocol.limits.stall_seconds
+        protocol.deadline = self._due
 
     def _over(self) -> bool:
         return self.disconnected or self.broken or self.response_complete
@@ -313,7 +323,7 @@ class Exchange(RequestResponseCycle):
                 return await self._receive_chunks(sink, connection)
             receiving = Receiving(connection, pool, sink, self._body_size - self.bytes_in)
             try:
-                step = await take_turns(receiving, connection, pool, self.protocol.limits.stall_seconds)
+                step = await self._take_in(receiving, connection)
             finally:
                 self.bytes_in += receiving.received
         if step is Step.DONE:
@@ -321,11 +331,15 @@ class Exchange(RequestResponseCycle):
             self.protocol.restart_parser()
         return step
 
+    async def _take_in(self, receiving: Receiving | ReceivingChunks, connection: Any) -> Step:
+        limits = self.protocol.limits
+        return await take_turns(receiving, connection, self.protocol.pool, limits.stall_seconds, limits.stall_bytes)
+
     async def _receive_chunks(self, sink: Sink, connection: Any) -> Step:
         self.gathering = Gathering(sink)
         receiving = ReceivingChunks(connection, self.protocol.pool, self.protocol.feed_in_thread, self.gathering.flush)
         try:
-            step = await take_turns(receiving, connection, self.protocol.pool, self.protocol.limits.stall_seconds)
+            step = await self._take_in(receiving, connection)
         finally:
             self.gathering = None
         self.protocol.fed_in_thread()
