@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
 from moorage.model.errors import StorageCorrupt
+from moorage.model.shown import shown
 from moorage.server.http_terms import Access
 from moorage.server.turns import Gathering, Receiving, ReceivingChunks, Sending, Step, take_turns
 from moorage.transfer.handover import Sink, Source, fill
@@ -85,15 +86,15 @@ class Exchange(RequestResponseCycle):
         except ClientLeft:
             self.protocol.abort()
         except StorageCorrupt as error:  # found when the answer was under way: nothing is wrong with the program
-            self.logger.error("%s %r: %s", self.scope["method"], self.scope["raw_path"], error)
+            self.logger.error("%s %s: %s", self.scope["method"], shown(self.scope["raw_path"]), error)
             await self._fail()
         except Exception as error:  # the last resort: whatever the application did not handle
-            self.logger.error("unhandled error in %s %r", self.scope["method"], self.scope["raw_path"], exc_info=error)
+            self.logger.error("unhandled error in %s %s", self.scope["method"], shown(self.scope["raw_path"]), exc_info=error)
             await self._fail()
         else:
             if not self.response_complete and not self.disconnected and not self.transport.is_closing():
                 if not self.broken:
-                    self.logger.error("no whole response to %s %r", self.scope["method"], self.scope["raw_path"])
+                    self.logger.error("no whole response to %s %s", self.scope["method"], shown(self.scope["raw_path"]))
                 await self._fail()
         finally:
             self.scope.get("extensions", {}).clear()  # it refers to this exchange

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 import uvloop
 
+from moorage.model.shown import shown
 from moorage.server import descriptors, tls
 from moorage.server.app import Application
 from moorage.server.ephemeral import EphemeralApplication
@@ -83,7 +84,7 @@ async def _run(
                 "%s %s %s %d %d %d %.1fms",
                 access.client[0] if access.client else "-",
                 access.method,
-                access.raw_path.decode("latin-1"),
+                shown(access.raw_path),
                 access.status,
                 access.bytes_in,
                 access.bytes_out,

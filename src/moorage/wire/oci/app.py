@@ -23,6 +23,7 @@ from moorage.model.errors import (
 )
 from moorage.model.principal import Caller
 from moorage.model.scope import Scope
+from moorage.model.shown import shown
 from moorage.operations import registry
 from moorage.storage.blob_store import StoreUnavailable
 from moorage.transfer.receive import ClientGone
@@ -214,7 +215,7 @@ class OciApp:
             described = OciError(500, "UNKNOWN", "unknown error")
         if described.status == 500:
             trace = None if isinstance(error, StorageCorrupt) else error  # damage at rest is no fault of the program
-            logger.error("%s %s failed: %s", request.method, request.scope["raw_path"][:300], error, exc_info=trace)
+            logger.error("%s %s failed: %s", request.method, shown(request.scope["raw_path"]), error, exc_info=trace)
         await Response(described.status, described.body(), headers).send(send, head=request.method == "HEAD")
 
 
