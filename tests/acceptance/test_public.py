@@ -67,6 +67,45 @@ def test_skopeo(shell: Shell, skopeo: Callable[..., str]) -> None:
     assert "unauthorized" in said
 
 
+@pytest.mark.crane
+def test_crane_on_the_plain_host(shell: Shell) -> None:
+    """crane follows the challenge of /v2/ alone, which is the private registry's: with nothing, or with a private login."""
+    _, path = create(shell.server, "team/app")
+    built = builders.image(1, layer_bytes=100_000)
+    with shell.server.public_registry() as publisher:
+        publisher.push_image(path, built, "v1")
+    program, place = clients.program("crane"), f"{shell.server.host}/public.localhost/{path}"
+    for number in range(2):
+        assert shell.run(program, "digest", f"{place}:v1").strip() == built.digest
+        assert shell.run(program, "ls", place).strip() == "v1"
+        shell.run(program, "pull", "--format", "oci", f"{place}:v1", str(shell.home / f"back-{number}"))
+        shell.run(program, "validate", "--remote", f"{place}:v1")
+        assert "authentication required" in denied(shell, program, "tag", f"{place}:v1", "v2")
+        if number == 0:
+            login = ("auth", "login", shell.server.host, "-u", "AWS", "--password-stdin")
+            shell.run(program, *login, given=shell.server.password())
+
+
+@pytest.mark.skopeo
+def test_a_login_to_the_plain_host_is_in_nobodys_way(shell: Shell, skopeo: Callable[..., str]) -> None:
+    _, path = create(shell.server, "team/app")
+    with shell.server.public_registry() as publisher:
+        publisher.push_image(path, builders.image(1), "v1")
+    login = ("login", "--tls-verify=false", "--username", "AWS", "--password-stdin", shell.server.host)
+    shell.run(clients.program("skopeo"), *login, given=shell.server.password())
+    place = f"docker://{shell.server.host}/public.localhost/{path}"
+    assert json.loads(skopeo("inspect", "--tls-verify=false", f"{place}:v1"))["Digest"] == builders.image(1).digest
+    assert "unauthorized" in denied(
+        shell,
+        clients.program("skopeo"),
+        "--policy",
+        str(shell.home / "policy.json"),
+        "delete",
+        "--tls-verify=false",
+        f"{place}:v1",
+    )
+
+
 @pytest.mark.docker
 @pytest.mark.xdist_group("docker")
 def test_docker(shell: Shell, docker: Callable[..., str]) -> None:  # the fixture

@@ -15,6 +15,7 @@ from moorage.model.errors import DomainError, RepositoryExists
 from moorage.model.names import RepositoryName
 from moorage.model.principal import NO_FACTS, Caller
 from moorage.model.scope import Scope
+from moorage.model.shown import shown
 from moorage.operations import policy_documents
 from moorage.operations.creation_templates import CREATE_ON_PUSH, find_for
 from moorage.operations.repositories import RepositoryRequest, make_repository
@@ -60,7 +61,7 @@ def create_on_push(tx: Transaction, keyring: LocalKeyring, caller: Caller, scope
     except RepositoryExists:  # another layer of the same push was first
         raise
     except DomainError as error:
-        logger.warning("the template %s could not be applied to %s: %s", template.prefix, arn, error)
+        logger.warning("the template %s could not be applied to %s: %s", shown(template.prefix), shown(arn), error)
         raise TemplateUnusable(f"the creation template {template.prefix} cannot be applied: {error}") from error
 
 

@@ -293,8 +293,10 @@ class Application:
 
     async def _token(self, request: Request, send: Send, raw: bytes) -> None:
         """Of public registries is the token service whose path ends in a slash, and on their own hosts any."""
-        if raw == b"/token/" or self.addressing.is_public(request.header(b"host")):
-            await self._public.token(request, send, self._public_door, self._origin(request))
+        is_theirs = self.addressing.is_public(request.header(b"host"))
+        if raw == b"/token/" or is_theirs:
+            door = self._public_door if is_theirs else self._public_path
+            await self._public.token(request, send, door, self._origin(request))
         else:
             await self._oci.token(request, send, self._origin(request))
 

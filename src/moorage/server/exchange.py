@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
 from moorage.model.errors import StorageCorrupt
+from moorage.model.shown import shown
 from moorage.server.http_terms import Access
 from moorage.server.turns import Gathering, Receiving, ReceivingChunks, Sending, Step, take_turns
 from moorage.transfer.handover import Sink, Source, fill
@@ -33,7 +34,6 @@ _log = logging.getLogger("moorage.server")
 
 _INVALID_NAME = re.compile(rb"[^!#$%&'*+\-.^_`|~0-9A-Za-z]")
 _INVALID_VALUE = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
-_LOGGED_PATH = 300
 _JOINED_BYTES = 64 * 1024
 """A body up to this size is copied behind its head, so that both leave in one segment."""
 
@@ -71,6 +71,8 @@ class Exchange(RequestResponseCycle):
         """While a thread feeds the parser: where the body goes."""
         self.sink_error: Exception | None = None
         self._body_size = body_size
+        self._marked = 0  # bytes that had come when the present time for some more began
+        self._due: float | None = None  # when that ends
         self._status = 0
         self._bytes_out = 0
         self._begun = time.perf_counter()
@@ -90,15 +92,15 @@ class Exchange(RequestResponseCycle):
         except ClientLeft:
             self.protocol.abort()
         except StorageCorrupt as error:  # found when the answer was under way: nothing is wrong with the program
-            self._log("%s %r: %s", error)
+            self._log("%s %s: %s", error)
             await self._fail()
         except Exception as error:  # the last resort: whatever the application did not handle
-            self._log("unhandled error in %s %r", trace=error)
+            self._log("unhandled error in %s %s", trace=error)
             await self._fail()
         else:
             if not self.response_complete and not self.disconnected and not self.transport.is_closing():
                 if not self.broken:
-                    self._log("no whole response to %s %r")
+                    self._log("no whole response to %s %s")
                 await self._fail()
         finally:
             self.scope.get("extensions", {}).clear()  # it refers to this exchange
@@ -107,7 +109,7 @@ class Exchange(RequestResponseCycle):
 
     def _log(self, text: str, *more: object, trace: Exception | None = None) -> None:
         """An error, with the request's method and path, and its id."""
-        path = self.scope["raw_path"][:_LOGGED_PATH]
+        path = shown(self.scope["raw_path"])
         _log.error(text, self.scope["method"], path, *more, exc_info=trace, extra={"request_id": self._request_id.decode()})
 
     def lost(self) -> None:
@@ -136,7 +138,7 @@ class Exchange(RequestResponseCycle):
         if not self._over():
             self.flow.resume_reading()
             if self.more_body:
-                self.protocol.expect_progress()
+                self._expect_body()
             await self.message_event.wait()
             self.message_event.clear()
             self.protocol.expect_nothing()
@@ -207,6 +209,14 @@ class Exchange(RequestResponseCycle):
         return False
 
     # Inside
+
+    def _expect_body(self) -> None:
+        """The client has to go on sending, and not too slowly."""
+        protocol = self.protocol
+        if self._due is None or self.bytes_in - self._marked >= protocol.limits.stall_bytes:
+            self._marked = self.bytes_in
+            self._due = protocol.loop.time() + protocol.limits.stall_seconds
+        protocol.deadline = self._due
 
     def _over(self) -> bool:
         return self.disconnected or self.broken or self.response_complete
@@ -326,7 +336,7 @@ class Exchange(RequestResponseCycle):
                 return await self._receive_chunks(sink, connection)
             receiving = Receiving(connection, pool, sink, self._body_size - self.bytes_in)
             try:
-                step = await take_turns(receiving, connection, pool, self.protocol.limits.stall_seconds)
+                step = await self._take_in(receiving, connection)
             finally:
                 self.bytes_in += receiving.received
         if step is Step.DONE:
@@ -334,11 +344,15 @@ class Exchange(RequestResponseCycle):
             self.protocol.restart_parser()
         return step
 
+    async def _take_in(self, receiving: Receiving | ReceivingChunks, connection: Any) -> Step:
+        limits = self.protocol.limits
+        return await take_turns(receiving, connection, self.protocol.pool, limits.stall_seconds, limits.stall_bytes)
+
     async def _receive_chunks(self, sink: Sink, connection: Any) -> Step:
         self.gathering = Gathering(sink)
         receiving = ReceivingChunks(connection, self.protocol.pool, self.protocol.feed_in_thread, self.gathering.flush)
         try:
-            step = await take_turns(receiving, connection, self.protocol.pool, self.protocol.limits.stall_seconds)
+            step = await self._take_in(receiving, connection)
         finally:
             self.gathering = None
         self.protocol.fed_in_thread()

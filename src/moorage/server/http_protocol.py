@@ -18,7 +18,7 @@ import os
 import socket
 import time
 import urllib.parse
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, cast
 
 import httptools
@@ -85,6 +85,7 @@ class RegistryHttpProtocol(HttpToolsProtocol):
         self.limits = terms.limits
         self.pool = terms.transfers
         self.on_access = terms.on_access
+        self._on_lost: Callable[[], None] = cast("Any", config).on_lost
         self.running: Exchange | None = None
         self.deadline: float | None = None
         """When to look at this connection again, in the loop's time; None: it waits for the application."""
@@ -126,6 +127,7 @@ class RegistryHttpProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.connections.discard(self)
+        self._on_lost()
         self.deadline = None
         self.pipeline.clear()
         for exchange in {self.running, self.cycle} - {None}:
@@ -463,6 +465,23 @@ class RegistryHttpProtocol(HttpToolsProtocol):
             self.expect_progress()
         else:
             self.refuse(408)
+
+    @property
+    def source(self) -> str:
+        """The address at the other end."""
+        return self.client[0] if self.client else ""
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a request is under way."""
+        return self.running is not None and not self._lingering
+
+    def make_room(self) -> None:
+        """Called by the server: others need this connection's place."""
+        if self._idle and self.scheme != "https":
+            self.transport.close()
+        else:
+            self.transport.abort()
 
     # Inside
 

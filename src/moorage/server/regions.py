@@ -1,7 +1,7 @@
 """Which regions there are: those that botocore knows, unless the operator says otherwise.
 
-Each registry has a row, and where there is no domain an address, so whoever may ask for a token must not be able to invent
-regions. Regions in which a registry already has repositories stay, whatever the list says.
+What is kept by region, in memory or in a table, is bounded by this list: whoever may ask for a token must not be able to invent
+one. Regions in which a registry already has repositories stay, whatever the list says.
 """
 
 from __future__ import annotations

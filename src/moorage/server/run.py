@@ -18,15 +18,10 @@ from typing import Any
 
 import uvicorn
 
+from moorage.server.accepting import BACKLOG, Doors
 from moorage.server.http_protocol import RegistryHttpProtocol
 from moorage.server.http_terms import HttpTerms, never_at_once
 from moorage.server.request_ids import RequestIds
-
-_HANDSHAKE_SECONDS = 20.0
-_FAREWELL_SECONDS = 2.0
-"""How long a TLS connection waits for the peer's own goodbye: many clients never send it."""
-BACKLOG = 2048
-"""Connections that wait to be accepted, per listening socket."""
 
 _log = logging.getLogger("moorage.server")
 
@@ -53,6 +48,12 @@ class HttpConfig(uvicorn.Config):
         self.terms = terms
         self.ids = RequestIds()
         self.grace_seconds = grace_seconds
+        self.on_lost: Callable[[], None] = _nobody_counts
+        """Told of each connection that has ended."""
+
+
+def _nobody_counts() -> None:
+    """For protocols that are made without a server."""
 
 
 class HttpServer(uvicorn.Server):
@@ -70,6 +71,8 @@ class HttpServer(uvicorn.Server):
         self._config.load()
         self.lifespan = self._config.lifespan_class(self._config)
         self.servers = []
+        self._doors = Doors(self._connections, terms.limits.connections)
+        self._config.on_lost = self._doors.lost
         self._stop = asyncio.Event()
         self._force = asyncio.Event()
         shortest = min(terms.limits.head_seconds, terms.limits.keep_alive_seconds, terms.limits.stall_seconds)
@@ -108,21 +111,14 @@ class HttpServer(uvicorn.Server):
         self, listener: socket.socket, ssl_context: ssl.SSLContext | None = None, app: Callable[..., Any] | None = None
     ) -> None:
         """Listen on one more bound socket, also while running. `app`: what is served there, if it is something else."""
-        loop = asyncio.get_running_loop()
-        connect = self._connect
-        if app is not None:
-            other = HttpConfig(app, replace(self._config.terms, at_once=never_at_once), self._config.grace_seconds)
-            other.load()
-            connect = partial(RegistryHttpProtocol, other, self.server_state, {})
-        server = await loop.create_server(
-            connect,
-            sock=listener,
-            ssl=ssl_context,
-            backlog=BACKLOG,
-            ssl_handshake_timeout=_HANDSHAKE_SECONDS if ssl_context else None,
-            ssl_shutdown_timeout=_FAREWELL_SECONDS if ssl_context else None,
-        )
-        self.servers.append(server)
+        connect = self._connect if app is None else self._connect_to(app)
+        self.servers.append(self._doors.add(listener, ssl_context, connect))  # type: ignore[arg-type]  # for uvicorn: they have sockets
+
+    def _connect_to(self, app: Callable[..., Any]) -> Callable[[], asyncio.Protocol]:
+        config = HttpConfig(app, replace(self._config.terms, at_once=never_at_once), self._config.grace_seconds)
+        config.load()
+        config.on_lost = self._doors.lost
+        return partial(RegistryHttpProtocol, config, self.server_state, {})
 
     @property
     def addresses(self) -> list[tuple[Any, ...] | str]:
@@ -156,16 +152,19 @@ class HttpServer(uvicorn.Server):
     def _tick(self) -> None:
         self.server_state.default_headers = [(b"date", formatdate(time.time(), usegmt=True).encode())]
 
+    def _connections(self) -> list[RegistryHttpProtocol]:
+        return list(self.server_state.connections)  # type: ignore[arg-type]  # all of them come from `_connect`
+
     def _sweep(self, now: float) -> None:
-        for connection in list(self.server_state.connections):
-            connection.sweep(now)  # type: ignore[union-attr]  # all of them come from `_connect`
+        for connection in self._connections():
+            connection.sweep(now)
+        self._doors.go_on()  # also where what was missing was not a connection's
 
     async def _end(self) -> None:
         """Close the listeners, wait for what runs, cut off the rest."""
         loop = asyncio.get_running_loop()
-        for server in self.servers:
-            server.close()
-        for connection in list(self.server_state.connections):
+        self._doors.close()
+        for connection in self._connections():
             connection.shutdown()
         until = loop.time() + self._config.grace_seconds
         while (self.server_state.connections or self.server_state.tasks) and loop.time() < until and not self.force_exit:
@@ -180,8 +179,8 @@ class HttpServer(uvicorn.Server):
             task.cancel("the server's time to shut down is over")
         if tasks:
             await asyncio.wait(tasks, timeout=5)
-        for connection in list(self.server_state.connections):
-            connection.transport.abort()
+        for left in self._connections():
+            left.transport.abort()
         await asyncio.sleep(0)
         if self.started:
             await self.lifespan.shutdown()

@@ -280,11 +280,9 @@ def _check(settings: Settings) -> None:
         raise SettingsError(f"account_id must have 12 digits, not {settings.account_id!r}")
     if not is_region(settings.region):
         raise SettingsError(f"region must be the name of a region such as us-east-1, not {settings.region!r}")
-    for region in settings.regions.split(","):
-        if region.strip() and not is_region(region.strip().removeprefix("+").strip()):
-            raise SettingsError(
-                f"regions must be names of regions such as us-east-1, separated by commas, not {region.strip()!r}"
-            )
+    for region in map(str.strip, settings.regions.split(",")):
+        if region and not is_region(region.removeprefix("+").strip()):
+            raise SettingsError(f"regions must be names such as us-east-1, separated by commas, not {region!r}")
     for name, target in settings.hosts.items():
         account, _, region = target.partition("/")
         if not is_account_id(account) or (region and not is_region(region)):

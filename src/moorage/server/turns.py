@@ -80,6 +80,8 @@ class Turns(Protocol):
 
     events: int
     """``select.POLLIN`` or ``select.POLLOUT``: what the descriptor must be ready for."""
+    moved: int
+    """Bytes so far, framing included."""
 
     def take(self) -> Step:
         """One turn. Blocks for a moment at most, apart from the source or sink itself."""
@@ -95,6 +97,7 @@ class _OnDescriptor:
 
     def __init__(self, connection: socket.socket, pool: Pool) -> None:
         self.connection = connection
+        self.moved = 0
         self._pool = pool
         self._interrupted = False
         self._slow = False
@@ -255,6 +258,7 @@ class Receiving(_OnDescriptor):
                 if count == 0:
                     return Step.GONE
                 self.received += count
+                self.moved += count
                 self._gathering.put(count)
         except _Blocked:
             return Step.BLOCKED
@@ -293,6 +297,7 @@ class ReceivingChunks(_OnDescriptor):
                 if count == 0:
                     return Step.GONE
                 moved += count
+                self.moved += count
                 if self._feed(buffer[:count]):
                     return Step.DONE
         except _Blocked:
@@ -308,18 +313,30 @@ class BrokenFraming(Exception):
     """A chunked body that breaks RFC 9112 section 7.1."""
 
 
-async def take_turns(turns: Turns, connection: socket.socket, pool: Pool, stall_seconds: float) -> Step:
+async def take_turns(turns: Turns, connection: socket.socket, pool: Pool, stall_seconds: float, stall_bytes: int = 1) -> Step:
     """Take turns until the transfer has come to an end: DONE, GONE, STALLED or BROKEN. Raises what source or sink raise.
 
     When this returns or raises, also by cancellation, no thread uses the descriptor, the source or the sink.
+
+    Args:
+        stall_bytes: how much has to be received within `stall_seconds`.
     """
+    loop = asyncio.get_running_loop()
+    marked, due = 0, loop.time() + stall_seconds
     while True:
         step = await pool.run(turns.take, interrupt=turns.interrupt)
-        if step is Step.BLOCKED:
-            if not await _ready(connection.fileno(), turns.events, stall_seconds):
-                return Step.STALLED
-        elif step is not Step.MORE:
-            return step
+        if step is not Step.BLOCKED:
+            if step is not Step.MORE:
+                return step
+            continue
+        patience = stall_seconds
+        if turns.events == select.POLLIN:
+            now = loop.time()
+            if turns.moved - marked >= stall_bytes:
+                marked, due = turns.moved, now + stall_seconds
+            patience = due - now
+        if patience <= 0 or not await _ready(connection.fileno(), turns.events, patience):
+            return Step.STALLED
 
 
 def unacknowledged_bytes(descriptor: int) -> int:

@@ -12,12 +12,13 @@ from collections.abc import Sequence
 import uvloop
 
 from moorage.model import engines
-from moorage.server import tls
+from moorage.server import descriptors, tls
 from moorage.server.access_log import AccessLog
 from moorage.server.app import Application
 from moorage.server.ephemeral import EphemeralApplication
 from moorage.server.finished_requests import FinishedRequests
-from moorage.server.http_terms import HttpTerms
+from moorage.server.further_addresses import FurtherAddresses
+from moorage.server.http_terms import HttpLimits, HttpTerms
 from moorage.server.installation import Installation, InstallationError, open_installation
 from moorage.server.metrics_app import MetricsApplication
 from moorage.server.run import HttpServer, listen
@@ -41,6 +42,7 @@ def run_worker(settings: Settings, listening: Sequence[socket.socket], counts: S
     Args:
         counts: where this worker, one of several, puts what it counts: into its `slot`.
     """
+    descriptors.raise_limit()  # before anything is opened
     if settings.ephemeral:
         uvloop.run(_run(settings, None, listening, None, 0))
         return
@@ -88,27 +90,15 @@ async def _run(
     finished = FinishedRequests(metrics, access_log)
     reloading = tls.Reloading(settings) if settings.tls_certificate else None
     context = reloading.context if reloading is not None else None
-    terms = HttpTerms(transfers=app.pools.transfers, on_access=finished.add, at_once=app.at_once)
+    descriptors_in_all = descriptors.raise_limit()
+    limits = HttpLimits(connections=descriptors.most_connections(descriptors_in_all))
+    terms = HttpTerms(transfers=app.pools.transfers, limits=limits, on_access=finished.add, at_once=app.at_once)
     server = HttpServer(app, terms, grace_seconds=settings.shutdown_seconds)
     host, port = listening[0].getsockname()[:2]
-
-    async def listen_also(address: str) -> bool:
-        # Whoever listens on all addresses has these as well; whoever listens on one address of a network wants no other.
-        if host == "0.0.0.0":  # noqa: S104  # compared, not bound
-            return True
-        if not host.startswith("127."):
-            return False
-        try:
-            (further,) = listen(address, port, share=True)
-        except OSError as error:
-            logger.debug("cannot listen on %s: %s", address, error)
-            return False
-        await server.add_socket(further, context)
-        return True
-
     if slot == 0 and (notice := engines.notice()):
         logger.info("kept and not acted upon in this version: %s", notice)
-    await app.start(listen_also)
+    also = FurtherAddresses(server, context, host, port, descriptors.most_addresses(descriptors_in_all))
+    await app.start(also.listen)
     for listener in _listening_for_metrics(settings):
         await server.add_socket(listener, None, MetricsApplication(metrics, settings.metrics_password))
     watching = asyncio.create_task(reloading.watch()) if reloading is not None else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -54,6 +55,7 @@ class MoorageServer:
         data: the data folder; the logs stand beside it.
         options: further flags of the command line, such as ``--ecr-quirks``.
         environment: further variables; `ROOT` is the default account's key unless they name another.
+        open_files: the hard limit of its descriptors.
     """
 
     def __init__(
@@ -65,8 +67,10 @@ class MoorageServer:
         options: Sequence[str] = (),
         environment: Mapping[str, str] | None = None,
         root: KeyPair | None = ROOT,
+        open_files: int | None = None,
     ) -> None:
         self.data = data
+        self._open_files = open_files
         self.root = root or KeyPair("", "", "")
         (self.port,) = free_ports(1)
         self.scheme = "http"
@@ -97,7 +101,12 @@ class MoorageServer:
         with self._log.open("ab") as log, self._output.open("ab") as output:
             # A session of its own: a Ctrl-C at the terminal reaches the tests, which then end the server in order.
             self._process = subprocess.Popen(
-                data_command, stdout=output, stderr=log, env=self.environment, start_new_session=True
+                data_command,
+                stdout=output,
+                stderr=log,
+                env=self.environment,
+                start_new_session=True,
+                preexec_fn=self._limit_files if self._open_files else None,  # noqa: PLW1509  # nothing but one system call
             )
         try:
             self._await_banner()
@@ -106,6 +115,10 @@ class MoorageServer:
             self.kill()
             raise
         return self
+
+    def _limit_files(self) -> None:
+        assert self._open_files is not None
+        resource.setrlimit(resource.RLIMIT_NOFILE, (self._open_files // 2, self._open_files))
 
     def _await_banner(self) -> None:
         def shown() -> bool:

@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from moorage.auth.oidc import PublicKey, UnverifiedToken, keys_for, read_keys
+from moorage.model.shown import shown
 from moorage.model.sts_errors import ProviderUnreachable, VerificationKeyMissing
 from moorage.upstream.fetch import Fetcher, FetchFailed, FetchRefused
 
@@ -101,12 +102,12 @@ class ProviderKeys:
         except FetchFailed as error:
             known.problem = ProviderUnreachable(str(error))
         except Exception as error:
-            logger.error("keys of %s", issuer, exc_info=error)
+            logger.error("keys of %s", shown(issuer), exc_info=error)
             known.problem = VerificationKeyMissing(str(error))
         finally:
             known.fetching = None
         if known.problem is not None:
-            logger.warning("no keys of identity provider %s: %s", issuer, known.problem)
+            logger.warning("no keys of identity provider %s: %s", shown(issuer), known.problem)
 
     async def _ask(self, issuer: str, thumbprints: Sequence[str]) -> tuple[PublicKey, ...]:
         url = issuer.rstrip("/") + "/.well-known/openid-configuration"

@@ -8,10 +8,13 @@ import msgspec
 
 from moorage.metadata.records import Blob
 from moorage.transfer.send import ByteRange, Sender
-from moorage.wire.http import Header, Request, Response, Send
+from moorage.wire.http import NOSNIFF, Header, Request, Response, Send
 
 _RANGE = re.compile(r"bytes=(?:([0-9]{1,18})-([0-9]{0,18})|-([0-9]{1,18}))")
 _JSON = (b"content-type", b"application/json; charset=utf-8")
+
+SANDBOX: Header = (b"content-security-policy", b"default-src 'none'; sandbox")
+"""Beside `NOSNIFF`, for bytes of users at an address that a browser opens without a login."""
 
 
 def parse_range(header: str, size: int) -> ByteRange | None:
@@ -47,6 +50,7 @@ def content_headers(digest: bytes) -> list[Header]:
         (b"etag", b'"%s"' % digest),
         (b"accept-ranges", b"bytes"),
         (b"cache-control", b"private, max-age=31536000, immutable"),
+        NOSNIFF,
     ]
 
 

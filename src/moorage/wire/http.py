@@ -13,6 +13,8 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Header = tuple[bytes, bytes]
 
+NOSNIFF: Header = (b"x-content-type-options", b"nosniff")
+"""Goes with all bytes of users: no browser takes them for a page or a script of ours."""
 _DRAIN_BYTES = 8 * 1024 * 1024
 
 

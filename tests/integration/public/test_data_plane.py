@@ -170,20 +170,31 @@ def test_the_challenge_says_what_is_wrong_with_a_token(publisher: RegistryClient
 
 def test_a_path_of_the_plain_host(server: MoorageServer, plain: RegistryClient, path: str, built: builders.BuiltImage) -> None:
     below = f"public.localhost/{path}"
-    challenged = plain.get(f"/v2/{below}/manifests/v1")
-    assert (challenged.status, challenged.header("WWW-Authenticate")) == (
-        401,
-        f'Bearer realm="http://{plain.host}/token/",service="public.localhost",scope="aws"',
-    )
     token = plain.get("/token/").json()["token"]
-    # What a client has for the private registry of this host does no harm.
-    for given in (f"Bearer {token}", basic("", ""), basic(server.password()), basic(server.public_password())):
+    # What a client has for the private registry of this host does no harm, nor has it to have anything: some follow the challenge
+    # of /v2/ alone, and make nothing of nothing.
+    private, public = basic(server.password()), basic(server.public_password())
+    for given in ("", f"Bearer {token}", basic("", ""), private, public, basic("a login that ended"), f"Bearer {token}x"):
         answer = plain.request("GET", f"/v2/{below}/manifests/v1", authorization=given)
         assert (answer.status, answer.body) == (200, built.manifest), given[:6]
         assert plain.request("GET", f"/v2/{below}/tags/list", authorization=given).json()["name"] == below
-    for given in (f"Bearer {token}", basic("", ""), basic(server.password())):
-        assert plain.request("POST", f"/v2/{below}/blobs/uploads/", authorization=given).status == 401
-    started = plain.request("POST", f"/v2/{below}/blobs/uploads/", authorization=basic(server.public_password()))
+    for given in ("", f"Bearer {token}", basic("", ""), private, basic("a login that ended")):
+        challenged = plain.request("POST", f"/v2/{below}/blobs/uploads/", authorization=given)
+        assert challenged.status == 401
+        asked = f'Bearer realm="http://{plain.host}/token/",service="public.localhost",scope="aws"'
+        assert challenged.header("WWW-Authenticate").startswith(asked)
+    # And the token service of the plain host makes nobody of whoever has a private login, a public one of whoever has that.
+    for given in (private, basic("a login that ended")):
+        told = plain.request("GET", "/token/", authorization=given)
+        assert told.status == 200
+        answer = plain.request("GET", f"/v2/{below}/manifests/v1", authorization=f"Bearer {told.json()['token']}")
+        assert (answer.status, answer.body) == (200, built.manifest)
+    assert basic(plain.request("GET", "/token/", authorization=public).json()["token"]) == public
+    # The private registry of the host keeps its own challenge, and its logins are still looked at.
+    for given in ("", basic("wrong"), basic("a login that ended")):
+        answer = plain.request("GET", "/v2/", authorization=given)
+        assert (answer.status, answer.header("WWW-Authenticate")[:6]) == (401, "Basic ")
+    started = plain.request("POST", f"/v2/{below}/blobs/uploads/", authorization=public)
     assert started.status == 202
     assert started.header("Location").startswith(f"/v2/{below}/blobs/uploads/")
 

@@ -51,6 +51,10 @@ def test_pulls_of_an_address_are_counted(make_server: Any) -> None:
         for given in (basic("", ""), basic(server.password())):
             asked = f"/v2/public.localhost/{path}/manifests/v1"
             assert until_refused(lambda: plain.request("GET", asked, authorization=given)).status == 429  # noqa: B023
+        # Whoever has said nothing may have a login, and only waits to be asked for it.
+        refused = until_refused(lambda: plain.get(f"/v2/public.localhost/{path}/manifests/v1"))
+        assert (refused.status, refused.code, refused.header("Retry-After")) == (401, "TOOMANYREQUESTS", "1")
+        assert refused.header("WWW-Authenticate").startswith("Bearer ")
 
 
 def test_a_proxy_is_believed_only_if_it_is_trusted(make_server: Any) -> None:

@@ -117,7 +117,7 @@ def test_a_good_framing_is_read_alike_whatever_stands_beside_it(running: Running
         f"GET /3 {head}\r\n"
         "GET /4 HTTP/1.1\r\nHost: a\r\n\r\n"
     )
-    seen = []
+    seen: list[bytes] = []
     while len(seen) < 4:
         status, fields = wire.head()
         if status == 200:

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import random
 import ssl
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -234,6 +235,28 @@ def test_a_sender_that_stops_is_cut_off(uploads: Uploads, handover: bool, framin
         until(lambda: bool(uploads.whole))
         assert uploads.whole == [False]
         wire.rest()
+
+
+@pytest.mark.parametrize("handover", [True, False])
+@pytest.mark.parametrize("framing", ["Content-Length: 5000000", "Transfer-Encoding: chunked"])
+def test_a_sender_that_drips_is_cut_off(uploads: Uploads, handover: bool, framing: str) -> None:
+    """A byte now and then is no progress; whoever sends a little more is only slow."""
+    limits = HttpLimits(stall_seconds=0.5, least_per_second=1000)
+    with serving(uploads, limits=limits, handover=handover) as running:
+        slow, dripping = running.connect(), running.connect()
+        pause = threading.Event()
+        for wire in (slow, dripping):
+            wire.request("PUT", "/any", framing)
+        with contextlib.suppress(ConnectionError):
+            for _ in range(100):
+                slow.send(b"c8\r\n" + b"x" * 200 + b"\r\n")
+                dripping.send(b"1\r\nx\r\n")
+                pause.wait(0.05)
+        assert uploads.whole == [False]
+        slow.send(b"c8\r\n" + b"x" * 200 + b"\r\n")
+        dripping.rest()
+        slow.close()
+        until(lambda: len(uploads.whole) == 2)
 
 
 def test_slow_senders_hold_no_thread(uploads: Uploads) -> None:

@@ -150,7 +150,7 @@ def test_a_call_and_all_that_the_handler_is_told(address: str, credential: Crede
     headers = answer["ResponseMetadata"]["HTTPHeaders"]
     assert answer["ResponseMetadata"]["RequestId"] == call.request_id == headers["x-amzn-requestid"]
     assert headers["content-type"] == "application/x-amz-json-1.1"
-    assert headers["date"].endswith(" GMT")
+    assert "date" not in headers  # that one is the server's, and was switched off here
 
 
 def test_a_part_of_the_greatest_size(address: str) -> None:
@@ -260,7 +260,7 @@ def test_refused_credentials(address: str, service: str, credential: Credential,
 def test_order_of_checks(address: str, headers: dict[str, str], service: str, sign: bool, code: str) -> None:
     status, content, answer = post(address, b"{", headers, service, sign=sign)
     assert (status, json.loads(content)["__type"]) == (400, code)
-    assert answer["x-amzn-requestid"] and answer["date"]
+    assert answer["x-amzn-requestid"]
 
 
 @pytest.mark.parametrize(

@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 from sqlalchemy import create_engine, inspect
 
-from moorage.metadata import migrate, registries
+from moorage.metadata import migrate, registries, repositories
 from moorage.metadata import tables as tables_package
 from moorage.metadata.database import Database, DatabaseUnavailable
 from moorage.metadata.opening import open_database
 from moorage.metadata.tables.schema import metadata
 from moorage.metadata.transaction import ReadTransaction, Transaction
+from moorage.model.names import parse_repository_name
 from moorage.model.scope import Scope
 
 assert tables_package.images is not None
@@ -92,15 +93,31 @@ def test_after_closing_nothing_is_accepted(tmp_path: Path) -> None:
 
 
 def test_registries_get_addresses_of_their_own(db: Database) -> None:
-    def ensure(tx: Transaction) -> list[str]:
+    scopes = [Scope.of(f"eu-west-{n}", "000000000001") for n in (1, 2)]
+
+    def ensure(tx: Transaction) -> list[str | None]:
         add(tx, "000000000001")
-        ids = [registries.ensure_registry(tx, Scope.of(f"eu-west-{n}", "000000000001")) for n in (1, 2, 1)]
+        ids = [registries.ensure_registry(tx, scope) for scope in (*scopes, scopes[0])]
         assert ids[0] == ids[2]
-        return [registries.address_of(tx, registry) for registry in ids[:2]]
+        assert registries.list_used(tx) == []
+        for registry in ids[:2]:
+            repositories.insert(
+                tx,
+                registry,
+                parse_repository_name("app"),
+                tag_mutability="MUTABLE",
+                filters=(),
+                scan_on_push=False,
+                encryption_type="AES256",
+                kms_key=None,
+                seal=registries.ensure_seal(tx, registry, "AES256", b"sealed"),
+            )
+        return [registries.address_of_used(tx, scope) for scope in scopes]
 
     first, second = db.run_write(ensure)
-    assert first != second
-    assert db.run_read(registries.find_by_address, first) == Scope.of("eu-west-1", "000000000001")
+    assert first and second and first != second
+    assert db.run_read(registries.find_by_address, first) == scopes[0]
+    assert db.run_read(registries.list_used) == [(scopes[0], first), (scopes[1], second)]
 
 
 def sync_engine(url: str) -> Any:
@@ -178,7 +195,7 @@ ON_PURPOSE = {
     "public_registries._ALIASES",
     "public_registries._ALL",
     "registries._ACCOUNTS",
-    "registries._REGISTRIES",
+    "registries._USED",
     "registries._KEYS_OF",
     "repositories._DELETED",
     "uploads._RELEASE_ALL",

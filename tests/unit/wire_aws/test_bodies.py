@@ -113,3 +113,62 @@ def test_who_waits_too_long_is_throttled() -> None:
         assert await budget.take(5 * MIB) == 2 * MIB  # never more than there is
 
     run(test)
+
+
+def test_an_owner_gets_no_more_than_it_leaves_to_others() -> None:
+    """Whoever sends slowly under one key, or from one address, holds half of the room at most."""
+
+    async def test() -> None:
+        budget = BodyBudget(total_bytes=8 * MIB, wait_seconds=0.05)
+        for _ in range(4):
+            await budget.take(MIB, ("from a", "key stolen"))
+        for owners in (("from a", "key other"), ("from b", "key stolen"), ("from a", "key stolen")):
+            with pytest.raises(Overloaded):
+                await budget.take(MIB, owners)
+        assert await budget.take(MIB, ("from b", "key honest")) == MIB
+        assert await budget.take(MIB, ("from b", "key honest")) == MIB
+        await budget.give_back(MIB, ("from a", "key stolen"))
+        assert await budget.take(MIB, ("from c", "key another")) == MIB
+
+    run(test)
+
+
+def test_not_everybody_of_one_owner_may_wait() -> None:
+    async def test() -> None:
+        budget = BodyBudget(total_bytes=MIB, wait_seconds=10)
+        await budget.take(MIB)
+        waiting = [asyncio.create_task(budget.take(MIB, ("from a",))) for _ in range(32)]
+        await asyncio.sleep(0)
+        with pytest.raises(Overloaded):
+            await budget.take(MIB, ("from a", "key b"))
+        waiting.append(asyncio.create_task(budget.take(MIB, ("from b",))))
+        await asyncio.sleep(0)
+        assert not waiting[-1].done()
+        for each in waiting:
+            each.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+        await budget.give_back(MIB)
+        assert await budget.take(MIB) == MIB
+
+    run(test)
+
+
+def test_who_drips_is_late_as_well() -> None:
+    """Each byte is progress, and yet the whole comes too slowly."""
+
+    async def test() -> None:
+        client = Client()
+
+        async def drip() -> None:
+            while True:
+                client.send(b"x")
+                await asyncio.sleep(0.01)
+
+        dripping = asyncio.create_task(drip())
+        budget = BodyBudget(stall_seconds=0.1, least_per_second=10_000)
+        async with asyncio.timeout(5):
+            with pytest.raises(BodyStalled):
+                await Body(client.receive, budget).read(MIB, None)
+        dripping.cancel()
+
+    run(test)

@@ -39,7 +39,7 @@ from moorage.model.errors import AccessDenied, NotBuilt, RateExceeded
 from moorage.model.rates import RequestKey, Ticket, region_of
 from moorage.model.scope import is_account_id, is_region
 from moorage.model.usage import UsageCounts
-from moorage.wire.aws.bodies import DEFAULT_LIMIT, LIMITS, Body, BodyBudget, Receive
+from moorage.wire.aws.bodies import DEFAULT_LIMIT, LIMITS, UNKNOWN_LIMIT, Body, BodyBudget, Receive
 from moorage.wire.aws.errors import AwsError, internal_error, to_aws_error
 from moorage.wire.aws.faults import ClientGone, MissingAction, UnknownOperation
 from moorage.wire.aws.models import OperationPlan, ServicePlan
@@ -56,6 +56,7 @@ _log = logging.getLogger(__name__)
 _LARGE = 256 * 1024
 """From this size on, hashing and parsing a body is the pool's work: it would hold up the event loop."""
 _KEY_ID = re.compile(r"[A-Za-z0-9_]{4,128}")
+_SHA256 = re.compile(rb"[0-9a-f]{64}")
 _XML = b"text/xml"
 _LONGEST_TARGET = 160
 
@@ -181,7 +182,8 @@ class Dispatcher:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request: ``POST /``, or ``GET /`` with an Action."""
-        body = Body(receive, self._budget)
+        client = scope.get("client")
+        body = Body(receive, self._budget, client[0] if client else "")
         request = _Request(scope, body, self._plans[0], self._clock())
         try:
             status, content, content_type = await self._answer(request)
@@ -231,9 +233,10 @@ class Dispatcher:
             raise UnknownOperation(_unknown(target))
         request.service, request.operation = route.service, route.operation
         request.scope[ASKED] = Asked("", "", route.action)
-        signed, credential = await self._identify(request, route)
+        signed, credential = self._admit(request, route, *await self._identify(request))
+        stated = self._verify_head(request, signed, credential)
         raw = await request.body.read(route.limit, _stated_size(request.headers))
-        await self._authenticate(request, signed, credential, raw)
+        await self._authenticate(request, signed, credential, raw, stated)
         handler = _built(route)
         is_large = len(raw) > _LARGE
         params = await self._in_pool(route.parse_json, raw) if is_large else route.parse_json(raw)
@@ -245,9 +248,11 @@ class Dispatcher:
 
     async def _answer_query(self, request: _Request) -> tuple[int, bytes, bytes]:
         request.service = self._query_services[0] if self._query_services else self._plans[0]
-        raw: bytes | bytearray = b""
-        if request.method == "POST":
-            raw = await request.body.read(DEFAULT_LIMIT, _stated_size(request.headers))
+        # What the body asks for is not known yet, but who asks must be: bodies of nobody are small.
+        signed, credential = await self._identify(request)
+        stated = self._verify_head(request, signed, credential)
+        limit = DEFAULT_LIMIT if signed or self._believed is not None else UNKNOWN_LIMIT
+        raw = await request.body.read(limit, _stated_size(request.headers))
         fields = query.parse_fields(raw if request.method == "POST" else request.raw_query)
         action, version = fields.get("Action"), fields.get("Version", "")
         if not action:
@@ -260,10 +265,8 @@ class Dispatcher:
             raise UnknownOperation(f"Could not find operation {action[:128]} for version {version[:32]}")
         request.service, request.operation = route.service, route.operation
         request.scope[ASKED] = Asked("", "", route.action)
-        signed, credential = await self._identify(request, route)
-        if request.method != "POST":
-            raw = await request.body.read(DEFAULT_LIMIT, _stated_size(request.headers))
-        await self._authenticate(request, signed, credential, raw)
+        signed, credential = self._admit(request, route, signed, credential)
+        await self._authenticate(request, signed, credential, raw, stated)
         handler = _built(route)
         params = query.parse_params(fields, route.operation.input)
         check(params, route.service, route.operation)
@@ -272,21 +275,50 @@ class Dispatcher:
             return 200, query_json.render_document(output, route.operation, request.request_id), query_json.CONTENT_TYPE
         return 200, query.render_document(output, route.service, route.operation, request.request_id), _XML
 
-    async def _identify(self, request: _Request, route: _Route) -> tuple[SignedRequest | None, Credential | None]:
-        """Check all of the signature that needs no body."""
-        if not route.operation.is_signed and not is_signed(request.headers, request.raw_query):
-            return None, None
+    async def _identify(self, request: _Request) -> tuple[SignedRequest | None, Credential | None]:
+        """Whose key signs, if one does: all that can be found out without the body and what it asks for."""
         if self._believed is not None:
             return await self._believe(request)
+        if not is_signed(request.headers, request.raw_query):
+            return None, None
         signed = parse_authorization(request.headers, request.raw_query)
+        if request.service.signing_name != signed.service:
+            named = (plan for plan in self._query_services if plan.signing_name == signed.service)
+            request.service = next(named, request.service) if request.operation is None else request.service
         key_id = signed.access_key_id
         found = await self._credentials(key_id, signed.session_token) if _KEY_ID.fullmatch(key_id) else None
         credential = check_credential(signed, found, request.now)
+        check_time(signed, request.now)
+        request.body.owners += (f"key {key_id}",)
+        return signed, credential
+
+    def _admit(
+        self, request: _Request, route: _Route, signed: SignedRequest | None, credential: Credential | None
+    ) -> tuple[SignedRequest | None, Credential | None]:
+        """Check that this key may sign for this service, or that nobody has to sign. Raises SignatureRefused."""
+        if not route.operation.is_signed and not is_signed(request.headers, request.raw_query):
+            return None, None
+        if self._believed is not None:
+            return signed, credential
+        if signed is None or credential is None:
+            raise refuse(FaultKind.NO_TOKEN)
         if credential.session is not None and not may_reach(credential.session, route.service.name):
             raise refuse(FaultKind.UNKNOWN_KEY)
         check_scope(signed, route.service.signing_name, self._regions)
-        check_time(signed, request.now)
         return signed, credential
+
+    def _verify_head(self, request: _Request, signed: SignedRequest | None, credential: Credential | None) -> bytes | None:
+        """Verify the signature now if the head states the digest of the body, as most SDKs do, and return that."""
+        stated = request.headers.get(b"x-amz-content-sha256", b"")
+        if signed is None or credential is None or self._believed is not None or not _SHA256.fullmatch(stated):
+            return None
+        try:
+            check_scope(signed, request.service.signing_name, self._regions)  # what is derived from it is remembered
+        except SignatureRefused:
+            return None  # it is told once it is known what was asked for
+        received = ReceivedRequest(request.method, request.raw_path, request.raw_query, request.headers, stated.decode())
+        verify(self._keys, signed, credential.secret, received, request.now)
+        return stated
 
     async def _believe(self, request: _Request) -> tuple[SignedRequest | None, Credential]:
         """Take the request for whose it says it is, without looking at its signature."""
@@ -304,11 +336,20 @@ class Dispatcher:
             return None, await self._believed("")
 
     async def _authenticate(
-        self, request: _Request, signed: SignedRequest | None, credential: Credential | None, raw: bytes | bytearray
+        self,
+        request: _Request,
+        signed: SignedRequest | None,
+        credential: Credential | None,
+        raw: bytes | bytearray,
+        stated: bytes | None,
     ) -> None:
         if signed is None or credential is None or self._believed is not None:
             return
         digest = await self._in_pool(_sha256, raw) if len(raw) > _LARGE else _sha256(raw)
+        if stated is not None:
+            if digest.encode() != stated:
+                raise refuse(FaultKind.PAYLOAD_MISMATCH)
+            return
         received = ReceivedRequest(request.method, request.raw_path, request.raw_query, request.headers, digest)
         is_tls = request.scope.get("scheme") == "https"
         verify(self._keys, signed, credential.secret, received, request.now, unsigned_payload_allowed=is_tls)

@@ -20,7 +20,8 @@ from moorage.wire.oci.actions import request_key
 from moorage.wire.oci.router import Route
 
 MISSING = "authentication required"
-_REMEMBERED = 4096
+_REMEMBERED, _LONGEST = 4096, 8192
+"""Headers that are remembered, and bytes of the longest: one may be stretched with spaces."""
 _WITH_USER = "QVdTO"
 """How an authorizationToken begins: ``AWS:`` in base64."""
 _NONE, _EMPTY = frozenset((b"",)), frozenset((b"Basic Og==", b"basic Og=="))
@@ -72,18 +73,20 @@ class Access:
         """Who asks a public registry: the holder of a token of ECR Public, or nobody in particular. Raises NotAuthenticated.
 
         Args:
-            beside_private: the host is also that of a private registry, whose clients bring what they have for it: its tokens
-                then count as none, and so do Basic credentials with nothing in them; a public token may come as either.
+            beside_private: the host is also that of a private registry, whose clients bring what they have for it, or what its
+                challenge of ``/v2/`` has made of nothing. Whoever brings no public token is nobody then: a login at the one must
+                not get in the way of a pull that needs none. A public token may come as either.
         """
         header = request.headers.get(b"authorization", b"")
-        if beside_private and header in _EMPTY:
-            return _nobody(request)
         if not beside_private and header[:6].lower() == b"basic ":
             raise NotAuthenticated(INVALID)
-        claims = self._claims(header)
-        if claims.region:
-            if not beside_private:
+        try:
+            claims = self._claims(header)
+            if claims.region:
                 raise NotAuthenticated(INVALID)
+        except NotAuthenticated:
+            if not beside_private:
+                raise
             return _nobody(request)
         ticket = self._ticket(claims.account_id, "", route, request) if claims.account_id else None
         return _caller(claims, request, ticket)
@@ -97,15 +100,24 @@ class Access:
         """Who somebody without a token is taken for, on servers without authentication; None on all others."""
         return self._believed(scope) if self._believed is not None else None
 
-    def public_token(self, request: Request) -> tuple[str, int]:
+    def public_token(self, request: Request, *, beside_private: bool) -> tuple[str, int]:
         """What the token endpoint of the public registries hands out, and for how many seconds: to those who bring credentials
-        of ECR Public their token, to all others one of nobody. Raises NotAuthenticated for credentials that do not count."""
+        of ECR Public their token, to all others one of nobody. Raises NotAuthenticated for credentials that do not count.
+
+        Args:
+            beside_private: as in `public_caller`: credentials that are not of ECR Public count as none.
+        """
         header = request.headers.get(b"authorization", b"")
         if header not in _NONE | _EMPTY:
-            password, seconds = self.password(request)
-            if self._claims(header).region:
-                raise NotAuthenticated(INVALID)
-            return password, seconds
+            try:
+                password, seconds = self.password(request)
+                if self._claims(header).region:
+                    raise NotAuthenticated(INVALID)
+            except NotAuthenticated:
+                if not beside_private:
+                    raise
+            else:
+                return password, seconds
         expires_at = int(self._clock()) + limits.ANONYMOUS_TOKEN_SECONDS
         nobody = TokenClaims("", "", "", "", PUBLIC_PARTITION, "", expires_at)
         return self._tokens.issue(nobody), limits.ANONYMOUS_TOKEN_SECONDS
@@ -114,9 +126,10 @@ class Access:
         claims = self._seen.get(header)
         if claims is None or self._clock() >= claims.expires_at:
             claims = self._open(header.decode("latin-1"))
-            if len(self._seen) >= _REMEMBERED:
-                self._seen.clear()
-            self._seen[header] = claims
+            if len(header) <= _LONGEST:
+                if len(self._seen) >= _REMEMBERED:
+                    self._seen.clear()
+                self._seen[header] = claims
         return claims
 
     def _open(self, header: str) -> TokenClaims:

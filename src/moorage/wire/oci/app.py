@@ -23,6 +23,7 @@ from moorage.model.errors import (
 )
 from moorage.model.principal import Caller
 from moorage.model.scope import Scope
+from moorage.model.shown import shown
 from moorage.operations import registry
 from moorage.storage.blob_store import StoreUnavailable
 from moorage.transfer.receive import ClientGone
@@ -215,8 +216,8 @@ class OciApp:
             described = OciError(500, "UNKNOWN", f"unknown error{_named(request)}")
         if described.status == 500:
             trace = None if isinstance(error, StorageCorrupt) else error  # damage at rest is no fault of the program
-            where = request.method, request.scope["raw_path"][:300]
-            logger.error("%s %r failed: %s", *where, error, exc_info=trace, extra={"request_id": request.id})
+            where = request.method, shown(request.scope["raw_path"])
+            logger.error("%s %s failed: %s", *where, error, exc_info=trace, extra={"request_id": request.id})
         await Response(described.status, described.body(), headers).send(send, head=request.method == "HEAD")
 
 

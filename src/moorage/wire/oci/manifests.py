@@ -14,7 +14,7 @@ from moorage.operations import images
 from moorage.operations.tag_mutability import is_mutable
 from moorage.operations.wanted_images import WantedImage
 from moorage.wire.blob_response import matches_etag
-from moorage.wire.http import Asked, AtOnce, Header, Request, Response, read_body
+from moorage.wire.http import NOSNIFF, Asked, AtOnce, Header, Request, Response, read_body
 from moorage.wire.oci.actions import request_key
 from moorage.wire.oci.errors import JSON, OciError
 from moorage.wire.oci.exchange import VERSION, Exchange, Services
@@ -81,6 +81,7 @@ def _headers(image: Image, *, by_tag: bool) -> list[Header]:
     return [
         VERSION,
         (b"content-type", image.media_type.encode()),
+        NOSNIFF,
         (b"docker-content-digest", digest),
         (b"etag", b'"%s"' % digest),
         (b"cache-control", b"no-store" if by_tag else b"private, max-age=31536000, immutable"),

@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from moorage.auth.anonymous import LOGIN_NEEDED
-from moorage.model.errors import DomainError, NotAuthenticated, NotBuilt, RepositoryNotFound
+from moorage.model.errors import DomainError, NotAuthenticated, NotBuilt, RateExceeded, RepositoryNotFound
 from moorage.model.principal import Caller
 from moorage.model.scope import Scope
 from moorage.operations import registry
@@ -20,7 +20,7 @@ from moorage.transfer.pull_rate import PullRate
 from moorage.wire.http import Header, Request, Response, Send
 from moorage.wire.oci.access import public_challenge
 from moorage.wire.oci.app import OciApp, nothing_there
-from moorage.wire.oci.errors import JSON
+from moorage.wire.oci.errors import JSON, describe
 from moorage.wire.oci.exchange import VERSION, Exchange, Services
 from moorage.wire.oci.router import Route, parse_route
 
@@ -80,6 +80,9 @@ class PublicApp:
             await self._app.answer(Exchange(self._services, request, send, within, scope, caller, f"{door.below}{alias}/"))
         except Exception as error:  # the last line of defence: an answer instead of a traceback
             _tell_by_alias(error, alias)
+            if isinstance(error, RateExceeded) and door.below and b"authorization" not in request.headers:
+                await _ask_for_login(error, request, send, _challenge(request, door, origin, error))
+                return
             await self._app.fail(error, request, send, _challenge(request, door, origin, error))
 
     async def _limited(self, route: Route, request: Request, send: Send, caller: Caller) -> Send:
@@ -110,7 +113,7 @@ class PublicApp:
     async def token(self, request: Request, send: Send, door: PublicDoor, origin: str) -> None:
         """``GET /token/``: a token for whoever logs in, and one for whoever does not. Source: Docker token authentication."""
         try:
-            token, seconds = self._services.access.public_token(request)
+            token, seconds = self._services.access.public_token(request, beside_private=bool(door.below))
             body = {"token": token, "access_token": token, "expires_in": seconds}
             await Response(200, msgspec.json.encode(body), [JSON, (b"cache-control", b"no-store")]).send(send)
         except Exception as error:  # as above
@@ -119,6 +122,14 @@ class PublicApp:
 
 def _challenge(request: Request, door: PublicDoor, origin: str, error: Exception) -> Header:
     return public_challenge(origin, door.host, request.headers.get(b"authorization", b""), error)
+
+
+async def _ask_for_login(error: RateExceeded, request: Request, send: Send, login: Header) -> None:
+    """Refuse what came too fast without a login, by a challenge: where the public registries have no host of their own, pulls are
+    not challenged, and a client that waits for that has not yet said who it is."""
+    described = describe(error)
+    headers = [VERSION, JSON, login, (b"retry-after", b"%d" % error.retry_after_seconds)]
+    await Response(401, described.body(), headers).send(send, head=request.method == "HEAD")
 
 
 def _tell_by_alias(error: Exception, alias: str) -> None:

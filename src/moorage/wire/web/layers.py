@@ -9,7 +9,7 @@ from moorage.metadata.database import Database
 from moorage.model.clock import Clock
 from moorage.operations import layers
 from moorage.transfer.send import Sender
-from moorage.wire.blob_response import send_blob
+from moorage.wire.blob_response import SANDBOX, send_blob
 from moorage.wire.http import Request, Response, Send
 
 _PATH = re.compile(r"/layers/([0-9]{1,18})/((?:sha256|sha512):[0-9a-f]{64,128})")
@@ -45,4 +45,4 @@ class LayerLinks:
         if blob is None:
             await Response(404, b"not found\n", [_TEXT]).send(send, head=request.method == "HEAD")
             return
-        await send_blob(self._sender, request, send, blob)
+        await send_blob(self._sender, request, send, blob, SANDBOX)

@@ -6,7 +6,8 @@ from moorage.metadata.database import Database
 from moorage.model.errors import NameInvalid
 from moorage.model.names import parse_repository_name
 from moorage.operations.public.repositories import logo_of
-from moorage.wire.http import BadRequest, Request, Response, Send
+from moorage.wire.blob_response import SANDBOX
+from moorage.wire.http import NOSNIFF, BadRequest, Request, Response, Send
 
 _KINDS = ((b"\x89PNG\r\n\x1a\n", b"image/png"), (b"\xff\xd8\xff", b"image/jpeg"), (b"GIF8", b"image/gif"))
 _TEXT = (b"content-type", b"text/plain; charset=utf-8")
@@ -32,11 +33,10 @@ class Logos:
         if logo is None:
             await Response(404, b"404 page not found\n", [_TEXT]).send(send, head=is_head)
             return
-        # Whatever was put as a logo, a browser takes it for a picture or for bytes: never for a page or a script of ours.
         headers = [
             (b"content-type", _kind_of(logo)),
-            (b"x-content-type-options", b"nosniff"),
-            (b"content-security-policy", b"default-src 'none'; sandbox"),
+            NOSNIFF,
+            SANDBOX,
             (b"cache-control", b"public, max-age=300"),
         ]
         await Response(200, logo, headers).send(send, head=is_head)
