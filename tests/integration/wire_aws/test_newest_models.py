@@ -48,8 +48,8 @@ def _data() -> Path:
 def invented(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a botocore whose services have one operation more."""
     folder = tmp_path_factory.mktemp("invented")
-    (folder / "botocore").mkdir()
-    (folder / "botocore" / "__init__.py").touch()
+    _link(_data().parent, folder / "botocore", but={"data", "__pycache__"})
+    _link(_data(), folder / "botocore" / "data", but=set(_SERVICES))
     for service in _SERVICES:
         for file in (_data() / service).glob("*/service-2.json.gz"):
             model = json.loads(gzip.decompress(file.read_bytes()))
@@ -93,15 +93,19 @@ def serve(pool: Pool) -> Iterator[Callable[[Path], MoorageServer]]:
 def _operations(folder: Path) -> dict[tuple[str, str], str]:
     """What this version makes of the operations of a folder's models."""
     environment = {**os.environ, "PYTHONPATH": str(folder)}
-    if not (folder / "botocore" / "session.py").exists():  # only models: the rest of botocore is the installed one
-        for part in _data().parent.iterdir():
-            target = folder / "botocore" / part.name
-            if part.name not in {"data", "__init__.py", "__pycache__"} and not target.exists():
-                target.symlink_to(part)
-        shutil.copy(_data().parent / "__init__.py", folder / "botocore" / "__init__.py")
     done = subprocess.run([sys.executable, "-c", _COVERED], check=False, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return {(service, operation): state for service, operation, state in json.loads(done.stdout)}
+
+
+def _link(source: Path, target: Path, but: set[str]) -> None:
+    """A folder with links to what is in another one. `__init__.py` is a copy: data is looked for beside where it lies."""
+    target.mkdir()
+    for part in source.iterdir():
+        if part.name == "__init__.py":
+            shutil.copy(part, target / part.name)
+        elif part.name not in but:
+            (target / part.name).symlink_to(part)
 
 
 def _ask(server: MoorageServer, plan: ServicePlan, operation: str) -> tuple[int, str]:
