@@ -1,7 +1,7 @@
 """Accepting connections as long as there is room, and making room at the cost of whoever takes most of it.
 
-The event loops' own servers have no bound, and once descriptors run out they drop connections or close their listening socket.
-Here connections that find no room wait in the kernel's queue, and some that wait for their client are closed: idle ones and half
+The event loops' own servers have no bound, and once descriptors run out uvloop's closes what it accepts: clients see errors. Here
+connections that find no room wait in the kernel's queue, and some that wait for their client are closed: idle ones and half
 heads first, then bodies that are waited for; always of the address that has most of them.
 """
 
@@ -59,6 +59,21 @@ class Door:
         return (self.listener,) if self.listener.fileno() >= 0 else ()
 
 
+@dataclass(eq=False)
+class _Greeting:
+    """A connection whose TLS handshake is under way."""
+
+    connection: socket.socket
+    source: str
+    deadline: float | None
+    is_busy: bool = False
+
+    def make_room(self) -> None:
+        """End it: the transport, whose socket it is by now, sees that as if the peer had left."""
+        with contextlib.suppress(OSError):
+            self.connection.shutdown(socket.SHUT_RDWR)
+
+
 class Doors:
     """All listening sockets of a server. Belongs to the event loop.
 
@@ -74,6 +89,7 @@ class Doors:
         self._connections = connections
         self._doors: list[Door] = []
         self._begun: set[asyncio.Task[None]] = set()
+        self._greetings: set[_Greeting] = set()
         self._paused = False
         self._leaving = 0  # were told to make room, and are still there
         self._told_at = float("-inf")
@@ -127,13 +143,14 @@ class Doors:
             loop.remove_reader(door.listener.fileno())
 
     def _accept(self, door: Door) -> None:
-        for _ in range(_AT_ONCE):
+        for number in range(_AT_ONCE):
             if self.open >= self.most:
-                self._pause(f"{self.open} connections are open, as many as there may be")
-                self._make_room()
+                if number == 0:  # else it is not known whether anybody waits: if so, the loop calls again
+                    self._pause(f"{self.open} connections are open, as many as there may be")
+                    self._make_room()
                 return
             try:
-                connection, _ = door.listener.accept()
+                connection, address = door.listener.accept()
             except BlockingIOError:
                 return
             except OSError as error:
@@ -147,31 +164,44 @@ class Doors:
                 with contextlib.suppress(OSError):  # its client may have left
                     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self.open += 1
-            task = asyncio.get_running_loop().create_task(self._begin(connection, door))
+            loop = asyncio.get_running_loop()
+            if door.ssl_context is None:
+                task = loop.create_task(self._begin(connection, door))
+            else:
+                source = address[0] if isinstance(address, tuple) else ""
+                greeting = _Greeting(connection, source, loop.time() + _HANDSHAKE_SECONDS)
+                task = loop.create_task(self._greet(greeting, door, door.ssl_context))
             self._begun.add(task)
             task.add_done_callback(self._begun.discard)
 
     async def _begin(self, connection: socket.socket, door: Door) -> None:
-        loop = asyncio.get_running_loop()
         try:
-            if door.ssl_context is None:
-                await loop.connect_accepted_socket(door.make, connection)
-            else:
-                await loop.connect_accepted_socket(
-                    door.make,
-                    connection,
-                    ssl=door.ssl_context,
-                    ssl_handshake_timeout=_HANDSHAKE_SECONDS,
-                    ssl_shutdown_timeout=_FAREWELL_SECONDS,
-                )
-        except OSError:  # also of TLS: the peer has left, or does not speak it
+            await asyncio.get_running_loop().connect_accepted_socket(door.make, connection)
+        except OSError:
             self.lost()
         else:
             self.go_on()
 
+    async def _greet(self, greeting: _Greeting, door: Door, ssl_context: ssl.SSLContext) -> None:
+        self._greetings.add(greeting)
+        try:
+            await asyncio.get_running_loop().connect_accepted_socket(
+                door.make,
+                greeting.connection,
+                ssl=ssl_context,
+                ssl_handshake_timeout=_HANDSHAKE_SECONDS,
+                ssl_shutdown_timeout=_FAREWELL_SECONDS,
+            )
+        except OSError:  # the peer has left, or does not speak TLS
+            self.lost()
+        else:
+            self.go_on()
+        finally:
+            self._greetings.discard(greeting)
+
     def _make_room(self) -> None:
         if not self._leaving:
-            victims = chosen(self._connections(), max(1, self.most // 16))
+            victims = chosen([*self._connections(), *self._greetings], max(1, self.most // 16))
             self._leaving = len(victims)
             for connection in victims:
                 connection.make_room()

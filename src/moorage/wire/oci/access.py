@@ -20,7 +20,7 @@ from moorage.wire.oci.actions import request_key
 from moorage.wire.oci.router import Route
 
 MISSING = "authentication required"
-_REMEMBERED, _LONGEST = 4096, 8192
+_REMEMBERED, _LONGEST = 4096, 12_288
 """Headers that are remembered, and bytes of the longest: one may be stretched with spaces."""
 _WITH_USER = "QVdTO"
 """How an authorizationToken begins: ``AWS:`` in base64."""

@@ -23,6 +23,8 @@ from moorage.wire.http import ASKED, Asked, AtOnce, Request
 _BOUND = 8192
 """Answers that are kept; their bodies are those of the cache of opened manifests, or were."""
 _BODY_BYTES = 8 * 1024 * 1024
+_LONGEST = 12_288
+"""Bytes of a token and a path together. Tokens have some hundred, those of sessions with policies a few thousand."""
 
 Target = tuple[str, bytes, Scope]
 
@@ -81,12 +83,14 @@ class RememberedPulls:
 
     def keep(self, request: Request, scope: Scope, pull: RememberedPull) -> None:
         """Remember an answer that holds until something changes."""
+        token, target = request.headers[b"authorization"], (request.method, request.scope["raw_path"], scope)
+        if len(token) + len(request.scope["raw_path"]) > _LONGEST:
+            return  # spaces and percent signs make either as long as somebody likes
         size = len(pull.answer.body)
         if self._count >= _BOUND or self._body_bytes + size > _BODY_BYTES:
             self._kept.clear()
             self._count = self._body_bytes = 0
-        of_token = self._kept.setdefault(request.headers[b"authorization"], {})
-        target = (request.method, request.scope["raw_path"], scope)
+        of_token = self._kept.setdefault(token, {})
         before = of_token.get(target)
         if before is None:
             self._count += 1
