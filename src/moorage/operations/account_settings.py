@@ -54,7 +54,7 @@ def put_account_setting(tx: Transaction, caller: Caller, scope: Scope, name: str
     if name == REGISTRY_POLICY_SCOPE:
         identities.touch(tx, scope.registry_id)
         _require_v1_policy(tx, scope, value)
-    registry_documents.put_setting(tx, registries.ensure_registry(tx, scope), name, value)
+    registry_documents.put_setting(tx, registries.hold(tx, scope), name, value)
 
 
 def value_of(tx: ReadTransaction, scope: Scope, name: str) -> str:

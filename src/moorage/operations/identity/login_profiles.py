@@ -90,7 +90,7 @@ def get_login_profile(tx: ReadTransaction, caller: Caller, user_name: str) -> Pr
 def update_login_profile(tx: Transaction, caller: Caller, user_name: str, hashed: str | None, must_reset: bool | None) -> None:
     """Replace a user's password, or say whether it must be changed at the next sign-in. Raises EntityNotFound."""
     user = changing(tx, caller, "UpdateLoginProfile", "user", user_name)
-    profile = _profile_of(tx, user)
+    profile = _profile_of(tx, user, locked=True)  # its owner may change it at this moment, who raises no epoch
     reset = profile.must_reset if must_reset is None else must_reset
     credentials.set_password(tx, user.id, hashed if hashed is not None else profile.password_hash, must_reset=reset)
     if hashed is not None:
