@@ -1,8 +1,9 @@
 """Connections of one process to PostgreSQL: opened by whoever needs one, emptied at the first loss, bounded in every wait.
 
-A pool of its own and not psycopg's, because an outage has to end with the server's: nothing waits for a worker that tries again
-after 1, 2, 4, 8 seconds; who wants a connection opens it. Connections are not asked before use whether they live, which would cost
-each use a round trip: the first one that is found dead takes all others that are idle with it. See docs/decisions/0014.
+A pool of its own and not psycopg's, because an outage has to end with the server's: nothing waits for a worker that tries
+again after 1, 2, 4, 8 seconds; who wants a connection opens it. Connections are not asked before use whether they live, which
+would cost each use a round trip: the first one that is found dead takes all others that are idle with it. See
+docs/decisions/0014-postgresql-connections.md.
 """
 
 from __future__ import annotations

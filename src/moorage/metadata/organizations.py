@@ -15,7 +15,7 @@ _o, _a, _r = organizations.c, accounts.c, account_requests.c
 _FIND = Statement(
     lambda _: select(_o.id, _o.management_account, _o.root_id, _o.created_at).order_by(_o.created_at, _o.id).limit(1)
 )
-_HOLD = Statement(lambda _: select(func.pg_advisory_xact_lock(literal_column("7203514222"))))
+_HOLD_ON_POSTGRESQL = Statement(lambda _: select(func.pg_advisory_xact_lock(literal_column("7203514222"))))
 _INSERT = Statement(
     lambda insert: insert(organizations).values(
         id=bindparam("id"), management_account=bindparam("account"), root_id=bindparam("root"), created_at=bindparam("now")
@@ -64,7 +64,7 @@ def hold(tx: Transaction) -> None:
     There is no row that could be locked. The lock belongs to the transaction, so it also holds behind a pooler.
     """
     if tx.dialect != "sqlite":
-        tx.first(_HOLD)
+        tx.first(_HOLD_ON_POSTGRESQL)
 
 
 def find(tx: ReadTransaction) -> Organization | None:

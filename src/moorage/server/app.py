@@ -24,6 +24,7 @@ from moorage.model.scope import Scope
 from moorage.operations import accounts
 from moorage.operations.public import registries as public_registries
 from moorage.server.addressing import Addressing, Listen
+from moorage.server.clock_skew import told_skew
 from moorage.server.rated_database import RatedDatabase
 from moorage.server.settings import Settings
 from moorage.storage.blob_store import BlobStore
@@ -204,7 +205,7 @@ class Application:
             rates=rates,
         )
         self.receiver = receiver
-        self._health = Health(db, store, self.pools, _LOW_WATER_BYTES)
+        self._health = Health(db, store, _LOW_WATER_BYTES, settings.readiness_timeout_seconds)
         self._links = LayerLinks(db, sender, link_key, clock)
         self._logos = Logos(db)
         self.metrics = metrics
@@ -213,8 +214,14 @@ class Application:
 
     async def start(self, listen: Listen) -> None:
         """Begin the background work, and listen on the loopback addresses that registries were given."""
+        if skew := told_skew(self._db):
+            logger.warning("%s", skew)
         self._background = asyncio.create_task(self._sweeper.run())
         await self.addressing.start(listen)
+
+    def end(self) -> None:
+        """The server is about to stop: it is not ready from now on, and answers as before."""
+        self._health.end()
 
     async def stop(self) -> None:
         """End the background work after its current round and flush what memory holds."""
@@ -222,6 +229,7 @@ class Application:
         if self._background is not None:
             await self._background
         await asyncio.to_thread(self._hot.close)
+        self._health.close()
         if self._owns_pools:
             self.pools.close()
 

@@ -61,6 +61,7 @@ class Settings:
     database_timeout_seconds: int = _setting(
         5, "time that a request waits for PostgreSQL when it is away, hangs, or holds what is to be changed"
     )
+    readiness_timeout_seconds: int = _setting(2, "time in which database and blob store have to answer for /readyz to be 200")
     blob_store_url: str = _setting("", "s3://bucket/prefix?endpoint=... ; empty: the data folder", secret=True)
     blob_store_access_key_id: str = _setting(
         "", "access key of the S3 store; empty: AWS_ACCESS_KEY_ID, a web identity or the instance"
@@ -342,6 +343,8 @@ def _operations() -> list[str]:
 def _check_serving(settings: Settings) -> None:
     if not 1 <= settings.workers <= 64:
         raise SettingsError("workers must be 1 to 64")
+    if not 1 <= settings.readiness_timeout_seconds <= 60:
+        raise SettingsError("readiness_timeout_seconds must be 1 to 60")
     if not 1 <= settings.database_connections <= 500:
         raise SettingsError("database_connections must be 1 to 500")
     if not 1 <= settings.database_timeout_seconds <= 600:

@@ -91,7 +91,13 @@ async def _run(
     reloading = tls.Reloading(settings) if settings.tls_certificate else None
     context = reloading.context if reloading is not None else None
     terms = HttpTerms(transfers=app.pools.transfers, on_access=on_access, at_once=app.at_once)
-    server = HttpServer(app, terms, grace_seconds=settings.shutdown_seconds)
+    server = HttpServer(
+        app,
+        terms,
+        grace_seconds=settings.shutdown_seconds,
+        delay_seconds=settings.shutdown_delay_seconds,
+        on_stopping=app.end,
+    )
     host, port = listening[0].getsockname()[:2]
 
     async def listen_also(address: str) -> bool:
