@@ -74,7 +74,9 @@ class Connections:
         self._busy: dict[_Open, float] = {}
         self._closed = threading.Event()
         self.is_away = False
-        """Connections were lost, and none has been opened since."""
+        """A connection was lost or could not be opened, and the server has not answered since."""
+        self._fault = ""
+        self._wake = threading.Event()
         self._asking: Future[None] | None = None
         self._asked: _Open | None = None
         self._watch = threading.Thread(target=self._watch_over, name="sql-watch", daemon=True)
@@ -122,6 +124,7 @@ class Connections:
     def close(self) -> None:
         """Close what is idle now and what is in use when it comes back."""
         self._closed.set()
+        self._wake.set()
         with self._condition:
             self._condition.notify_all()
         self._drop_idle()
@@ -153,14 +156,18 @@ class Connections:
             raise
 
     def _open_until(self, until: float) -> _Open:
-        """Open a connection, again and again while the server may still come back."""
+        """Open a connection. While the server is away only the watch asks for it, and everybody else waits for its word."""
         while True:
+            with self._condition:
+                while self.is_away and not self._closed.is_set():
+                    if not self._condition.wait(max(0.0, until - time.monotonic())) and time.monotonic() >= until:
+                        raise DatabaseUnavailable(f"the database does not answer: {self._fault}")
             try:
                 return self._open()
             except psycopg.OperationalError as error:
-                self.is_away = True
-                if time.monotonic() + _AGAIN_SECONDS >= until or self._closed.wait(_AGAIN_SECONDS):
-                    raise DatabaseUnavailable(f"the database does not answer: {_first_line(error)}") from None
+                self._went_away(error)
+                if self._closed.is_set():
+                    raise DatabaseUnavailable("the server is shutting down") from None
 
     def _open(self) -> _Open:
         generation = self._generation
@@ -175,7 +182,6 @@ class Connections:
                 self._busy.pop(opened, None)
             connection.close()
             raise
-        self.is_away = False
         return opened
 
     def _greet(self, opened: _Open) -> None:
@@ -224,9 +230,15 @@ class Connections:
             if lost.generation != self._generation:
                 return  # the others of its time have gone already
             self._generation += 1
-            self.is_away = True
+            self.is_away, self._fault = True, _first_line(error)
+        self._wake.set()
         logger.warning("a connection to the database was lost: %s", _first_line(error))
         self._drop_idle()
+
+    def _went_away(self, error: BaseException) -> None:
+        with self._condition:
+            self.is_away, self._fault = True, _first_line(error)
+        self._wake.set()
 
     def _drop_idle(self) -> None:
         with self._condition:
@@ -242,11 +254,16 @@ class Connections:
     def _watch_over(self) -> None:
         """Cut off whoever waits for a server that answers nobody. A statement that is only slow is left alone."""
         measured_at = time.monotonic()
-        while not self._closed.wait(min(0.5, self._seconds / 8)):
+        while not self._closed.is_set():
+            if self.is_away:
+                self._closed.wait(_AGAIN_SECONDS)
+            else:
+                self._wake.wait(min(0.5, self._seconds / 8))
+            self._wake.clear()
             now = time.monotonic()
             with self._condition:
                 is_overdue = any(now - since > self._seconds / 2 for since in self._busy.values())
-            if is_overdue or now - measured_at > _MEASURE_SECONDS:
+            if is_overdue or self.is_away or now - measured_at > _MEASURE_SECONDS:
                 measured_at = now
                 try:
                     self.ask(self._seconds / 2)
@@ -254,6 +271,10 @@ class Connections:
                     self._cut_overdue()
                 except DatabaseUnavailable:
                     pass  # an answer, if only a refusal: who waits for it is told by its own connection
+                else:
+                    with self._condition:
+                        self.is_away = False
+                        self._condition.notify_all()
 
     def _cut_overdue(self) -> None:
         limit = time.monotonic() - self._seconds / 2

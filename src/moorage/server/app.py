@@ -15,7 +15,7 @@ from moorage.auth.sessions import SessionTokens
 from moorage.jobs.sweeper import Sweeper
 from moorage.keys.registry_keys import LocalKeyring
 from moorage.keys.root_key import RootKey
-from moorage.metadata.database import Database
+from moorage.metadata.database import Database, DatabaseUnavailable
 from moorage.metadata.records import AccessKey
 from moorage.model.clock import Clock, system_clock
 from moorage.model.principal import Caller
@@ -239,7 +239,14 @@ class Application:
             return
         self._believe_proxy(scope)
         request = Request(scope, receive)
-        raw: bytes = scope["raw_path"]
+        try:
+            await self._route(request, receive, send)
+        except DatabaseUnavailable as error:  # of those who ask it before a plane is chosen, or belong to none
+            logger.warning("unavailable: %s", error)
+            await _unavailable(request, send)
+
+    async def _route(self, request: Request, receive: Any, send: Send) -> None:
+        raw: bytes = request.scope["raw_path"]
         if raw.startswith(b"/v2/") or raw == b"/v2":
             await self._to_registry(request, send)
         elif raw == b"/":
@@ -347,6 +354,13 @@ class Application:
                 scope["scheme"] = value.decode()
             elif name == b"x-forwarded-for":
                 scope["client"] = (_address(value.decode("latin-1").rpartition(",")[2].strip()), 0)
+
+
+async def _unavailable(request: Request, send: Send) -> None:
+    """In the form of the registry, whose clients show it; nobody else reads it."""
+    body = b'{"errors":[{"code":"UNKNOWN","message":"the registry is temporarily unavailable: try again","detail":{}}]}\n'
+    headers = [(b"content-type", b"application/json"), (b"retry-after", b"2")]
+    await Response(503, body, headers).send(send, head=request.method == "HEAD")
 
 
 async def _nothing_to_receive() -> Any:
