@@ -42,6 +42,7 @@ NEEDED = {
     "containerd": ("containerd", "ctr"),
     "awscli": ("aws-v1", "aws-v2"),
     "pgbouncer": ("pgbouncer",),
+    "faketime": ("faketime",),
     "root": ("mount",),
 }
 """By marker: the programs that its tests run."""

@@ -25,6 +25,7 @@ _PACKAGES = {
     "skopeo": "skopeo",
     "aws-v2": "awscli",
     "pgbouncer": "pgbouncer",
+    "faketime": "faketime",
     "wrk": "wrk",
 }
 """Debian's names."""
