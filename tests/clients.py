@@ -41,6 +41,8 @@ NEEDED = {
     "helm": ("helm",),
     "containerd": ("containerd", "ctr"),
     "awscli": ("aws-v1", "aws-v2"),
+    "pgbouncer": ("pgbouncer",),
+    "faketime": ("faketime",),
     "root": ("mount",),
 }
 """By marker: the programs that its tests run."""

@@ -24,6 +24,8 @@ _PACKAGES = {
     "buildah": "buildah",
     "skopeo": "skopeo",
     "aws-v2": "awscli",
+    "pgbouncer": "pgbouncer",
+    "faketime": "faketime",
     "wrk": "wrk",
 }
 """Debian's names."""

@@ -11,6 +11,7 @@ import click
 
 from moorage.cli.accounts import opened
 from moorage.cli.options import with_settings
+from moorage.server.clock_skew import told_skew
 from moorage.server.installation import Installation
 from moorage.server.settings import Loaded
 
@@ -45,6 +46,8 @@ def _examine(installation: Installation) -> Iterator[str]:
             f"{settings.listen} can be reached from other machines without TLS: tokens travel in the clear. See moorage tls "
             "init, or put a proxy in front and name it by trusted_proxies"
         )
+    if skew := told_skew(installation.db):
+        yield skew
     free = installation.store.free_bytes()
     if free is not None and free < _LOW_BYTES:
         yield f"the blob store has only {free // 2**20} MiB left"

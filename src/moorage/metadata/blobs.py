@@ -51,10 +51,11 @@ _LINKS = Statement(
         .where(_l.repository_id == bindparam("repository"), among(_l.digest, "digests"))
     )
 )
-_LOCK_UNSURE = Statement(
+# By key alone: a condition that another transaction changes would drop the row after the wait (READ COMMITTED looks again).
+_LOCK_LINKS = Statement(
     lambda _: (
         select(_l.digest)
-        .where(_l.repository_id == bindparam("repository"), among(_l.digest, "digests"), _l.check_after.is_not(None))
+        .where(_l.repository_id == bindparam("repository"), among(_l.digest, "digests"))
         .order_by(_l.digest)
         .with_for_update()
     )
@@ -161,6 +162,13 @@ _DOOM_UNUSED = Statement(
         .values(state="doomed", due=bindparam("until"))
     )
 )
+_DOOM_ABANDONED = Statement(
+    lambda _: (
+        update(storage_objects)
+        .where(_o.key == bindparam("object"), _o.state == word("writing"), _o.due <= bindparam("now"))
+        .values(state="doomed", due=bindparam("until"))
+    )
+)
 _EXTEND = Statement(
     lambda _: (
         update(storage_objects).where(_o.key == bindparam("object"), _o.state == word("writing")).values(due=bindparam("until"))
@@ -215,14 +223,17 @@ def links(tx: ReadTransaction, repository_id: int, digests: list[str]) -> dict[s
     return {row[0]: (row[1], row[2]) for row in tx.all(_LINKS, repository=repository_id, digests=digests)}
 
 
-def keep_links(tx: Transaction, repository_id: int, digests: list[str]) -> set[str]:
-    """Lock those links that await collection and say that they are needed.
+def lock_links(tx: Transaction, repository_id: int, digests: list[str]) -> set[str]:
+    """Hold links, in the order of their digests; return those that are there."""
+    return {row[0] for row in tx.all(_LOCK_LINKS, repository=repository_id, digests=digests)} if digests else set()
 
-    Returns those that were still there: a collector may have been first with any of them.
+
+def keep_links(tx: Transaction, repository_id: int, digests: list[str]) -> set[str]:
+    """Lock links that await collection and say that they are needed.
+
+    Returns those that were still there: a collector may have been first with any of them. Another push may have kept them.
     """
-    if not digests:
-        return set()
-    held = {row[0] for row in tx.all(_LOCK_UNSURE, repository=repository_id, digests=digests)}
+    held = lock_links(tx, repository_id, digests)
     if held:
         tx.run(_SET_CHECK, repository=repository_id, digests=sorted(held), due=None)
     return held
@@ -341,6 +352,11 @@ def doom(tx: Transaction, keys: Iterable[str], until: int) -> None:
     """Objects that nothing names any more, to be deleted from `until` on; those in the database go at once."""
     for key in small_objects.delete_all(tx, list(keys)):
         tx.run(_DOOM, object=key, until=until)
+
+
+def doom_abandoned(tx: Transaction, key: str, until: int) -> bool:
+    """Doom an object whose writer has not come back in time; False if it has, at the last moment."""
+    return tx.run(_DOOM_ABANDONED, object=key, now=tx.now, until=until) == 1
 
 
 def doom_unused(tx: Transaction, key: str, until: int) -> None:

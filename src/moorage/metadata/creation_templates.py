@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import msgspec
-from sqlalchemy import bindparam, delete, select
+from sqlalchemy import bindparam, delete, select, update
 
 from moorage.metadata.registry_records import StoredTemplate, Template
 from moorage.metadata.statements import Statement
@@ -35,20 +35,24 @@ _OF_SCOPE = Statement(
         )
     )
 )
-_PUT = Statement(
+_INSERT = Statement(
     lambda insert: (
-        lambda it: it.on_conflict_do_update(
-            index_elements=["registry", "prefix"],
-            set_={"document": it.excluded.document, "updated_at": it.excluded.updated_at},
-        )
-    )(
-        insert(creation_templates).values(
+        insert(creation_templates)
+        .values(
             registry=bindparam("registry"),
             prefix=bindparam("prefix"),
             document=bindparam("document"),
             created_at=bindparam("now"),
             updated_at=bindparam("now"),
         )
+        .on_conflict_do_nothing()
+    )
+)
+_UPDATE = Statement(
+    lambda _: (
+        update(creation_templates)
+        .where(_HERE, _t.prefix == bindparam("of_prefix"))
+        .values(document=bindparam("new_document"), updated_at=bindparam("now"))
     )
 )
 _DELETE = Statement(lambda _: delete(creation_templates).where(_HERE, _t.prefix == bindparam("of_prefix")))
@@ -79,11 +83,20 @@ def matching(tx: ReadTransaction, scope: Scope, prefixes: list[str]) -> list[Sto
     return [_record(row) for row in found]
 
 
-def put(tx: Transaction, registry: int, prefix: str, template: Template) -> None:
-    """Add or replace a template; one that was there keeps its time of creation."""
-    tx.run(_PUT, registry=registry, prefix=prefix, document=msgspec.json.encode(template).decode(), now=tx.now)
+def insert(tx: Transaction, registry: int, prefix: str, template: Template) -> bool:
+    """Add a template; False if its prefix has one."""
+    return tx.run(_INSERT, registry=registry, prefix=prefix, document=_text(template), now=tx.now) == 1
 
 
-def remove(tx: Transaction, registry: int, prefix: str) -> None:
-    """Take a template away."""
-    tx.run(_DELETE, registry=registry, of_prefix=prefix)
+def replace(tx: Transaction, registry: int, prefix: str, template: Template) -> bool:
+    """Change a template, which keeps its time of creation; False if there is none."""
+    return tx.run(_UPDATE, registry=registry, of_prefix=prefix, new_document=_text(template), now=tx.now) == 1
+
+
+def remove(tx: Transaction, registry: int, prefix: str) -> bool:
+    """Take a template away; False if there is none."""
+    return tx.run(_DELETE, registry=registry, of_prefix=prefix) == 1
+
+
+def _text(template: Template) -> str:
+    return msgspec.json.encode(template).decode()

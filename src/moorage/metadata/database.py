@@ -71,5 +71,18 @@ class Database(ABC):
         """`write` for a thread without an event loop."""
 
     @abstractmethod
+    def ask(self, seconds: float) -> None:
+        """Make the database answer, apart from everything that waits for it. Blocks.
+
+        Raises:
+            DatabaseUnavailable: it does not within `seconds`.
+        """
+
+    @property
+    def clock_ahead_seconds(self) -> float:
+        """By how much this machine's clock is ahead of the database's, by which transactions go; negative: behind."""
+        return 0.0
+
+    @abstractmethod
     def close(self) -> None:
         """Finish what was accepted, refuse what comes after, let go of connections."""

@@ -9,8 +9,18 @@ from moorage.metadata.database import Database
 from moorage.model.clock import Clock, system_clock
 
 
-def open_database(url: str, clock: Clock = system_clock, *, migrate_schema: bool = True) -> Database:
+def open_database(
+    url: str,
+    clock: Clock = system_clock,
+    *,
+    migrate_schema: bool = True,
+    connections: int = 8,
+    timeout_seconds: float = 5.0,
+) -> Database:
     """Open ``sqlite:///path`` or ``postgresql://...``.
+
+    Args:
+        connections, timeout_seconds: of PostgreSQL, see `PostgresDatabase`.
 
     Raises:
         ValueError: another scheme.
@@ -25,5 +35,5 @@ def open_database(url: str, clock: Clock = system_clock, *, migrate_schema: bool
     if url.startswith(("postgresql://", "postgres://")):
         from moorage.metadata.postgresql import PostgresDatabase
 
-        return PostgresDatabase(url, clock)
+        return PostgresDatabase(url, clock, connections, timeout_seconds)
     raise ValueError(f"database URL must start with sqlite:/// or postgresql://, not {url.split(':', 1)[0]}:")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import bindparam, func, or_, select, update
+from sqlalchemy import bindparam, func, literal_column, or_, select, update
 
 from moorage.metadata.organization_records import AccountRequest, Member, Organization
 from moorage.metadata.statements import Statement
@@ -12,7 +12,10 @@ from moorage.metadata.transaction import ReadTransaction, Transaction
 from moorage.metadata.types import among
 
 _o, _a, _r = organizations.c, accounts.c, account_requests.c
-_FIND = Statement(lambda _: select(_o.id, _o.management_account, _o.root_id, _o.created_at).limit(1))
+_FIND = Statement(
+    lambda _: select(_o.id, _o.management_account, _o.root_id, _o.created_at).order_by(_o.created_at, _o.id).limit(1)
+)
+_HOLD_ON_POSTGRESQL = Statement(lambda _: select(func.pg_advisory_xact_lock(literal_column("7203514222"))))
 _INSERT = Statement(
     lambda insert: insert(organizations).values(
         id=bindparam("id"), management_account=bindparam("account"), root_id=bindparam("root"), created_at=bindparam("now")
@@ -53,6 +56,15 @@ _INSERT_REQUEST = Statement(
         completed_at=bindparam("completed_at"),
     )
 )
+
+
+def hold(tx: Transaction) -> None:
+    """Let changes of what an installation has once (the organization, addresses of accounts) come one after the other.
+
+    There is no row that could be locked. The lock belongs to the transaction, so it also holds behind a pooler.
+    """
+    if tx.dialect != "sqlite":
+        tx.first(_HOLD_ON_POSTGRESQL)
 
 
 def find(tx: ReadTransaction) -> Organization | None:

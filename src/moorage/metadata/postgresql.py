@@ -1,12 +1,13 @@
-"""PostgreSQL through psycopg 3: a pool of connections, worked by a pool of threads of the same size.
+"""PostgreSQL through psycopg 3: a few connections, worked by as many threads.
 
 Reads run in autocommit: at READ COMMITTED every statement sees its own snapshot anyway, so a transaction around them would
-only add round trips.
+only add round trips. No session has a state of its own (settings are local to a transaction), so a pooler may stand between.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import time
 from collections.abc import Callable
@@ -15,41 +16,56 @@ from functools import partial
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 import psycopg
-from psycopg_pool import ConnectionPool, PoolTimeout
 
+from moorage.metadata.connections import ConnectionLost, Connections, PgConnection
 from moorage.metadata.database import Database, DatabaseUnavailable
 from moorage.metadata.memory import Memory
-from moorage.metadata.transaction import Connection, ReadTransaction, Transaction
-from moorage.model.clock import Clock, to_micros
+from moorage.metadata.server_clock import ServerClock
+from moorage.metadata.transaction import Connection, Overtaken, ReadTransaction, Transaction
+from moorage.model.clock import Clock, system_clock
 from moorage.model.errors import StorageFull
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
-_ATTEMPTS = 5
+CONNECTIONS = 8
+TIMEOUT_SECONDS = 5.0
+_ATTEMPTS = 10
 """Runs of a function that lost a race for a lock or a serialisation."""
 
 
+class _CommitLost(Exception):
+    """The connection ended while it committed: nobody knows whether the commit happened."""
+
+
 class PostgresDatabase(Database):
-    """A PostgreSQL database, shared by any number of nodes."""
+    """A PostgreSQL database, shared by any number of nodes.
+
+    Args:
+        connections: most of them; one more asks whether the server lives.
+        timeout_seconds: how long a request waits for a server that is away or hangs, and for somebody else's lock.
+        machine_clock: what is compared with the server's clock (see `server_clock`).
+    """
 
     dialect = "postgresql"
     answers_at_once = False
 
-    def __init__(self, url: str, clock: Clock, connections: int = 8) -> None:
-        self._clock = clock
+    def __init__(
+        self,
+        url: str,
+        clock: Clock,
+        connections: int = CONNECTIONS,
+        timeout_seconds: float = TIMEOUT_SECONDS,
+        *,
+        machine_clock: Clock = system_clock,
+    ) -> None:
         self.memory = Memory()
-        self._pool: ConnectionPool[psycopg.Connection[tuple[Any, ...]]] = ConnectionPool(
-            url,
-            min_size=1,
-            max_size=connections,
-            timeout=10,
-            kwargs={"autocommit": True, "prepare_threshold": 2},
-            configure=_configure,
-            check=None,
-            open=True,
-        )
+        self._seconds = timeout_seconds
+        self._clock = ServerClock(clock, machine_clock)
+        self._connections = Connections(url, connections, timeout_seconds, self._clock)
         self._threads = ThreadPoolExecutor(connections, thread_name_prefix="sql")
+        self._begin = f"BEGIN; SET LOCAL lock_timeout = {round(timeout_seconds * 1000)}"
+        self._begin_lightly = f"{self._begin}; SET LOCAL synchronous_commit = off"
 
     def lookup_at_once(self, function: Callable[Concatenate[ReadTransaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         raise AssertionError("a look-up on PostgreSQL waits for the network")
@@ -61,62 +77,92 @@ class PostgresDatabase(Database):
         return await self.read(function, *args, **kwargs)
 
     async def read(self, function: Callable[Concatenate[ReadTransaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, partial(self.run_read, function, *args, **kwargs))
+        return await self._in_thread(partial(self._read, lambda tx: function(tx, *args, **kwargs)))
 
     async def write(self, function: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, partial(self.run_write, function, *args, **kwargs))
+        return await self._in_thread(partial(self._write, self._begin, lambda tx: function(tx, *args, **kwargs)))
 
     async def write_lightly(self, function: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        def run(connection: psycopg.Connection[tuple[Any, ...]]) -> T:
-            with connection.transaction():
-                connection.execute("SET LOCAL synchronous_commit TO OFF")
-                return function(self._transaction(Transaction, connection), *args, **kwargs)
-
-        return await asyncio.get_running_loop().run_in_executor(self._threads, partial(self._attempt, run))
+        return await self._in_thread(partial(self._write, self._begin_lightly, lambda tx: function(tx, *args, **kwargs)))
 
     def run_read(self, function: Callable[Concatenate[ReadTransaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        return self._attempt(
-            lambda connection: function(self._transaction(ReadTransaction, connection), *args, **kwargs), is_read=True
-        )
+        return self._attempt(self._until(), partial(self._read, lambda tx: function(tx, *args, **kwargs)))
 
     def run_write(self, function: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        def run(connection: psycopg.Connection[tuple[Any, ...]]) -> T:
-            with connection.transaction():
-                return function(self._transaction(Transaction, connection), *args, **kwargs)
+        return self._attempt(self._until(), partial(self._write, self._begin, lambda tx: function(tx, *args, **kwargs)))
 
-        return self._attempt(run)
+    def ask(self, seconds: float) -> None:
+        self._connections.ask(seconds)
 
-    def _transaction(self, kind: type[Any], connection: psycopg.Connection[tuple[Any, ...]]) -> Any:
-        return kind(cast(Connection, connection), "postgresql", to_micros(self._clock()), self.memory)
+    @property
+    def clock_ahead_seconds(self) -> float:
+        return self._clock.ahead_seconds
 
-    def _attempt(self, run: Callable[[psycopg.Connection[tuple[Any, ...]]], T], *, is_read: bool = False) -> T:
-        for attempt in range(1, _ATTEMPTS + 1):
+    def close(self) -> None:
+        self._threads.shutdown()
+        self._connections.close()
+
+    def _until(self) -> float:
+        return time.monotonic() + self._seconds
+
+    async def _in_thread(self, run: Callable[[PgConnection], T]) -> T:
+        """Its time begins now: what waits behind others that hang is not to wait longer than they do."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._attempt, self._until(), run)
+
+    def _transaction(self, kind: type[Any], connection: PgConnection) -> Any:
+        return kind(cast(Connection, connection), "postgresql", self._clock.now(), self.memory)
+
+    def _read(self, function: Callable[[ReadTransaction], T], connection: PgConnection) -> T:
+        return function(self._transaction(ReadTransaction, connection))
+
+    def _write(self, begin: str, function: Callable[[Transaction], T], connection: PgConnection) -> T:
+        connection.execute(begin.encode(), prepare=False)
+        try:
+            result = function(self._transaction(Transaction, connection))
+        except BaseException:
+            with contextlib.suppress(psycopg.Error):
+                connection.execute("ROLLBACK", prepare=False)
+            raise
+        try:
+            done = connection.execute("COMMIT", prepare=False)
+        except psycopg.OperationalError as error:
+            if connection.closed:
+                raise _CommitLost(str(error).strip().partition("\n")[0]) from error
+            raise
+        assert done.statusmessage == "COMMIT", "a transaction that had failed was not given up"
+        return result
+
+    def _attempt(self, until: float, run: Callable[[PgConnection], T]) -> T:
+        if time.monotonic() >= until:  # it has waited for a thread
+            if self._connections.is_away:
+                raise DatabaseUnavailable("the database does not answer")
+            until = self._until()
+        attempt = 0
+        while True:
             try:
-                with self._pool.connection() as connection:
+                with self._connections.use(until) as connection:
                     return run(connection)
+            except ConnectionLost as lost:
+                # It was idle while the server was restarted, or the server went during the work: nothing has been committed.
+                if time.monotonic() >= until:
+                    raise DatabaseUnavailable(f"the database does not answer: {lost}") from None
+                time.sleep(random.uniform(0.0, 0.05))  # noqa: S311  # jitter, no secret
+            except _CommitLost as lost:
+                raise DatabaseUnavailable(f"the database went away while it wrote, and may have written: {lost}") from None
             except (
+                Overtaken,
                 psycopg.errors.SerializationFailure,
                 psycopg.errors.DeadlockDetected,
                 psycopg.errors.ForeignKeyViolation,  # what was found was deleted meanwhile: look again
                 psycopg.errors.UniqueViolation,  # what was missing was added meanwhile: look again
             ):
+                attempt += 1
                 if attempt == _ATTEMPTS:
                     raise DatabaseUnavailable("the database is too busy with conflicting changes") from None
                 time.sleep(random.uniform(0.002, 0.01) * attempt)  # noqa: S311  # jitter, no secret
             except psycopg.errors.DiskFull:
                 raise StorageFull("the disk that holds the database is full") from None
-            except (psycopg.OperationalError, PoolTimeout) as error:
-                # A connection may have died while it was idle (the server was restarted): a read goes again on another one.
-                # A write does not, since a COMMIT whose answer was lost may have happened.
-                if is_read and attempt == 1 and not isinstance(error, PoolTimeout):
-                    continue
+            except psycopg.errors.LockNotAvailable:
+                raise DatabaseUnavailable("the database is busy: somebody else holds what is to be changed") from None
+            except psycopg.OperationalError as error:
                 raise DatabaseUnavailable(f"the database does not answer: {error}") from None
-        raise AssertionError("unreachable")
-
-    def close(self) -> None:
-        self._threads.shutdown()
-        self._pool.close()
-
-
-def _configure(connection: psycopg.Connection[tuple[Any, ...]]) -> None:
-    connection.execute("SET lock_timeout = '20s'")

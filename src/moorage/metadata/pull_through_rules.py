@@ -88,11 +88,12 @@ def insert(tx: Transaction, registry: int, rule: PullThroughRule) -> bool:
     return inserted == 1
 
 
-def set_credentials(tx: Transaction, registry: int, prefix: str, credential_arn: str | None, role_arn: str | None) -> None:
-    """Replace what a rule logs in with."""
-    tx.run(_SET_CREDENTIALS, of_registry=registry, of_prefix=prefix, new_credential=credential_arn, new_role=role_arn, now=tx.now)
+def set_credentials(tx: Transaction, registry: int, prefix: str, credential_arn: str | None, role_arn: str | None) -> bool:
+    """Replace what a rule logs in with; False if there is none."""
+    new = {"new_credential": credential_arn, "new_role": role_arn, "now": tx.now}
+    return tx.run(_SET_CREDENTIALS, of_registry=registry, of_prefix=prefix, **new) == 1
 
 
-def remove(tx: Transaction, registry: int, prefix: str) -> None:
-    """Take a rule away."""
-    tx.run(_DELETE, registry=registry, of_prefix=prefix)
+def remove(tx: Transaction, registry: int, prefix: str) -> bool:
+    """Take a rule away; False if there is none."""
+    return tx.run(_DELETE, registry=registry, of_prefix=prefix) == 1

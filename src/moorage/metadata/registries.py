@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from typing import Any
 
 from sqlalchemy import bindparam, exists, select, update
 
@@ -62,13 +63,19 @@ _SET_STATUS = Statement(
     lambda _: update(access_keys).where(access_keys.c.id == bindparam("key")).values(status=bindparam("new_status"))
 )
 _DELETE_KEY = Statement(lambda _: access_keys.delete().where(access_keys.c.id == bindparam("key")))
-_REGISTRY = Statement(
-    lambda _: select(registries.c.id).where(
+
+
+def _registry_id() -> Any:
+    return select(registries.c.id).where(
         registries.c.partition == bindparam("partition"),
         registries.c.region == bindparam("region"),
         registries.c.registry_id == bindparam("registry_id"),
     )
-)
+
+
+_REGISTRY = Statement(lambda _: _registry_id())
+# Not against foreign keys: pushes go on meanwhile.
+_HOLD_REGISTRY = Statement(lambda _: _registry_id().with_for_update(key_share=True))
 _HAS_REPOSITORIES = exists().where(repositories.c.registry == registries.c.id, repositories.c.state == word("live"))
 _USED = Statement(
     lambda _: (
@@ -226,6 +233,20 @@ def ensure_registry(tx: Transaction, scope: Scope) -> int:
         )
         attempt += 1  # the address was taken, or another transaction was first
     return registry
+
+
+def hold(tx: Transaction, scope: Scope) -> int:
+    """The id of a registry, made on first use, holding it: whatever it is set to as a whole is changed by one at a time.
+
+    First statement of every such change, after the caller's right to it and before anything is read that decides about it.
+    """
+    place = {"partition": scope.partition, "region": scope.region, "registry_id": scope.registry_id}
+    row = tx.first(_HOLD_REGISTRY, **place)
+    if row is None:
+        ensure_registry(tx, scope)
+        row = tx.first(_HOLD_REGISTRY, **place)
+    assert row is not None, "a registry is never deleted"
+    return int(row[0])
 
 
 def _loopback_address(scope: Scope, attempt: int) -> str:

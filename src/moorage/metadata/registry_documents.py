@@ -74,9 +74,9 @@ def put(tx: Transaction, registry: int, kind: str, document: str, bindings: str)
     tx.run(_PUT, registry=registry, kind=kind, document=document, bindings=bindings, now=tx.now)
 
 
-def remove(tx: Transaction, registry: int, kind: str) -> None:
-    """Take a registry's document away."""
-    tx.run(_DELETE, registry=registry, document_kind=kind)
+def remove(tx: Transaction, registry: int, kind: str) -> bool:
+    """Take a registry's document away; False if there is none."""
+    return tx.run(_DELETE, registry=registry, document_kind=kind) == 1
 
 
 def setting(tx: ReadTransaction, scope: Scope, name: str) -> str | None:

@@ -113,6 +113,13 @@ class SqliteDatabase(Database):
         finally:
             connection.execute("ROLLBACK")
 
+    def ask(self, seconds: float) -> None:
+        try:
+            with contextlib.closing(sqlite3.connect(self._path, timeout=seconds)) as connection:
+                connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+        except sqlite3.Error as error:
+            raise DatabaseUnavailable(f"the database does not answer: {error}") from error
+
     def close(self) -> None:
         self._writer.close()
         self._readers.shutdown()

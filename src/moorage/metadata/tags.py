@@ -79,6 +79,14 @@ _OF = Statement(
         .order_by(_t.manifest_id, _t.tagged_at, _t.name)
     )
 )
+_LOCK_OF = Statement(
+    lambda _: (
+        select(_t.manifest_id, _t.name, _t.tagged_at)
+        .where(among(_t.manifest_id, "manifests", "bigint"))
+        .order_by(_t.name)
+        .with_for_update()
+    )
+)
 _COUNT_OF = Statement(lambda _: select(func.count()).select_from(tags).where(_t.manifest_id == bindparam("manifest")))
 _PAGE = Statement(
     lambda _: (
@@ -152,6 +160,18 @@ def of_manifests(tx: ReadTransaction, manifest_ids: list[int]) -> dict[int, list
     for manifest_id, name, tagged_at in tx.all(_OF, manifests=manifest_ids) if manifest_ids else ():
         found.setdefault(manifest_id, []).append((name, tagged_at))
     return found
+
+
+def lock_of_manifests(tx: Transaction, manifest_ids: list[int]) -> dict[int, list[str]]:
+    """The tags of manifests that are held, holding them too; those of each in the order of tagging. Each id has an entry.
+
+    Nobody can point a tag at a manifest that is held; one that was moved away before it could be held is left out.
+    """
+    held: dict[int, list[str]] = {manifest_id: [] for manifest_id in manifest_ids}
+    rows = tx.all(_LOCK_OF, manifests=manifest_ids) if manifest_ids else []
+    for manifest_id, name, _ in sorted(rows, key=lambda row: (row[2], row[1])):
+        held[manifest_id].append(name)
+    return held
 
 
 def count_of(tx: ReadTransaction, manifest_id: int) -> int:

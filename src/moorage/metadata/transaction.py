@@ -11,6 +11,13 @@ from moorage.metadata.statements import Statement, places
 Row = tuple[Any, ...]
 
 
+class Overtaken(Exception):
+    """What a function has read was changed by another transaction before it could hold it: the function runs again.
+
+    Only where transactions run side by side; whoever runs them takes it for a lost race, as a serialisation failure.
+    """
+
+
 class Cursor(Protocol):
     """The part of a DB-API cursor that is used; both drivers have it."""
 

@@ -50,7 +50,7 @@ def put_account_setting(tx: Transaction, caller: Caller, scope: Scope, name: str
         raise SettingInvalid(value[:64], f"one of {', '.join(_setting(name).values)}")
     if name == REGISTRY_POLICY_SCOPE:
         identities.touch(tx, scope.registry_id)
-    registry_documents.put_setting(tx, registries.ensure_registry(tx, scope), name, value)
+    registry_documents.put_setting(tx, registries.hold(tx, scope), name, value)
 
 
 def value_of(tx: ReadTransaction, scope: Scope, name: str) -> str:

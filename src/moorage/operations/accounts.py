@@ -75,8 +75,10 @@ def add_account(
     chosen = account_id if account_id is not None else f"{secrets.randbelow(9 * 10**11) + 10**11:012d}"
     if not is_account_id(chosen):
         raise InvalidValue(chosen[:20], "an account id has 12 digits")
-    if email is not None and organizations.email_is_taken(tx, email):
-        raise EmailTaken(email)
+    if email is not None:
+        organizations.hold(tx)
+        if organizations.email_is_taken(tx, email):
+            raise EmailTaken(email)
     if not registries.insert_account(tx, chosen, name):
         raise AccountExists(chosen)
     if email is not None:
@@ -129,6 +131,9 @@ def ensure_bootstrap(
     if given is None:
         return create_root_key(tx, root_key, account_id) if is_new else None
     existing = registries.find_key(tx, given[0])
+    if existing is None:
+        identities.touch(tx, account_id)  # of several nodes that start with a new key one adds it
+        existing = registries.find_key(tx, given[0])
     if existing is None:
         return create_root_key(tx, root_key, account_id, given)
     if existing.account_id != account_id:

@@ -44,11 +44,10 @@ def create_repository_creation_template(tx: Transaction, caller: Caller, scope: 
     _authorize_contents(tx, caller, scope, template)
     checked = _checked(tx, scope, template)
     ensure_linked_role(tx, caller, SERVICE)
-    registry = registries.ensure_registry(tx, scope)
+    registry = registries.hold(tx, scope)
     prefix = stored_prefix(template.prefix)
-    if creation_templates.find(tx, registry, prefix) is not None:
+    if not creation_templates.insert(tx, registry, prefix, checked):
         raise TemplateExists(scope.registry_id, prefix)
-    creation_templates.put(tx, registry, prefix, checked)
     most = quotas.limit(tx, "creation_templates")
     if len(creation_templates.list_page(tx, registry, "", most + 1)) > most:
         raise LimitExceeded(
@@ -67,6 +66,7 @@ def update_repository_creation_template(
         TemplateNotFound, and what `create_repository_creation_template` raises.
     """
     authorize(tx, caller, "ecr:UpdateRepositoryCreationTemplate", scope, "*")
+    registry = registries.hold(tx, scope)
     found = _find(tx, scope, prefix)
     changed = replace(found.template, **changes)
     if (
@@ -76,16 +76,18 @@ def update_repository_creation_template(
     ):
         changed = replace(changed, mutability_filters=())
     _authorize_contents(tx, caller, scope, replace(Template(prefix, ()), **changes))
-    registry = registries.ensure_registry(tx, scope)
-    creation_templates.put(tx, registry, stored_prefix(prefix), _checked(tx, scope, changed))
+    if not creation_templates.replace(tx, registry, stored_prefix(prefix), _checked(tx, scope, changed)):
+        raise TemplateNotFound(scope.registry_id, stored_prefix(prefix))
     return _find(tx, scope, prefix)
 
 
 def delete_repository_creation_template(tx: Transaction, caller: Caller, scope: Scope, prefix: str) -> StoredTemplate:
     """Take a template away; repositories that it made stay as they are. Raises TemplateNotFound."""
     authorize(tx, caller, "ecr:DeleteRepositoryCreationTemplate", scope, "*")
+    registry = registries.hold(tx, scope)
     found = _find(tx, scope, prefix)
-    creation_templates.remove(tx, registries.ensure_registry(tx, scope), stored_prefix(prefix))
+    if not creation_templates.remove(tx, registry, stored_prefix(prefix)):
+        raise TemplateNotFound(scope.registry_id, stored_prefix(prefix))
     return found
 
 

@@ -1,4 +1,7 @@
-"""Documents of a registry that are not texts of the user's: kept as JSON, read back as what they were."""
+"""Documents of a registry that are not texts of the user's: kept as JSON, read back as what they were.
+
+Whoever changes one begins with `registries.hold`.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ from typing import TypeVar
 
 import msgspec
 
-from moorage.metadata import registries, registry_documents
+from moorage.metadata import registry_documents
 from moorage.metadata.transaction import ReadTransaction, Transaction
 from moorage.model.scope import Scope
 
@@ -20,12 +23,11 @@ def find(tx: ReadTransaction, scope: Scope, kind: str, shape: type[T]) -> T | No
     return None if stored is None else msgspec.json.decode(stored[0], type=shape)
 
 
-def put(tx: Transaction, scope: Scope, kind: str, document: object) -> None:
-    """Set or replace it."""
-    text = msgspec.json.encode(document).decode()
-    registry_documents.put(tx, registries.ensure_registry(tx, scope), kind, text, "{}")
+def put(tx: Transaction, registry: int, kind: str, document: object) -> None:
+    """Set or replace it in a registry that is held."""
+    registry_documents.put(tx, registry, kind, msgspec.json.encode(document).decode(), "{}")
 
 
-def remove(tx: Transaction, scope: Scope, kind: str) -> None:
-    """Take it away."""
-    registry_documents.remove(tx, registries.ensure_registry(tx, scope), kind)
+def remove(tx: Transaction, registry: int, kind: str) -> None:
+    """Take it from a registry that is held."""
+    registry_documents.remove(tx, registry, kind)

@@ -36,7 +36,7 @@ def check_links(tx: Transaction) -> int:
     Lock first, look second: a push that needs the link either holds it now, and its edges are seen, or finds it gone and says so.
     """
     due = blobs.due_links(tx, _BATCH)
-    for repository_id, digest in due:
+    for repository_id, digest in sorted(due):  # the order in which pushes lock them
         link = blobs.lock_link(tx, repository_id, digest)
         if link is None or link[1] is None or link[1] > tx.now:
             continue
@@ -76,9 +76,9 @@ def purge_deleted_repository(tx: Transaction) -> bool:
 
 def doom_abandoned(tx: Transaction) -> int:
     """Objects whose writer has not come back in time are doomed; from then on it cannot bring them to life any more."""
-    abandoned = [key for key, state in blobs.due_objects(tx, _BATCH) if state == "writing"]
-    blobs.doom(tx, abandoned, tx.now)
-    return len(abandoned)
+    abandoned = sorted(key for key, state in blobs.due_objects(tx, _BATCH) if state == "writing")
+    # One that goes live at this moment is no longer what was read: each change names the state that it ends.
+    return sum(blobs.doom_abandoned(tx, key, tx.now) for key in abandoned)
 
 
 def deletable(tx: ReadTransaction) -> list[str]:

@@ -1,4 +1,4 @@
-"""Images: put, get, delete. Source: ECR PutImage, BatchGetImage, BatchDeleteImage; OCI distribution-spec 1.1 manifests.
+"""Images: put and get. Source: ECR PutImage, BatchGetImage; OCI distribution-spec 1.1 manifests.
 
 Both planes call these; where the planes differ (an unchanged push, the last tag of an image), the outcome says what happened
 or the caller says which rule holds.
@@ -15,12 +15,10 @@ from moorage.auth.authorize import judge, key_to_check
 from moorage.keys.registry_keys import LocalKeyring
 from moorage.metadata import blobs, manifests, pulls, repositories, tags
 from moorage.metadata.records import Image, Payload, Repository
-from moorage.metadata.transaction import ReadTransaction, Transaction
-from moorage.model import limits, media_types
+from moorage.metadata.transaction import Overtaken, ReadTransaction, Transaction
 from moorage.model.digest import Digest, algorithm_of, digest_of, is_digest
 from moorage.model.errors import (
     ImageNotFound,
-    ImageReferenced,
     LayerMismatch,
     LayersNotFound,
     LimitExceeded,
@@ -39,6 +37,9 @@ from moorage.operations.payloads import seal_payload
 from moorage.operations.storage_class import restore_children_now, restore_now
 from moorage.operations.tag_mutability import is_mutable
 from moorage.operations.wanted_images import NOT_FOUND, BatchFailure, WantedImage, fault_of, find
+
+_SIDE_BY_SIDE = 100
+"""More pushes than ever run at the same time: connections to the database of all nodes together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,15 +110,20 @@ def put_image(
         inserted = manifest_id is not None
         if manifest_id is None:
             image = manifests.find_by_digest(tx, repository.id, pushed.digest)
-            assert image is not None
+            if image is None:
+                raise Overtaken  # another push was first, and its image is gone already
             manifest_id = image.id
     else:
         manifest_id = image.id
         restored = restore_now(tx, repository, image)
     if inserted and manifest.is_index:
         restore_children_now(tx, repository, manifest_id)
-    moved = [_move_tag(tx, repository, tag, manifest_id, pushed.digest, caller) for tag in checked_tags]
-    if any(moved) and tags.count_of(tx, manifest_id) > (most := quotas.limit(tx, "tags_per_image")):
+    most = quotas.limit(tx, "tags_per_image")
+    if checked_tags and not inserted and tags.count_of(tx, manifest_id) + len(checked_tags) > most - _SIDE_BY_SIDE:
+        # So near to the quota tags are set one push after the other, or each would count without those of the others.
+        manifests.lock(tx, repository.id, pushed.digest)
+    moved = [_move_tag(tx, repository, tag, manifest_id, pushed.digest, caller) for tag in sorted(checked_tags)]
+    if any(moved) and tags.count_of(tx, manifest_id) > most:
         raise LimitExceeded(f"The maximum number of tags per image ({most}) has been reached")
     changed = inserted or restored or any(moved)
     if changed:
@@ -249,90 +255,3 @@ def batch_get_image(
         else:
             found.append((entry, image))
     return repository, found, failures
-
-
-def batch_delete_image(
-    tx: Transaction, caller: Caller, scope: Scope, name: RepositoryName, wanted: Sequence[WantedImage]
-) -> tuple[list[tuple[str, str | None]], list[BatchFailure]]:
-    """Delete by tag (the last tag takes its image along) and by digest (with all tags); return the (digest, tag) pairs that went.
-
-    Entries that name an index are worked first, so that one call can remove an index and its children.
-    """
-    repository = locked_repository_for(tx, caller, "ecr:BatchDeleteImage", scope, name, share=True)
-    gone: list[tuple[str, str | None]] = []
-    failures: list[BatchFailure] = []
-    resolved: list[tuple[WantedImage, Image]] = []
-    for entry in dict.fromkeys(wanted):
-        fault = fault_of(entry)
-        image = None if fault else find(tx, repository, entry)
-        if fault is not None:
-            failures.append(BatchFailure(entry, *fault))
-        elif image is None:
-            failures.append(BatchFailure(entry, *NOT_FOUND))
-        elif entry.digest is not None and image.digest != entry.digest:
-            failures.append(
-                BatchFailure(entry, "ImageTagDoesNotMatchDigest", "Requested image tag does not match the image digest")
-            )
-        else:
-            resolved.append((entry, image))
-    for entry, image in sorted(resolved, key=lambda pair: not _is_index(pair[1])):
-        locked = manifests.lock(tx, repository.id, image.digest)
-        held = [tag for tag, _ in tags.of_manifests(tx, [image.id]).get(image.id, [])]
-        if locked is None or (entry.tag is not None and entry.tag not in held):
-            if (image.digest, entry.tag) not in gone and not any(digest == image.digest for digest, _ in gone):
-                failures.append(BatchFailure(entry, *NOT_FOUND))
-            continue
-        if entry.tag is not None and held != [entry.tag]:
-            tags.remove(tx, repository.id, entry.tag, caller.arn)
-            gone.append((image.digest, entry.tag))
-            continue
-        try:
-            remove_image(tx, repository, image, held, caller.arn)
-        except ImageReferenced as error:
-            listed = ", ".join(error.parents)
-            failures.append(
-                BatchFailure(entry, "ImageReferencedByManifestList", f"Requested image referenced by manifest list: [{listed}]")
-            )
-            continue
-        removed: list[str | None] = [*held] or [None]
-        gone.extend((image.digest, tag) for tag in removed)
-    return gone, failures
-
-
-def _is_index(image: Image) -> bool:
-    return image.media_type in media_types.INDEXES
-
-
-def delete_manifest(
-    tx: Transaction, caller: Caller, scope: Scope, name: RepositoryName, digest: str | None, tag: str | None
-) -> None:
-    """Delete as OCI means it: by tag only the tag goes, by digest the image and all its tags.
-
-    Raises:
-        ImageNotFound
-        ImageReferenced: an index of the repository names it.
-    """
-    repository = locked_repository_for(tx, caller, "ecr:BatchDeleteImage", scope, name, share=True)
-    if tag is not None:
-        if not tags.remove(tx, repository.id, tag, caller.arn):
-            raise ImageNotFound(scope.registry_id, name, None, tag)
-        return
-    image = manifests.lock(tx, repository.id, digest or "")
-    if image is None:
-        raise ImageNotFound(scope.registry_id, name, digest, None)
-    held = [held_tag for held_tag, _ in tags.of_manifests(tx, [image.id]).get(image.id, [])]
-    remove_image(tx, repository, image, held, caller.arn)
-
-
-def remove_image(tx: Transaction, repository: Repository, image: Image, held: Sequence[str], by: str) -> None:
-    """Remove an image whose row is locked, with its tags; its blobs are checked after the grace. Raises ImageReferenced."""
-    parents = manifests.parents_of(tx, repository.id, image.digest)
-    if parents:
-        raise ImageReferenced(repository.scope.registry_id, repository.name, image.digest, parents)
-    named = manifests.blobs_of(tx, image.id)
-    for tag in held:
-        tags.remove(tx, repository.id, tag, by)
-    manifests.remove(tx, image.id)
-    orphans = [digest for digest in named if not blobs.is_named(tx, repository.id, digest)]
-    blobs.let_check(tx, repository.id, orphans, tx.now + limits.BLOB_GRACE_SECONDS * 1_000_000)
-    repositories.add_images(tx, repository.id, -1)

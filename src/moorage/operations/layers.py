@@ -92,7 +92,8 @@ def renew_blob(tx: Transaction, repository_id: int, digest: str) -> None:
 
 def delete_blob(tx: Transaction, caller: Caller, scope: Scope, name: RepositoryName, digest: str) -> None:
     """Take a blob out of a repository. Raises BlobNotFound, BlobReferenced (a manifest of the repository names it)."""
-    repository = locked_repository_for(tx, caller, "ecr:BatchDeleteImage", scope, name, share=True)
+    # Alone: a push that runs may have found the blob named by an image that goes, and a link that is named is not locked.
+    repository = locked_repository_for(tx, caller, "ecr:BatchDeleteImage", scope, name, share=False)
     link = blobs.lock_link(tx, repository.id, digest)
     if link is None:
         raise BlobNotFound(scope.registry_id, name, digest)
@@ -124,7 +125,7 @@ def batch_check_layer_availability(
 def renew_blobs(tx: Transaction, scope: Scope, caller: Caller, name: RepositoryName, digests: Sequence[str]) -> None:
     """`renew_blob` for several."""
     repository = repository_for(tx, caller, CHECK, scope, name)
-    for digest in digests:
+    for digest in sorted(digests):
         renew_blob(tx, repository.id, digest)
 
 

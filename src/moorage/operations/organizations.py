@@ -34,6 +34,7 @@ _ALPHABET = string.ascii_lowercase + string.digits
 def create_organization(tx: Transaction, caller: Caller, management_account: str) -> Organization:
     """Make the organization. Raises NotManagement (only the default account can manage it), AlreadyInOrganization."""
     _permit(tx, caller, "CreateOrganization")
+    organizations.hold(tx)
     if organizations.find(tx) is not None:
         raise AlreadyInOrganization(caller.account_id)
     if caller.account_id != management_account:

@@ -77,7 +77,7 @@ def create_pull_through_cache_rule(tx: Transaction, caller: Caller, scope: Scope
             "An upstream repository prefix can only be given for an ECR upstream and a prefix that is not ROOT"
         )
     ensure_linked_role(tx, caller, "pullthroughcache.ecr.amazonaws.com")
-    registry = registries.ensure_registry(tx, scope)
+    registry = registries.hold(tx, scope)
     rule = PullThroughRule(
         prefix,
         request.upstream_url,
@@ -147,6 +147,7 @@ def update_pull_through_cache_rule(
 ) -> PullThroughRule:
     """Change what a rule logs in with; what is not given stays. Raises RuleNotFound, NothingToChange."""
     authorize(tx, caller, "ecr:UpdatePullThroughCacheRule", scope, "*")
+    registry = registries.hold(tx, scope)
     found = _find(tx, scope, prefix)
     if credential_arn is None and role_arn is None:
         raise NothingToChange("Invalid input: Please set either credential arn or role arn to update the credential")
@@ -157,16 +158,18 @@ def update_pull_through_cache_rule(
     changed = replace(
         found, credential_arn=credential_arn or found.credential_arn, role_arn=role_arn or found.role_arn, updated_at=tx.now
     )
-    registry = registries.ensure_registry(tx, scope)
-    pull_through_rules.set_credentials(tx, registry, found.prefix, changed.credential_arn, changed.role_arn)
+    if not pull_through_rules.set_credentials(tx, registry, found.prefix, changed.credential_arn, changed.role_arn):
+        raise RuleNotFound(scope.registry_id, found.prefix)
     return changed
 
 
 def delete_pull_through_cache_rule(tx: Transaction, caller: Caller, scope: Scope, prefix: str) -> PullThroughRule:
     """Take a rule away; repositories and images that came by it stay. Raises RuleNotFound."""
     authorize(tx, caller, "ecr:DeletePullThroughCacheRule", scope, "*")
+    registry = registries.hold(tx, scope)
     found = _find(tx, scope, prefix)
-    pull_through_rules.remove(tx, registries.ensure_registry(tx, scope), found.prefix)
+    if not pull_through_rules.remove(tx, registry, found.prefix):
+        raise RuleNotFound(scope.registry_id, found.prefix)
     return found
 
 

@@ -19,7 +19,7 @@ from moorage.operations import quotas
 def register_pull_time_update_exclusion(tx: Transaction, caller: Caller, scope: Scope, arn: str) -> None:
     """Exclude a user or a role, with all sessions of it. Raises ExclusionExists, LimitExceeded."""
     authorize(tx, caller, "ecr:RegisterPullTimeUpdateExclusion", scope, "*")
-    registry = registries.ensure_registry(tx, scope)
+    registry = registries.hold(tx, scope)
     if not pull_time_exclusions.insert(tx, registry, arn):
         raise ExclusionExists(scope.registry_id, arn)
     if pull_time_exclusions.count_in(tx, registry) > (most := quotas.limit(tx, "pull_time_exclusions")):
@@ -29,7 +29,7 @@ def register_pull_time_update_exclusion(tx: Transaction, caller: Caller, scope: 
 def deregister_pull_time_update_exclusion(tx: Transaction, caller: Caller, scope: Scope, arn: str) -> None:
     """Let the principal's pulls count again. Raises ExclusionNotFound."""
     authorize(tx, caller, "ecr:DeregisterPullTimeUpdateExclusion", scope, "*")
-    if not pull_time_exclusions.remove(tx, registries.ensure_registry(tx, scope), arn):
+    if not pull_time_exclusions.remove(tx, registries.hold(tx, scope), arn):
         raise ExclusionNotFound(scope.registry_id, arn)
 
 

@@ -28,7 +28,7 @@ def put_registry_policy(tx: Transaction, caller: Caller, scope: Scope, text: str
     policy, bindings = policy_documents.read(tx, text, Kind.REGISTRY)
     if account_settings.value_of(tx, scope, REGISTRY_POLICY_SCOPE) == V1 and not is_within_v1(policy):
         raise MalformedPolicy("Syntax errors in policy.", "registry", "it names actions that only scope V2 knows")
-    registry_documents.put(tx, registries.ensure_registry(tx, scope), POLICY, text, bindings)
+    registry_documents.put(tx, registries.hold(tx, scope), POLICY, text, bindings)
 
 
 def get_registry_policy(tx: ReadTransaction, caller: Caller, scope: Scope) -> str:
@@ -42,7 +42,7 @@ def delete_registry_policy(tx: Transaction, caller: Caller, scope: Scope) -> str
     authorize(tx, caller, "ecr:DeleteRegistryPolicy", scope, "*")
     identities.touch(tx, scope.registry_id)
     text = _text(tx, scope)
-    registry_documents.remove(tx, registries.ensure_registry(tx, scope), POLICY)
+    registry_documents.remove(tx, registries.hold(tx, scope), POLICY)
     return text
 
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from moorage.auth.authorize import authorize
-from moorage.metadata import replications
+from moorage.metadata import registries, replications
 from moorage.metadata.records import Image, Repository
 from moorage.metadata.registry_records import Destination, ImageReplication, ReplicationRule
 from moorage.metadata.transaction import ReadTransaction, Transaction
@@ -45,7 +45,7 @@ def put_replication_configuration(tx: Transaction, caller: Caller, scope: Scope,
         raise ParameterInvalid(_MEMBER, f"Replication configuration can have at most {most} unique destinations")
     if rules:
         ensure_linked_role(tx, caller, "replication.ecr.amazonaws.com")
-    documents.put(tx, scope, documents.REPLICATION, rules)
+    documents.put(tx, registries.hold(tx, scope), documents.REPLICATION, rules)
 
 
 def _check(scope: Scope, rule: ReplicationRule) -> None:

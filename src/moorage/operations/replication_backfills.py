@@ -33,9 +33,9 @@ def start_replication_backfill(tx: Transaction, caller: Caller, scope: Scope, de
         LimitExceeded
     """
     authorize(tx, caller, "ecr:StartReplicationBackfill", scope, "*")
+    registry = registries.hold(tx, scope)
     if not any(destination in rule.destinations for rule in rules_of(tx, scope)):
         raise ConfigurationInvalid("The destination is not in the replication configuration of the registry")
-    registry = registries.ensure_registry(tx, scope)
     running = replications.running_backfills(tx, registry)
     if any(each.destination.region == destination.region for each in running):
         raise BackfillRunning(scope.registry_id, destination.region)
@@ -51,6 +51,7 @@ def start_replication_backfill(tx: Transaction, caller: Caller, scope: Scope, de
 def stop_replication_backfill(tx: Transaction, caller: Caller, scope: Scope, backfill_id: str) -> Backfill:
     """Stop one, at once, since no copy of it runs. Raises BackfillNotFound, BackfillEnded."""
     authorize(tx, caller, "ecr:StopReplicationBackfill", scope, "*")
+    registries.hold(tx, scope)
     found = _find(tx, scope, backfill_id)
     if found.ended_at is not None:
         raise BackfillEnded(scope.registry_id, backfill_id)

@@ -69,7 +69,7 @@ def make_repository(tx: Transaction, keyring: LocalKeyring, scope: Scope, reques
         raise ParameterInvalid(
             "encryptionConfiguration.kmsKey", "KMS key can only be specified when encryptionType is KMS or KMS_DSSE"
         )
-    registry = registries.ensure_registry(tx, scope)
+    registry = registries.hold(tx, scope)  # so that the quota that is counted below still holds at the commit
     seal = registries.find_seal(tx, registry, AES256)
     if seal is None:
         seal = registries.ensure_seal(tx, registry, AES256, keyring.new_registry_key())

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from moorage.auth.authorize import authorize
-from moorage.metadata import repositories
+from moorage.metadata import registries, repositories
 from moorage.metadata.records import Repository
 from moorage.metadata.registry_records import ScanningConfiguration, ScanningRule
 from moorage.metadata.transaction import ReadTransaction, Transaction
@@ -42,6 +42,7 @@ def put_registry_scanning_configuration(
 ) -> ScanningConfiguration:
     """Replace the rules, and the type if one is given. Raises ConfigurationInvalid: rules that the type does not have."""
     authorize(tx, caller, "ecr:PutRegistryScanningConfiguration", scope, "*")
+    registry = registries.hold(tx, scope)
     chosen = ScanningConfiguration(scan_type or configuration_of(tx, scope).scan_type, rules)
     frequencies = [rule.frequency for rule in rules]
     if len(set(frequencies)) < len(frequencies):
@@ -49,7 +50,7 @@ def put_registry_scanning_configuration(
     excluded = CONTINUOUS if chosen.scan_type == BASIC else MANUAL
     if excluded in frequencies:
         raise ConfigurationInvalid(f"The scan frequency {excluded} is not supported for the scan type {chosen.scan_type}")
-    documents.put(tx, scope, documents.SCANNING, chosen)
+    documents.put(tx, registry, documents.SCANNING, chosen)
     return chosen
 
 

@@ -7,6 +7,7 @@ signed yet, so no image has a status: whoever signs begins where `replication.as
 from __future__ import annotations
 
 from moorage.auth.authorize import authorize
+from moorage.metadata import registries
 from moorage.metadata.records import Image
 from moorage.metadata.registry_records import SigningRule
 from moorage.metadata.transaction import ReadTransaction, Transaction
@@ -26,7 +27,7 @@ def put_signing_configuration(tx: Transaction, caller: Caller, scope: Scope, rul
     authorize(tx, caller, "ecr:PutSigningConfiguration", scope, "*")
     if len({rule.profile_arn for rule in rules}) < len(rules):
         raise ConfigurationInvalid("A signing profile can be used in only one rule of the signing configuration")
-    documents.put(tx, scope, documents.SIGNING, rules)
+    documents.put(tx, registries.hold(tx, scope), documents.SIGNING, rules)
 
 
 def get_signing_configuration(tx: ReadTransaction, caller: Caller, scope: Scope) -> Rules:
@@ -38,8 +39,9 @@ def get_signing_configuration(tx: ReadTransaction, caller: Caller, scope: Scope)
 def delete_signing_configuration(tx: Transaction, caller: Caller, scope: Scope) -> Rules:
     """Take the configuration away; return its rules. Raises SigningNotConfigured."""
     authorize(tx, caller, "ecr:DeleteSigningConfiguration", scope, "*")
+    registry = registries.hold(tx, scope)
     rules = _rules(tx, scope)
-    documents.remove(tx, scope, documents.SIGNING)
+    documents.remove(tx, registry, documents.SIGNING)
     return rules
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from moorage.auth.authorize import authorize
 from moorage.metadata import blobs, repositories, uploads
 from moorage.metadata.records import Piece, Repository, Upload
-from moorage.metadata.transaction import ReadTransaction, Transaction
+from moorage.metadata.transaction import Overtaken, ReadTransaction, Transaction
 from moorage.model import ids, limits
 from moorage.model.digest import Digest
 from moorage.model.errors import (
@@ -363,7 +363,8 @@ def _store(tx: Transaction, repository: Repository, digest: Digest, pieces: tupl
         blobs.doom(tx, [piece.storage_key for piece in pieces], tx.now)
     if blob is None:  # another transaction was first with the same digest: its copy serves
         blob = blobs.find_same(tx, repository.registry, digest, repository.seal)
-        assert blob is not None
+        if blob is None:
+            raise Overtaken  # and a third one has taken it away
         blobs.doom(tx, [piece.storage_key for piece in pieces], tx.now)
     blobs.link(tx, repository.id, digest, blob, due)
     return Stored(digest, size, existed)

@@ -15,7 +15,7 @@ from moorage.auth.sessions import SessionTokens
 from moorage.jobs.sweeper import Sweeper
 from moorage.keys.registry_keys import LocalKeyring
 from moorage.keys.root_key import RootKey
-from moorage.metadata.database import Database
+from moorage.metadata.database import Database, DatabaseUnavailable
 from moorage.metadata.records import AccessKey
 from moorage.model.clock import Clock, system_clock
 from moorage.model.principal import Caller
@@ -24,6 +24,7 @@ from moorage.model.scope import Scope
 from moorage.operations import accounts
 from moorage.operations.public import registries as public_registries
 from moorage.server.addressing import Addressing, Listen
+from moorage.server.clock_skew import told_skew
 from moorage.server.rated_database import RatedDatabase
 from moorage.server.regions import Regions
 from moorage.server.settings import Settings
@@ -214,7 +215,7 @@ class Application:
             rates=rates,
         )
         self.receiver = receiver
-        self._health = Health(db, store, self.pools, _LOW_WATER_BYTES)
+        self._health = Health(db, store, _LOW_WATER_BYTES, settings.readiness_timeout_seconds)
         self._links = LayerLinks(db, sender, link_key, clock)
         self._logos = Logos(db)
         self.metrics = metrics
@@ -224,8 +225,14 @@ class Application:
 
     async def start(self, listen: Listen) -> None:
         """Begin the background work, and listen on the loopback addresses that registries were given."""
+        if skew := told_skew(self._db):
+            logger.warning("%s", skew)
         self._background = asyncio.create_task(self._sweeper.run())
         await self.addressing.start(listen)
+
+    def end(self) -> None:
+        """The server is about to stop: it is not ready from now on, and answers as before."""
+        self._health.end()
 
     async def stop(self) -> None:
         """End the background work after its current round and flush what memory holds."""
@@ -233,6 +240,7 @@ class Application:
         if self._background is not None:
             await self._background
         await asyncio.to_thread(self._hot.close)
+        self._health.close()
         if self._owns_pools:
             self.pools.close()
 
@@ -242,7 +250,14 @@ class Application:
             return
         self._believe_proxy(scope)
         request = Request(scope, receive)
-        raw: bytes = scope["raw_path"]
+        try:
+            await self._route(request, receive, send)
+        except DatabaseUnavailable as error:  # of those who ask it before a plane is chosen, or belong to none
+            logger.warning("unavailable: %s", error)
+            await _unavailable(request, send)
+
+    async def _route(self, request: Request, receive: Any, send: Send) -> None:
+        raw: bytes = request.scope["raw_path"]
         if raw.startswith(b"/v2/") or raw == b"/v2":
             await self._to_registry(request, send)
         elif raw == b"/":
@@ -356,6 +371,13 @@ class Application:
                 scope["scheme"] = value.decode()
             elif name == b"x-forwarded-for":
                 scope["client"] = (_address(value.decode("latin-1").rpartition(",")[2].strip()), 0)
+
+
+async def _unavailable(request: Request, send: Send) -> None:
+    """In the form of the registry, whose clients show it; nobody else reads it."""
+    body = b'{"errors":[{"code":"UNKNOWN","message":"the registry is temporarily unavailable: try again","detail":{}}]}\n'
+    headers = [(b"content-type", b"application/json"), (b"retry-after", b"2")]
+    await Response(503, body, headers).send(send, head=request.method == "HEAD")
 
 
 async def _nothing_to_receive() -> Any:

@@ -137,6 +137,11 @@ class EphemeralApplication:
         if before is not None:
             await before.end()
 
+    def end(self) -> None:
+        """See `Application.end`."""
+        if self._life is not None:
+            self._life.app.end()
+
     async def stop(self) -> None:
         """End, and leave nothing behind."""
         if self._life is not None:

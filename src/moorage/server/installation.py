@@ -59,7 +59,11 @@ def open_installation(settings: Settings, environment: Mapping[str, str], *, may
             )
         data.mkdir(parents=True, exist_ok=True, mode=0o700)
         root_key = load_root_key(data, environment, may_create=is_new)
-        db = open_database(url)
+        db = open_database(
+            url,
+            connections=settings.database_connections,
+            timeout_seconds=settings.database_timeout_seconds,
+        )
     except (RootKeyError, migrate.SchemaTooNew, DatabaseUnavailable, ValueError) as error:
         raise InstallationError(str(error)) from None
     known = db.run_write(_seal_of, root_key.id)

@@ -55,6 +55,13 @@ class RatedDatabase(Database):
     def run_write(self, function: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         return self._database.run_write(function, *args, **kwargs)
 
+    def ask(self, seconds: float) -> None:
+        self._database.ask(seconds)
+
+    @property
+    def clock_ahead_seconds(self) -> float:
+        return self._database.clock_ahead_seconds
+
     def close(self) -> None:
         self._database.close()
 

@@ -64,7 +64,15 @@ class HttpServer(uvicorn.Server):
         task = asyncio.create_task(server.serve_sockets([listener]))
     """
 
-    def __init__(self, app: Callable[..., Any], terms: HttpTerms, *, grace_seconds: float = 30.0) -> None:
+    def __init__(
+        self,
+        app: Callable[..., Any],
+        terms: HttpTerms,
+        *,
+        grace_seconds: float = 30.0,
+        delay_seconds: float = 0.0,
+        on_stopping: Callable[[], None] | None = None,
+    ) -> None:
         self._config = HttpConfig(app, terms, grace_seconds)
         super().__init__(self._config)
         # Before anything listens: connections that come early find it.
@@ -73,6 +81,7 @@ class HttpServer(uvicorn.Server):
         self.servers = []
         self._doors = Doors(self._connections, terms.limits.connections)
         self._config.on_lost = self._doors.lost
+        self._delay_seconds, self._on_stopping = delay_seconds, on_stopping
         self._stop = asyncio.Event()
         self._force = asyncio.Event()
         shortest = min(terms.limits.head_seconds, terms.limits.keep_alive_seconds, terms.limits.stall_seconds)
@@ -131,12 +140,20 @@ class HttpServer(uvicorn.Server):
         return len(self.server_state.connections)
 
     def stop(self) -> None:
-        """Stop accepting, let running requests end within the grace time. Called again: end at once. From the loop's thread."""
-        if self.should_exit:
+        """Stop accepting after the delay, let running requests end within the grace time. From the loop's thread.
+
+        `on_stopping` is called at once. Called again, the first of those times that still runs is over.
+        """
+        if self._stop.is_set():
             self.force_exit = True
             self._force.set()
+        elif self.should_exit or not self._delay_seconds:
+            self._stop.set()
+        else:
+            asyncio.get_running_loop().call_later(self._delay_seconds, self._stop.set)
+        if not self.should_exit and self._on_stopping is not None:
+            self._on_stopping()
         self.should_exit = True
-        self._stop.set()
 
     def _connect(self) -> asyncio.Protocol:
         return RegistryHttpProtocol(self._config, self.server_state, self.lifespan.state)

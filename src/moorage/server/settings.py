@@ -60,6 +60,11 @@ class Settings:
     root_access_key_id: str = _setting("", "access key id of the default account's root; generated at the first start if empty")
     root_secret_access_key: str = _setting("", "its secret", secret=True)
     database_url: str = _setting("", "postgresql://... ; empty: SQLite in the data folder", secret=True)
+    database_connections: int = _setting(8, "connections of each worker to PostgreSQL; one more asks whether it lives")
+    database_timeout_seconds: int = _setting(
+        5, "time that a request waits for PostgreSQL when it is away, hangs, or holds what is to be changed"
+    )
+    readiness_timeout_seconds: int = _setting(2, "time in which database and blob store have to answer for /readyz to be 200")
     blob_store_url: str = _setting("", "s3://bucket/prefix?endpoint=... ; empty: the data folder", secret=True)
     blob_store_access_key_id: str = _setting(
         "", "access key of the S3 store; empty: AWS_ACCESS_KEY_ID, a web identity or the instance"
@@ -89,6 +94,9 @@ class Settings:
     authentication: str = _setting("on", "off: an ephemeral server believes whoever calls, without signature or login")
     localstack: bool = _setting(
         False, "an ephemeral server answers at the port, the health path and with the key that scripts for LocalStack use"
+    )
+    shutdown_delay_seconds: int = _setting(
+        0, "time after SIGTERM in which requests are still taken and /readyz is 503, for balancers to notice"
     )
     shutdown_seconds: int = _setting(30, "time that running requests get to finish after SIGTERM")
 
@@ -353,8 +361,15 @@ def _operations() -> list[str]:
 def _check_serving(settings: Settings) -> None:
     if not 1 <= settings.workers <= 64:
         raise SettingsError("workers must be 1 to 64")
+    if not 1 <= settings.readiness_timeout_seconds <= 60:
+        raise SettingsError("readiness_timeout_seconds must be 1 to 60")
+    if not 1 <= settings.database_connections <= 500:
+        raise SettingsError("database_connections must be 1 to 500")
+    if not 1 <= settings.database_timeout_seconds <= 600:
+        raise SettingsError("database_timeout_seconds must be 1 to 600")
     for name in (
         "hot_blob_mib",
+        "shutdown_delay_seconds",
         "shutdown_seconds",
         "activation_seconds",
         "public_anonymous_pulls_per_second",

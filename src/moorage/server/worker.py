@@ -93,7 +93,13 @@ async def _run(
     descriptors_in_all = descriptors.raise_limit()
     limits = HttpLimits(connections=descriptors.most_connections(descriptors_in_all))
     terms = HttpTerms(transfers=app.pools.transfers, limits=limits, on_access=finished.add, at_once=app.at_once)
-    server = HttpServer(app, terms, grace_seconds=settings.shutdown_seconds)
+    server = HttpServer(
+        app,
+        terms,
+        grace_seconds=settings.shutdown_seconds,
+        delay_seconds=settings.shutdown_delay_seconds,
+        on_stopping=app.end,
+    )
     host, port = listening[0].getsockname()[:2]
     if slot == 0 and (notice := engines.notice()):
         logger.info("kept and not acted upon in this version: %s", notice)

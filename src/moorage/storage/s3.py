@@ -99,11 +99,12 @@ class S3Store:
             raise _translated(error) from error
 
     def check(self) -> None:
-        """Write a small object, at most once in 10 seconds. Raises StorageFull, StoreUnavailable."""
+        """Write a small object, at most once in 10 seconds, else ask for it. Raises StorageFull, StoreUnavailable."""
         now = time.monotonic()
-        if now - self._probed_at < _PROBE_SECONDS:
-            return
         try:
+            if now - self._probed_at < _PROBE_SECONDS:
+                obstore.head(self._bucket, _PROBE_KEY)
+                return
             obstore.put(self._bucket, _PROBE_KEY, b"probe", use_multipart=False)
         except (BaseError, OSError) as error:
             raise _translated(error) from error

@@ -69,6 +69,80 @@ def run_postgres() -> Iterator[PostgresServer]:
 
     PostgreSQL refuses to run as root; then it runs as ``nobody``. Raises ServerFailed.
     """
+    with _made_postgres() as made, made.running():
+        yield made.server
+
+
+@contextmanager
+def run_mortal_postgres() -> Iterator[MortalPostgres]:
+    """`run_postgres` for those who stop it, start it again, or have it hang."""
+    with _made_postgres() as made, MortalPostgres(made) as mortal:
+        mortal.start()
+        yield mortal
+
+
+class MortalPostgres:
+    """A PostgreSQL that is running, or not. `server` stays the same."""
+
+    def __init__(self, made: _MadePostgres) -> None:
+        self._made = made
+        self.server = made.server
+        self._running = contextlib.ExitStack()
+        self._suspended: list[int] = []
+
+    def __enter__(self) -> MortalPostgres:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Start it, and come back when it takes connections."""
+        self._running.enter_context(self._made.running())
+
+    def stop(self) -> None:
+        """Stop it as a restart does: connections are ended, transactions that run are rolled back."""
+        self.resume()
+        self._running.close()
+
+    def suspend(self) -> None:
+        """Have all of its processes stand still: connections stay, and are made, and nobody answers."""
+        first = int((self._made.data / "postmaster.pid").read_text().partition("\n")[0])
+        os.kill(first, signal.SIGSTOP)  # first, so that it makes no more of them
+        self._suspended = [first]
+        for child in Path(f"/proc/{first}/task/{first}/children").read_text().split():
+            os.kill(int(child), signal.SIGSTOP)
+            self._suspended.append(int(child))
+
+    def resume(self) -> None:
+        """Let them go on."""
+        for pid in reversed(self._suspended):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
+        self._suspended = []
+
+
+@dataclass(frozen=True, slots=True)
+class _MadePostgres:
+    """A cluster that has been made, and how it is started."""
+
+    server: PostgresServer
+    data: Path
+    arguments: list[str]
+    user: str | None
+
+    def running(self) -> contextlib.AbstractContextManager[None]:
+        return _child(
+            self.arguments,
+            self.server.socket_folder,
+            ready=lambda: _accepts(self.server),
+            stop_signal=signal.SIGINT,
+            user=self.user,
+        )
+
+
+@contextmanager
+def _made_postgres() -> Iterator[_MadePostgres]:
     programs = _postgres_programs()
     with _folder("moorage-pg-") as folder:
         user = "nobody" if os.geteuid() == 0 else None
@@ -107,9 +181,36 @@ def run_postgres() -> Iterator[PostgresServer]:
             "log_min_messages": "fatal",
         }
         arguments = [str(programs / "postgres"), "-D", str(data), *(f"--{name}={value}" for name, value in settings.items())]
-        server = PostgresServer(folder)
-        with _child(arguments, folder, ready=lambda: _accepts(server), stop_signal=signal.SIGINT, user=user):
-            yield server
+        yield _MadePostgres(PostgresServer(folder), data, arguments, user)
+
+
+@contextmanager
+def run_pgbouncer(program: str, postgres: PostgresServer, connections: int = 3) -> Iterator[PostgresServer]:
+    """A PgBouncer in transaction mode before a PostgreSQL, reached as that is: by another folder of sockets.
+
+    Each transaction runs on any of so few `connections` to each database. Raises ServerFailed.
+    """
+    with _folder("moorage-pgb-") as folder:
+        user = "nobody" if os.geteuid() == 0 else None
+        if user is not None:
+            os.chown(folder, pwd.getpwnam(user).pw_uid, pwd.getpwnam(user).pw_gid)
+        settings = {
+            "listen_addr": "",
+            "listen_port": "5432",
+            "unix_socket_dir": str(folder),
+            "auth_type": "any",
+            "pool_mode": "transaction",
+            "default_pool_size": str(connections),
+            "max_client_conn": "500",
+            "server_login_retry": "1",
+        }
+        config = folder / "pgbouncer.ini"
+        lines = [f"{name} = {value}" for name, value in settings.items()]
+        config.write_text(f"[databases]\n* = host={postgres.socket_folder} user=postgres\n[pgbouncer]\n" + "\n".join(lines))
+        pooler = PostgresServer(folder)
+        arguments = [program, str(config)]
+        with _child(arguments, folder, ready=lambda: _accepts(pooler), stop_signal=signal.SIGINT, user=user):
+            yield pooler
 
 
 def _postgres_programs() -> Path:

@@ -27,7 +27,18 @@ from moorage.model.errors import LayersNotFound, UploadNotFound
 from moorage.model.names import parse_repository_name
 from moorage.model.principal import Caller
 from moorage.model.scope import Scope
-from moorage.operations import accounts, garbage, images, layers, lifecycle, lifecycle_preview, replication, repositories, uploads
+from moorage.operations import (
+    accounts,
+    garbage,
+    image_removal,
+    images,
+    layers,
+    lifecycle,
+    lifecycle_preview,
+    replication,
+    repositories,
+    uploads,
+)
 from moorage.operations.repositories import RepositoryRequest
 from moorage.testing.builders import BuiltImage, digest, image
 
@@ -118,7 +129,7 @@ def test_deleting_an_image_frees_its_blobs_but_not_those_of_its_neighbour(world:
     first, second = image(1), image(2)
     world.push(first, "one")
     world.push(second, "two")
-    world.db.run_write(images.delete_manifest, world.caller, SCOPE, NAME, first.digest, None)
+    world.db.run_write(image_removal.delete_manifest, world.caller, SCOPE, NAME, first.digest, None)
     world.wait(limits.BLOB_GRACE_SECONDS + 1)
     world.db.run_write(garbage.check_links)
     assert not any(world.holds(name) for name in first.blobs)

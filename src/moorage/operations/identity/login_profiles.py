@@ -110,7 +110,7 @@ def update_login_profile(tx: Transaction, caller: Caller, user_name: str, change
     """
     hashed = change.hashed
     user = changing(tx, caller, "UpdateLoginProfile", "user", user_name)
-    profile = _profile_of(tx, user)
+    profile = _profile_of(tx, user, locked=True)  # its owner may change it at this moment, who raises no epoch
     reset = profile.must_reset if change.must_reset is None else change.must_reset
     credentials.set_password(tx, user.id, hashed if hashed is not None else profile.password_hash, must_reset=reset)
     if hashed is not None:

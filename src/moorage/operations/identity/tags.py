@@ -70,17 +70,19 @@ TAGGED: Mapping[str, _Authorised] = {
 
 def tag(tx: Transaction, caller: Caller, noun: str, name: str, tags: Sequence[tuple[str, str]]) -> None:
     """Add tags, replacing those whose keys differ in case at most. Raises EntityNotFound, InputInvalid, LimitExceeded."""
-    resource = TAGGED[noun](tx, caller, f"Tag{noun}", name, tags=tags)
+    TAGGED[noun](tx, caller, f"Tag{noun}", name, tags=tags)
     checked = check_tags(tags)
     identities.touch(tx, caller.account_id)
+    resource = TAGGED[noun](tx, caller, f"Tag{noun}", name, tags=tags)  # again: it may be gone, and would leave its tags
     add_tags(tx, resource, checked)
 
 
 def untag(tx: Transaction, caller: Caller, noun: str, name: str, keys: Sequence[str]) -> None:
     """Remove tags; absent keys are no error. Raises EntityNotFound, InputInvalid."""
-    resource = TAGGED[noun](tx, caller, f"Untag{noun}", name, tag_keys=keys)
+    TAGGED[noun](tx, caller, f"Untag{noun}", name, tag_keys=keys)
     check_keys(keys)
     identities.touch(tx, caller.account_id)
+    resource = TAGGED[noun](tx, caller, f"Untag{noun}", name, tag_keys=keys)
     identity_tags.drop_tags(tx, resource, list(keys))
 
 

@@ -44,7 +44,8 @@ def add_alias(tx: Transaction, account_id: str, alias: str) -> None:
         AliasTaken: it is another registry's, or this one's already.
         LimitExceeded
     """
-    registry = _registry(tx, account_id)
+    _registry(tx, account_id)
+    registry = registries.hold(tx, Scope.public(account_id))
     known = public_registries.find(tx, registry)
     if known is not None and len(known.aliases) > limits.PUBLIC_ALIASES_PER_REGISTRY:
         raise LimitExceeded(f"a public registry has at most {limits.PUBLIC_ALIASES_PER_REGISTRY} aliases beside its default one")

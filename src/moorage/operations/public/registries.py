@@ -18,7 +18,11 @@ from moorage.model.scope import Scope, is_account_id
 
 def ensure(tx: Transaction, scope: Scope) -> int:
     """The id of a public registry, made on first use with its default alias. Its account must exist."""
-    registry = registries.ensure_registry(tx, scope)
+    registry = registries.find_registry(tx, scope)
+    known = public_registries.find(tx, registry) if registry is not None else None
+    if registry is not None and known is not None and known.aliases:
+        return registry
+    registry = registries.hold(tx, scope)
     known = public_registries.find(tx, registry)
     if known is None or not known.aliases:
         public_registries.insert(tx, registry)

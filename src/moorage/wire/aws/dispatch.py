@@ -53,6 +53,8 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 _T = TypeVar("_T")
 
 _log = logging.getLogger(__name__)
+_AGAIN_SECONDS = 2
+"""What `Retry-After` says where the database or the blob store do not answer, as the other plane does."""
 _LARGE = 256 * 1024
 """From this size on, hashing and parsing a body is the pool's work: it would hold up the event loop."""
 _KEY_ID = re.compile(r"[A-Za-z0-9_]{4,128}")
@@ -416,6 +418,7 @@ class Dispatcher:
             told = told or internal_error(service)
         elif told.status > 500:
             _log.warning("request %s refused: %s", request.request_id, error, extra={"request_id": request.request_id})
+            request.retry_after = _AGAIN_SECONDS
         return _render(told, service, request)
 
 

@@ -10,7 +10,7 @@ from moorage.model.errors import DigestInvalid, ImageNotFound, TagImmutable, Tag
 from moorage.model.names import ImageId, RepositoryName, parse_reference, parse_repository_name, parse_tag
 from moorage.model.principal import Caller
 from moorage.model.scope import Scope
-from moorage.operations import images
+from moorage.operations import image_removal, images
 from moorage.operations.tag_mutability import is_mutable
 from moorage.operations.wanted_images import WantedImage
 from moorage.wire.blob_response import matches_etag
@@ -160,10 +160,12 @@ async def delete(exchange: Exchange) -> None:
     services = exchange.services
     if reference.tag is not None and services.quirks.last_tag_takes_image:
         gone, _ = await services.db.write(
-            images.batch_delete_image, exchange.caller, exchange.scope, name, [WantedImage(None, reference.tag)]
+            image_removal.batch_delete_image, exchange.caller, exchange.scope, name, [WantedImage(None, reference.tag)]
         )
         if not gone:
             raise ImageNotFound(exchange.scope.registry_id, name, None, reference.tag)
     else:
-        await services.db.write(images.delete_manifest, exchange.caller, exchange.scope, name, reference.digest, reference.tag)
+        await services.db.write(
+            image_removal.delete_manifest, exchange.caller, exchange.scope, name, reference.digest, reference.tag
+        )
     await Response(202, b"", [VERSION]).send(exchange.send)

@@ -4,27 +4,45 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
 
 from moorage.metadata.database import Database
 from moorage.model.errors import StorageFull
 from moorage.storage.blob_store import BlobStore
-from moorage.transfer.work import Pools
 from moorage.wire.http import Request, Response, Send
 
 _LIFE_SECONDS = 1.0
-_PATIENCE_SECONDS = 5.0
 _JSON = (b"content-type", b"application/json")
 
 
 class Health:
-    """Answers probes; a readiness check runs at most once a second, however many ask."""
+    """Answers probes; a readiness check runs at most once a second, however many ask, and all who ask share it.
 
-    def __init__(self, db: Database, store: BlobStore, pools: Pools, low_water_bytes: int) -> None:
-        self._db, self._store, self._pools, self._low_water = db, store, pools, low_water_bytes
-        self._checked_at = 0.0
+    Args:
+        timeout_seconds: how long database and blob store may take to answer.
+    """
+
+    def __init__(self, db: Database, store: BlobStore, low_water_bytes: int, timeout_seconds: float) -> None:
+        self._store, self._low_water, self._seconds = store, low_water_bytes, timeout_seconds
+        # Threads of their own: those that work may all be waiting for what is asked here whether it answers.
+        self._threads = ThreadPoolExecutor(2, thread_name_prefix="health")
+        self._database = _Question(self._threads, lambda: db.ask(timeout_seconds))
+        self._blobs = _Question(self._threads, self._check_store)
+        self._checked_at = float("-inf")
+        self._checking: asyncio.Future[dict[str, str]] | None = None
         self._faults: dict[str, str] = {}
+        self._is_ending = False
+
+    def end(self) -> None:
+        """Not ready from now on: whoever sends requests here shall send them elsewhere."""
+        self._is_ending = True
+
+    def close(self) -> None:
+        """Let go of the threads; one that hangs is left to itself."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def live(self, request: Request, send: Send) -> None:
         """The event loop answers."""
@@ -32,10 +50,7 @@ class Health:
 
     async def ready(self, request: Request, send: Send) -> None:
         """Database and blob store answer and have room. 503 says what does not; ``?pulls`` asks for what pulls need alone."""
-        if time.monotonic() - self._checked_at > _LIFE_SECONDS:
-            self._faults = await self._check()
-            self._checked_at = time.monotonic()
-        faults = self._faults
+        faults = {"shutdown": "the server is about to stop"} if self._is_ending else await self._current()
         if request.scope["query_string"] == b"pulls":
             faults = {name: fault for name, fault in faults.items() if name != "room"}
         body = {"status": "ready" if not faults else "not ready", **faults}
@@ -43,18 +58,19 @@ class Health:
             send, head=request.method == "HEAD"
         )
 
+    async def _current(self) -> dict[str, str]:
+        if time.monotonic() - self._checked_at > _LIFE_SECONDS:
+            if self._checking is None or self._checking.done():
+                self._checking = asyncio.ensure_future(self._check())
+            await asyncio.shield(self._checking)  # who leaves does not take along what others wait for
+        return self._faults
+
     async def _check(self) -> dict[str, str]:
-        faults = {}
-        try:
-            await asyncio.wait_for(self._db.read(lambda tx: tx.now), _PATIENCE_SECONDS)
-        except Exception as error:  # whatever it is, it is the answer
-            faults["database"] = _word(error)
-        try:
-            await asyncio.wait_for(self._pools.on_bytes(self._check_store), _PATIENCE_SECONDS)
-        except StorageFull as error:
-            faults["room"] = _word(error)
-        except Exception as error:  # as above
-            faults["blobs"] = _word(error)
+        database, blobs = await asyncio.gather(self._database.ask(self._seconds), self._blobs.ask(self._seconds))
+        faults = {} if database is None else {"database": _word(database)}
+        if blobs is not None:
+            faults["room" if isinstance(blobs, StorageFull) else "blobs"] = _word(blobs)
+        self._faults, self._checked_at = faults, time.monotonic()
         return faults
 
     def _check_store(self) -> None:
@@ -62,6 +78,31 @@ class Health:
         free = self._store.free_bytes()
         if free is not None and free < self._low_water:
             raise StorageFull(f"only {free // 2**20} MiB are free: pushes will soon be refused; pulls go on")
+
+
+class _Question:
+    """Something that is asked in a thread, and not again before it has answered: one that hangs holds one thread."""
+
+    def __init__(self, threads: ThreadPoolExecutor, ask: Callable[[], None]) -> None:
+        self._threads, self._ask = threads, ask
+        self._asked: asyncio.Future[None] | None = None
+
+    async def ask(self, seconds: float) -> Exception | None:
+        """What is wrong; None: nothing."""
+        if self._asked is None or self._asked.done():
+            self._asked = asyncio.get_running_loop().run_in_executor(self._threads, self._ask)
+            self._asked.add_done_callback(_seen)
+        try:
+            await asyncio.wait_for(asyncio.shield(self._asked), seconds)
+        except Exception as error:  # whatever it is, it is the answer
+            return error
+        return None
+
+
+def _seen(answer: asyncio.Future[None]) -> None:
+    """Somebody has looked at it, also when it came too late for those who asked."""
+    if not answer.cancelled():
+        answer.exception()
 
 
 def _word(error: Exception) -> str:

@@ -9,7 +9,7 @@ from moorage.metadata.records import Image
 from moorage.model import media_types
 from moorage.model.errors import ImageExists, ImageNotFound, ParameterInvalid, TagInvalid
 from moorage.model.scope import Scope
-from moorage.operations import images, listing
+from moorage.operations import image_removal, images, listing
 from moorage.operations.listing import FIRST, ImageDetail, ImageFilter, ListPosition
 from moorage.operations.wanted_images import NOT_FOUND, BatchFailure, WantedImage
 from moorage.wire.aws.callers import caller_of
@@ -96,7 +96,7 @@ def register(service: Service, context: EcrContext) -> None:
     @service.operation("BatchDeleteImage")
     async def batch_delete_image(call: Call) -> Output:
         gone, failures = await context.db.write(
-            images.batch_delete_image, caller_of(call), scope_of(call), name_of(call), _wanted(call["imageIds"])
+            image_removal.batch_delete_image, caller_of(call), scope_of(call), name_of(call), _wanted(call["imageIds"])
         )
         return {
             "imageIds": [{"imageDigest": digest, "imageTag": tag} for digest, tag in gone],
