@@ -7,7 +7,7 @@ import gc
 import logging
 import os
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import uvloop
 
@@ -19,6 +19,8 @@ from moorage.server.installation import Installation, open_installation
 from moorage.server.run import HttpServer, listen
 from moorage.server.settings import Settings
 from moorage.server.shared_counts import SharedCounts
+from moorage.storage.blob_store import BlobStore
+from moorage.storage.probe import probe
 from moorage.wire.web.metrics import Metrics
 
 logger = logging.getLogger("moorage.server")
@@ -32,18 +34,28 @@ _SHARE_SECONDS = 0.5
 """What a worker that is killed has counted since its last share is lost."""
 
 
-def run_worker(settings: Settings, listening: Sequence[socket.socket], counts: SharedCounts | None = None, slot: int = 0) -> None:
+OnReady = Callable[[Installation | None], None]
+"""Called when a worker serves; an ephemeral server has no installation to show."""
+
+
+def run_worker(
+    settings: Settings,
+    listening: Sequence[socket.socket],
+    on_ready: OnReady,
+    counts: SharedCounts | None = None,
+    slot: int = 0,
+) -> None:
     """Open the installation and serve on sockets until a signal ends it.
 
     Args:
         counts: where this worker, one of several, puts what it counts: into its `slot`.
     """
     if settings.ephemeral:
-        uvloop.run(_run(settings, None, listening, None, 0))
+        uvloop.run(_run(settings, None, listening, on_ready, None, 0))
         return
     installation = open_installation(settings, os.environ)
     try:
-        uvloop.run(_run(settings, installation, listening, counts, slot))
+        uvloop.run(_run(settings, installation, listening, on_ready, counts, slot))
     finally:
         installation.close()
 
@@ -54,10 +66,17 @@ async def _share(metrics: Metrics, counts: SharedCounts, slot: int) -> None:
         await asyncio.sleep(_SHARE_SECONDS)
 
 
+async def _probe(store: BlobStore) -> None:
+    """Say what will fail, beside the serving: a store that is away does not keep a registry from starting."""
+    for fault in await asyncio.to_thread(probe, store):
+        logger.warning("the blob store: %s", fault)
+
+
 async def _run(
     settings: Settings,
     installation: Installation | None,
     listening: Sequence[socket.socket],
+    on_ready: OnReady,
     counts: SharedCounts | None,
     slot: int,
 ) -> None:
@@ -112,10 +131,16 @@ async def _run(
     watching = asyncio.create_task(reloading.watch()) if reloading is not None else None
     gc.freeze()  # what is here now stays: no collection needs to look at it
     gc.set_threshold(*_COLLECTOR_THRESHOLDS)
+    probing = asyncio.create_task(_probe(installation.store)) if installation is not None and slot == 0 else None
+
+    def ready(_: HttpServer) -> None:
+        logger.info("ready")
+        on_ready(installation)
+
     try:
-        await server.serve_sockets(listening, context, lambda _: logger.info("ready"))
+        await server.serve_sockets(listening, context, ready)
     finally:
-        for task in (watching, sharing):
+        for task in (watching, sharing, probing):
             if task is not None:
                 task.cancel()
         await app.stop()

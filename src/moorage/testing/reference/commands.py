@@ -18,7 +18,10 @@ def commands() -> Iterator[tuple[str, click.Command]]:
 
 def _below(words: str, command: click.Command) -> Iterator[tuple[str, click.Command]]:
     if isinstance(command, click.Group):
-        for name, child in sorted(command.commands.items()):
+        context = click.Context(command, info_name=words)
+        for name in sorted(command.list_commands(context)):
+            child = command.get_command(context, name)
+            assert child is not None
             yield from _below(f"{words} {name}", child)
     else:
         yield words, command
