@@ -35,7 +35,7 @@ def installation(folder: Path, revision: str) -> None:
 
 
 def into_postgresql(url: str, revision: str, folder: Path) -> None:
-    """The rows of an `installation` in a PostgreSQL database at the same revision; the folder keeps the root key and the blobs."""
+    """The rows of an `installation` in a PostgreSQL database at the same revision; the folder keeps root key and blobs."""
     migrate._run(url, "upgrade", revision)
     path = folder / "moorage.db"
     with psycopg.connect(url) as connection:
@@ -50,7 +50,9 @@ def into_postgresql(url: str, revision: str, folder: Path) -> None:
             )
             with connection.cursor() as cursor:
                 cursor.executemany(statement, rows)
-            has_sequence = connection.execute("SELECT pg_get_serial_sequence(%s, 'id')", (table,)).fetchone() if "id" in columns else None
+            has_sequence = (
+                connection.execute("SELECT pg_get_serial_sequence(%s, 'id')", (table,)).fetchone() if "id" in columns else None
+            )
             if has_sequence is not None and has_sequence[0] is not None:
                 following = max(row[columns.index("id")] for row in rows) + 1
                 connection.execute("SELECT setval(%s, %s, false)", (has_sequence[0], following))

@@ -3,13 +3,14 @@
     python -m tests.crash.starting FOLDER [POSTGRESQL_URL_OF_A_TEMPLATE] [EVERY]
 
 FOLDER is an installation as it was before: each point gets a copy of it, a child that starts on it and ends itself by SIGKILL
-just before its n-th step, and, where that leaves a state that was not seen before, another child that starts undisturbed. A step is
-a statement of SQL, a commit, a file that is opened to be written, synced, renamed, linked, removed, a folder that is made.
+just before its n-th step, and, where that leaves a state that was not seen before, another child that starts undisturbed. A step
+is a statement of SQL, a commit, a file that is opened to be written, synced, renamed, linked, removed, a folder that is made.
 Children are forked, so that a point costs some tens of milliseconds. Prints JSON: points, distinct states, faults.
 """
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import json
 import os
@@ -55,7 +56,7 @@ class Killer:
         connect = sqlite3.connect
 
         def traced(*arguments: Any, **named: Any) -> sqlite3.Connection:
-            connection = connect(*arguments, **named)
+            connection: sqlite3.Connection = connect(*arguments, **named)
             connection.set_trace_callback(self.step)
             return connection
 
@@ -92,13 +93,13 @@ def start(folder: Path, url: str) -> bool:
     return made is not None
 
 
-def in_child(work: Callable[[], None]) -> int:
+def in_child(work: Callable[..., object], *arguments: Any) -> int:
     """Run something in a child; return its wait status."""
     pid = os.fork()
     if pid:
         return os.waitpid(pid, 0)[1]
     try:
-        work()
+        work(*arguments)
         os._exit(0)
     except BaseException:
         traceback.print_exc()
@@ -142,48 +143,62 @@ def check(folder: Path, url: str, before: databases.Content, wanted: databases.C
     assert not [path for path in folder.iterdir() if path.name.startswith(".moorage.db")]
 
 
-def main() -> None:
-    pristine = Path(sys.argv[1])
-    template = sys.argv[2] if len(sys.argv) > 2 else ""
-    every = int(sys.argv[3]) if len(sys.argv) > 3 else 1
-    area = pristine.with_name(f"{pristine.name}-points")
-    before = databases.content(template or f"sqlite:///{pristine / 'moorage.db'}")
-    revision = migrate.current(template or f"sqlite:///{pristine / 'moorage.db'}")
+class Points:
+    """The kills of one installation, and what they left."""
 
-    def fresh(name: str) -> tuple[Path, str]:
-        shutil.rmtree(area, ignore_errors=True)
-        area.mkdir()
-        folder = area / name
-        if pristine.exists():
-            shutil.copytree(pristine, folder)
-        return folder, databases.cloned(template) if template else ""
+    def __init__(self, pristine: Path, template: str) -> None:
+        self._pristine, self._template = pristine, template
+        self._area = pristine.with_name(f"{pristine.name}-points")
+        old = template or f"sqlite:///{pristine / 'moorage.db'}"
+        self._before, self._revision = databases.content(old), migrate.current(old)
+        folder, url = self._fresh()
+        assert in_child(start, folder, url) == 0
+        self._wanted = databases.content(url or f"sqlite:///{folder / 'moorage.db'}")
+        databases.drop(url)
+        self.states: dict[int, str] = {}
+        self.faults: list[str] = []
+        self.is_over = False
 
-    folder, url = fresh("whole")
-    assert in_child(lambda: void(start(folder, url))) == 0
-    wanted = databases.content(url or f"sqlite:///{folder / 'moorage.db'}")
-    databases.drop(url)
-    seen: set[str] = set()
-    faults: list[str] = []
-    point = 1
-    while True:
-        folder, url = fresh("killed")
-        status = in_child(lambda: die_at(point, folder, url))
+    def _fresh(self) -> tuple[Path, str]:
+        shutil.rmtree(self._area, ignore_errors=True)
+        self._area.mkdir()
+        folder = self._area / "data"
+        if self._pristine.exists():
+            shutil.copytree(self._pristine, folder)
+        return folder, databases.cloned(self._template) if self._template else ""
+
+    def kill(self, point: int) -> None:
+        """One point: `is_over` says afterwards that the start lived to its end."""
+        folder, url = self._fresh()
+        status = in_child(die_at, point, folder, url)
         state = fingerprint(folder, url)
-        if state not in seen:
-            seen.add(state)
-            if in_child(lambda: check(folder, url, before, wanted, revision)) != 0:
-                faults.append(f"after a kill at step {point}")
+        if state not in self.states.values() and in_child(check, folder, url, self._before, self._wanted, self._revision) != 0:
+            self.faults.append(f"after a kill at step {point}")
+        self.states[point] = state
         databases.drop(url)
         if not os.WIFSIGNALED(status):
-            faults += [] if status == 0 else [f"step {point}: status {status}"]
-            break
-        point += every
-    shutil.rmtree(area, ignore_errors=True)
-    print(json.dumps({"points": point, "states": len(seen), "faults": faults}))
+            self.is_over = True
+            self.faults += [] if status == 0 else [f"step {point}: status {status}"]
+
+    def kill_everywhere(self, every: int) -> None:
+        """Every n-th point; and between two that left different states, all of them."""
+        point = 1
+        self.kill(point)
+        while not self.is_over:
+            before, point = point, point + every
+            self.kill(point)
+            if self.states[point] != self.states[before]:
+                for between in range(before + 1, point):
+                    self.kill(between)
+        shutil.rmtree(self._area, ignore_errors=True)
 
 
-def void(_: object) -> None:
-    """Nothing: for a function whose result nobody wants."""
+def main() -> None:
+    """See the module."""
+    points = Points(Path(sys.argv[1]), sys.argv[2] if len(sys.argv) > 2 else "")
+    points.kill_everywhere(int(sys.argv[3]) if len(sys.argv) > 3 else 1)
+    states = set(points.states.values())
+    print(json.dumps({"points": max(points.states), "kills": len(points.states), "states": len(states), "faults": points.faults}))
 
 
 def die_at(point: int, folder: Path, url: str) -> None:
@@ -198,4 +213,5 @@ if __name__ == "__main__":
     import alembic.config
 
     del alembic
+    gc.disable()  # children share what is here
     main()

@@ -107,14 +107,7 @@ def upgrade(url: str) -> None:
     if path is not None and path.exists() and path.stat().st_size:
         copied = sqlite_file.copy(path, f"{path.name}.before-{HEAD}-was-{now or 'half-made'}")
     try:
-        for attempt in range(1, _ATTEMPTS + 1):
-            try:
-                _run(url, "upgrade", HEAD)
-                break
-            except Exception as error:
-                if attempt == _ATTEMPTS or not _is_conflict(error):
-                    raise
-                time.sleep(0.2 * attempt)
+        _upgrade(url)
     except Exception as error:
         said = faults.in_words(error, str(path) if path else "the database")
         if said is None:
@@ -124,6 +117,34 @@ def upgrade(url: str) -> None:
     if now is not None:
         kept = f"; {copied} is a copy of it as it was" if copied else ""
         logger.warning("the database was brought from schema %s to %s%s", now, HEAD, kept)
+
+
+def _upgrade(url: str) -> None:
+    for attempt in range(1, _ATTEMPTS + 1):
+        try:
+            _run(url, "upgrade", HEAD)
+            return
+        except Exception as error:
+            if sqlite_file.path_of(url) is not None and _finished_half(url, error):
+                return
+            if attempt == _ATTEMPTS or not _is_conflict(error):
+                raise
+            time.sleep(0.2 * attempt)
+
+
+def _finished_half(url: str, error: Exception) -> bool:
+    """Whether a migration failed because an early version had begun it, and is finished now."""
+    if not isinstance(getattr(error, "orig", None), sqlite3.OperationalError):
+        return False
+    from moorage.metadata import half_migrations
+
+    with _transaction(url) as connection:
+        if not half_migrations.finish(connection, lambda at, to: _alembic(at, "upgrade", to)):
+            return False
+        _alembic(connection, "upgrade", HEAD)
+        _require_references(connection)
+    logger.warning("the schema was half made: an early version was ended while it made it. It is whole now")
+    return True
 
 
 def downgrade(url: str, revision: str) -> None:
@@ -137,19 +158,15 @@ def _is_conflict(error: Exception) -> bool:
 
 def _run(url: str, verb: str, revision: str) -> None:
     with _transaction(url) as connection:
-        if connection.dialect.name == "sqlite":
-            _run_on_sqlite(connection, verb, revision)
-        else:
+        is_sqlite = connection.dialect.name == "sqlite"
+        if not is_sqlite:
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
-            _alembic(connection, verb, revision)
+        _alembic(connection, verb, revision)
+        if is_sqlite:
+            _require_references(connection)
 
 
-def _run_on_sqlite(connection: Connection, verb: str, revision: str) -> None:
-    from moorage.metadata import half_migrations
-
-    if verb == "upgrade" and half_migrations.finish(connection, lambda at, to: _alembic(at, "upgrade", to)):
-        logger.warning("the schema was half made: an early version was ended while it made it. It is whole now")
-    _alembic(connection, verb, revision)
+def _require_references(connection: Connection) -> None:
     broken = connection.exec_driver_sql("PRAGMA foreign_key_check").first()
     if broken is not None:
         raise DatabaseUnusable(f"the migration would leave rows of {broken[0]} that belong to nothing: nothing was changed")
