@@ -32,13 +32,11 @@ def with_settings(*names: str) -> Callable[[Callable[..., Any]], Callable[..., A
         def run(config: Path | None, **arguments: Any) -> Any:
             flags = {name: arguments.pop(name) for name in names}
             named = config or (Path(os.environ["MOORAGE_CONFIG"]) if os.environ.get("MOORAGE_CONFIG") else None)
+            file = named or (_DEFAULT_FILE if os.path.exists(_DEFAULT_FILE) else None)  # noqa: PTH110  # False without rights
             try:
-                file = named or (_DEFAULT_FILE if _DEFAULT_FILE.exists() else None)
                 loaded = load(file, os.environ, flags)
             except SettingsError as error:
-                fail(str(error), USAGE if str(error).startswith("command line:") else ENVIRONMENT)
-            except OSError as error:
-                fail(f"{error.filename}: {error.strerror}", ENVIRONMENT)
+                fail(str(error), USAGE if _is_right_without_flags(file) else ENVIRONMENT)
             for warning in loaded.warnings:
                 click.echo(f"moorage: warning: {warning}", err=True)
             return command(loaded, **arguments)
@@ -49,6 +47,14 @@ def with_settings(*names: str) -> Callable[[Callable[..., Any]], Callable[..., A
         return click.option("--config", type=click.Path(path_type=Path), default=None, help="TOML file of settings")(decorated)
 
     return decorate
+
+
+def _is_right_without_flags(file: Path | None) -> bool:
+    try:
+        load(file, os.environ, {})
+    except SettingsError:
+        return False
+    return True
 
 
 def _option(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

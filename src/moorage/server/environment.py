@@ -32,14 +32,14 @@ def settings_of(environment: Mapping[str, str], known: Collection[str]) -> tuple
         if name.lower() in known:
             found[name.lower()] = value
         else:
-            warnings.append(f"{variable} is no setting{nearest(name.lower(), known, PREFIX)}; it is ignored")
+            warnings.append(f"{variable} is ignored, for it is no setting{nearest(name.lower(), known, PREFIX)}")
     return found, warnings
 
 
 def _is_service_link(name: str, value: str) -> bool:
-    if _PORT.fullmatch(name):
-        return _LINK_VALUE.match(value) is not None
-    return _SERVICE.fullmatch(name) is not None or _LINK.fullmatch(name) is not None
+    if _SERVICE.fullmatch(name) or _LINK.fullmatch(name):
+        return True
+    return _PORT.fullmatch(name) is not None and _LINK_VALUE.match(value) is not None
 
 
 def nearest(name: str, known: Collection[str], prefix: str = "") -> str:

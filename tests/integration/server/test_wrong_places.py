@@ -38,7 +38,7 @@ def test_a_root_key_of_another_account(tmp_path: Path) -> None:
     with MoorageServer(tmp_path / "data") as server:
         other = server.create_account("other")
     done = MoorageServer(tmp_path / "data", root=other).run("serve", check=False)
-    assert done.returncode == 1
+    assert done.returncode == 253
     assert done.stderr == (
         f"moorage: the access key {other.access_key_id} of the settings belongs to account {other.account_id}\n"
     )
@@ -47,7 +47,7 @@ def test_a_root_key_of_another_account(tmp_path: Path) -> None:
 def _refused(server: MoorageServer, message: str) -> None:
     for command in ("serve", "doctor"):
         done = server.run(command, check=False)
-        assert (done.returncode, done.stdout) == (1, "")
+        assert (done.returncode, done.stdout) == (253, "")
         assert done.stderr.startswith(f"moorage: {message}"), done.stderr
         assert "Traceback" not in done.stderr
         assert "canary" not in done.stderr
