@@ -6,6 +6,8 @@ import logging
 import os
 import socket
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from moorage.cli.banner import Banner
 from moorage.cli.exits import ENVIRONMENT, FAILED, fail
@@ -43,8 +45,7 @@ def run(settings: Settings) -> None:
 
 def _serve(settings: Settings) -> None:
     """Listen first: a start that cannot serve makes nothing, least of all a key that it could not show."""
-    listening = _listen(settings)
-    with exclusive(settings.data_folder):
+    with _listening(settings) as listening, exclusive(settings.data_folder):
         made, is_unused = _prepare(settings)
         banner = Banner(settings, listening, made, is_unused=is_unused)
         if settings.workers == 1:
@@ -57,18 +58,24 @@ def _serve(settings: Settings) -> None:
 
 def _serve_ephemerally(settings: Settings) -> None:
     """Serve out of memory, until the end of everything that was pushed."""
-    listening = _listen(settings)
     assert settings.root_key_pair is not None, "an ephemeral server chooses its key beforehand"
     made = NewKey(settings.account_id, *settings.root_key_pair)
-    run_worker(settings, listening, Banner(settings, listening, made, is_unused=False).show)
+    with _listening(settings) as listening:
+        run_worker(settings, listening, Banner(settings, listening, made, is_unused=False).show)
 
 
-def _listen(settings: Settings) -> list[socket.socket]:
+@contextmanager
+def _listening(settings: Settings) -> Iterator[list[socket.socket]]:
     host, port = settings.host_and_port
     try:
-        return listen(host, port)
+        bound = listen(host, port)
     except OSError as error:
         fail(f"cannot listen on {settings.listen}: {error.strerror}; choose another with --listen", ENVIRONMENT)
+    try:
+        yield bound
+    finally:
+        for listener in bound:
+            listener.close()
 
 
 def _prepare(settings: Settings) -> tuple[NewKey | None, bool]:

@@ -46,7 +46,9 @@ class LocalStore:
                     path.mkdir(mode=0o700, exist_ok=True)
             sync_folder(folder)
         except OSError as error:
-            raise _translated(error) from error
+            if error.errno in _NO_ROOM:
+                raise _translated(error) from error
+            raise StoreUnavailable(f"the folder of the blob store, {folder}, cannot be used: {error.strerror}") from error
 
     def create(self, key: StorageKey) -> LocalWriter:
         """Start an object. Raises StorageFull, KeyTaken."""

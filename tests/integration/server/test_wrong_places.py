@@ -27,7 +27,7 @@ def test_databases(tmp_path: Path, url: str, message: str) -> None:
     [
         ("ftp://somewhere", "blob_store_url: no blob store has URLs that begin with ftp:"),
         ("s3://bucket?colour=red", "blob_store_url: unknown parameter of an s3:// URL: colour"),
-        ("/proc/nowhere", "blob_store_url: the folder of the blob store"),
+        ("/proc/nowhere", "blob_store_url: the folder of the blob store, /proc/nowhere, cannot be"),
     ],
 )
 def test_blob_stores(tmp_path: Path, url: str, message: str) -> None:
