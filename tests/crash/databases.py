@@ -12,6 +12,7 @@ import psycopg
 from psycopg import sql
 
 from moorage.metadata import migrate, sqlite_file
+from moorage.storage.local import LocalStore
 
 SCHEMAS = Path(__file__).parents[1] / "schemas"
 REVISIONS = sorted(path.stem for path in SCHEMAS.glob("*.sql"))
@@ -32,6 +33,7 @@ def installation(folder: Path, revision: str) -> None:
     shutil.copyfile(SCHEMAS / "root.key", folder / "root.key")
     (folder / "root.key").chmod(0o600)
     shutil.copytree(SCHEMAS / "blobs", folder / "blobs")
+    LocalStore(folder / "blobs")  # makes the folders that are empty, which no version control keeps
 
 
 def into_postgresql(url: str, revision: str, folder: Path) -> None:

@@ -15,6 +15,8 @@ from moorage.model.errors import StorageFull
 
 _DAMAGED = frozenset({sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT})
 _BUSY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
+_NO_ROOM = frozenset({sqlite3.SQLITE_IOERR_SHMSIZE, sqlite3.SQLITE_IOERR_SHMMAP})
+"""What it says where there is no room for the memory that its processes share."""
 _MOST = 400
 
 
@@ -50,7 +52,7 @@ def _of_sqlite(error: sqlite3.Error, place: str) -> Exception | None:
     primary = code & 0xFF
     if primary in _DAMAGED:
         return DatabaseUnusable(f"{place} is damaged, or no database of SQLite ({error}): put a copy of it back")
-    if primary == sqlite3.SQLITE_FULL:
+    if primary == sqlite3.SQLITE_FULL or code in _NO_ROOM:
         return StorageFull(f"the disk that holds {place} is full: make room and start again")
     if primary in {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM}:
         return DatabaseUnusable(f"{place} cannot be written: its file system is read-only, or its files are somebody else's")

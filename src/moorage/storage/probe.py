@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 
 from moorage.model.errors import StorageCorrupt, StorageFull
@@ -9,6 +10,7 @@ from moorage.storage.blob_store import BlobStore, KeyTaken, ObjectMissing, Stora
 
 _CONTENT = b"moorage probe"
 _PREFIX = "moorageprobe"
+_S3_ERROR = re.compile(r"<Code>(\w+)</Code> ?<Message>([^<]*)")
 _FAILURES = (StoreUnavailable, StorageFull, StorageCorrupt, ObjectMissing, KeyTaken)
 
 
@@ -58,4 +60,7 @@ def _without_writing(store: BlobStore, key: StorageKey, error: Exception) -> lis
 
 
 def _said(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
+    """One line; of an S3 service's XML its code and message, since what stands around them is long."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    found = _S3_ERROR.search(text)
+    return f"the S3 service says {found[1]}: {found[2]}" if found else text
