@@ -44,6 +44,14 @@ class Program(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl([(name, self.lazily[name][1]) for name in self.list_commands(ctx)])
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command that is named. Whoever reads our output may have seen enough: click would call that a no."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(FAILED)
+
     def main(  # type: ignore[override]  # which overload it is depends on an option that is ours here
         self, args: Sequence[str] | None = None, prog_name: str | None = None, **options: Any
     ) -> Any:
@@ -59,9 +67,6 @@ class Program(click.Group):
             sys.exit(USAGE)
         except click.ClickException as error:
             error.show()
-            sys.exit(FAILED)
-        except BrokenPipeError:  # whoever read our output has seen enough
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(FAILED)
         except Exception as error:
             if debug:
