@@ -15,6 +15,7 @@ with_output = click.option(
     "form",
     type=click.Choice(["text", "json", "table"]),
     default="text",
+    metavar="text|json|table",
     show_default=True,
     help="how to print what was found",
 )

@@ -52,8 +52,15 @@ def _serve(settings: Settings) -> None:
             run_worker(settings, listening, banner.show)
             return
         counts = SharedCounts(settings.workers)
-        status = supervise(settings.workers, lambda slot: run_worker(settings, listening, banner.show, counts, slot))
-        sys.exit(FAILED if status else 0)
+
+        def work(slot: int) -> None:
+            try:
+                run_worker(settings, listening, banner.show, counts, slot)
+            except InstallationError as error:  # it went away since it was prepared
+                logger.error("%s", error)
+                sys.exit(FAILED)
+
+        sys.exit(FAILED if supervise(settings.workers, work) else 0)
 
 
 def _serve_ephemerally(settings: Settings) -> None:

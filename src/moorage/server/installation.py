@@ -87,6 +87,8 @@ def telling(place: str = "the database") -> Iterator[None]:
         yield
     except _EXPECTED as error:
         raise InstallationError(str(error)) from None
+    except OSError as error:
+        raise InstallationError(f"{error.filename}: {error.strerror}" if error.filename else str(error)) from None
     except Exception as error:
         said = faults.in_words(error, place)
         if said is None:
@@ -99,8 +101,6 @@ def _open_store(settings: Settings, environment: Mapping[str, str]) -> BlobStore
         return open_store(settings.effective_blob_store_url, settings.blob_store_environment(environment))
     except (StoreUnavailable, StorageFull, ValueError) as error:
         raise InstallationError(f"blob_store_url: {error}") from None
-    except OSError as error:  # a bundle of certificates that is not there
-        raise InstallationError(f"blob_store_url: {error.filename}: {error.strerror}") from None
 
 
 def _seal(tx: Transaction, root_key_id: str) -> str:

@@ -252,6 +252,10 @@ def _pair(setting: str, entry: str, origin: str) -> tuple[str, str]:
 
 
 def _check(settings: Settings) -> None:
+    try:
+        settings.data_folder  # noqa: B018  # asked for what it raises
+    except (OSError, RuntimeError, ValueError) as error:
+        raise SettingsError(f"data must be the path of a folder, not {settings.data!r}: {error}") from None
     if not is_account_id(settings.account_id):
         raise SettingsError(f"account_id must have 12 digits, not {settings.account_id!r}")
     if not is_region(settings.region):

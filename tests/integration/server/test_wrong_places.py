@@ -22,6 +22,11 @@ def test_databases(tmp_path: Path, url: str, message: str) -> None:
     _refused(MoorageServer(tmp_path / "data", database_url=url.format(port=free_ports(1)[0])), message)
 
 
+def test_a_file_of_sqlite_where_no_folder_is(tmp_path: Path) -> None:
+    done = MoorageServer(tmp_path / "data", database_url="sqlite:////nowhere/at/all.db").run("serve", check=False)
+    assert (done.returncode, done.stderr) == (253, "moorage: /nowhere/at/all.db: No such file or directory\n")
+
+
 @pytest.mark.parametrize(
     ("url", "message"),
     [

@@ -61,6 +61,8 @@ def test_kubernetes_service_links_are_nobodys_mistake(service: str) -> None:
     "environment",
     [
         {"MOORAGE_ACCOUNT_ID": "12"},
+        {"MOORAGE_DATA": "~no-such-user-at-all/data"},
+        {"MOORAGE_DATA": "nul\0byte"},
         {"MOORAGE_REGION": "Europe"},
         {"MOORAGE_WORKERS": "many"},
         {"MOORAGE_WORKERS": "0"},
