@@ -81,7 +81,7 @@ def _parse(words: list[str], *, is_mention: bool = False) -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [["nothing"], ["serve", "--nothing"], ["key", "create"], ["fsck", "extra"], ["account", "crate", "name"]]
+    "wrong", [["nothing"], ["serve", "--nothing"], ["key", "delete"], ["fsck", "extra"], ["account", "crate", "name"]]
 )
 def test_a_wrong_command_does_not_parse(wrong: list[str]) -> None:
     with pytest.raises((click.UsageError, AssertionError)):

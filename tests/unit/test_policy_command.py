@@ -40,12 +40,12 @@ def test_errors_and_findings(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("options", [["--kind", "nothing"], ["--nothing"], ["another"]])
 def test_wrong_input(tmp_path: Path, options: list[str]) -> None:
-    assert check(tmp_path, GOOD, *options)[0] == 2
+    assert check(tmp_path, GOOD, *options)[0] == 252
 
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     done = CliRunner().invoke(main, ["policy", "check", str(tmp_path / "none.json")])
-    assert (done.exit_code, "none.json" in done.output) == (2, True)
+    assert (done.exit_code, "none.json" in done.output) == (252, True)
     (tmp_path / "bytes.json").write_bytes(b"\xff\xfe{")
     done = CliRunner().invoke(main, ["policy", "check", str(tmp_path / "bytes.json")])
-    assert (done.exit_code, "not UTF-8" in done.output) == (2, True)
+    assert (done.exit_code, "not UTF-8" in done.output) == (252, True)

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections import defaultdict
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from moorage.cli.accounts import opened
-from moorage.cli.options import WRONG_INPUT, answering, fail
+from moorage.cli.exits import DONE, NO, USAGE, fail
+from moorage.cli.installed import opened
+from moorage.cli.options import INSTALLATION, with_settings
+from moorage.cli.output import show, with_output
 from moorage.model.errors import InvalidValue
 from moorage.model.scope import Scope
-from moorage.operations.access import who_can as holders
-from moorage.operations.access.explaining import explain_access
-from moorage.operations.access.principals import QuestionInvalid
-from moorage.operations.access.who_can import Answer, Holder
-from moorage.policy.explain import origin_dict, origin_text, to_dict, to_text
 from moorage.server.settings import Loaded, Settings
+
+if TYPE_CHECKING:
+    from moorage.operations.access.who_can import Answer, Holder
+
+_as_json = click.option("--json", "as_json", is_flag=True, help="the same as --output json")
 
 
 def scope_of(settings: Settings, account: str | None = None) -> Scope:
@@ -26,7 +28,7 @@ def scope_of(settings: Settings, account: str | None = None) -> Scope:
     try:
         return Scope.of(settings.region, account or settings.account_id)
     except InvalidValue as error:
-        fail(f"{error.value}: {error.reason}", WRONG_INPUT)
+        fail(f"{error.value}: {error.reason}", USAGE)
 
 
 @click.command()
@@ -36,8 +38,9 @@ def scope_of(settings: Settings, account: str | None = None) -> Scope:
 @click.option("--context", "pairs", multiple=True, metavar="KEY=VALUE", help="condition key of the request; may be repeated")
 @click.option("--session-policy", type=click.Path(path_type=Path), default=None, help="file with a policy of the session")
 @click.option("--federated-by", default=None, metavar="ARN", help="of a federated user: who called GetFederationToken")
-@click.option("--json", "as_json", is_flag=True, help="print JSON")
-@answering
+@_as_json
+@with_output
+@with_settings(*INSTALLATION, "account_id", "region")
 def explain(
     loaded: Loaded,
     principal: str,
@@ -47,18 +50,24 @@ def explain(
     session_policy: Path | None,
     federated_by: str | None,
     as_json: bool,
+    form: str,
 ) -> None:
-    """Say whether a principal may do something now, and why. Exit status 0: it may; 1: it may not; 2: wrong input."""
+    """Say whether a principal may do something now, and why. Exit status 0: it may; 1: it may not; 252: wrong input."""
+    from moorage.operations.access.explaining import explain_access
+    from moorage.operations.access.principals import QuestionInvalid
+    from moorage.policy.explain import to_dict, to_text
+
     context = _context(pairs)
     text = None if session_policy is None else read_file(session_policy)
     here = scope_of(loaded.settings)
-    with opened(loaded, WRONG_INPUT) as installation:
+    with opened(loaded) as installation:
         try:
             found = installation.db.run_read(explain_access, principal, action, resource, here, context, text, federated_by)
         except QuestionInvalid as error:
-            fail(str(error), WRONG_INPUT)
-    click.echo(json.dumps(to_dict(found), indent=2) if as_json else to_text(found))
-    sys.exit(0 if found.decision.allowed else 1)
+            fail(str(error), USAGE)
+    row = {"principal": principal, "action": action, "resource": resource, "allowed": found.decision.allowed}
+    show("json" if as_json else form, to_dict(found), lambda: to_text(found), [row])
+    sys.exit(DONE if found.decision.allowed else NO)
 
 
 @click.command("who-can")
@@ -67,17 +76,22 @@ def explain(
 @click.option(
     "--account", "owner", default=None, metavar="ID", help="whose registry, in --region; the default account's if left out"
 )
-@click.option("--json", "as_json", is_flag=True, help="print JSON")
-@answering
-def who_can(loaded: Loaded, action: str, repository: str, owner: str | None, as_json: bool) -> None:
-    """List who may do ACTION on REPOSITORY now, and by which statement. Exit status 2: wrong input."""
+@_as_json
+@with_output
+@with_settings(*INSTALLATION, "account_id", "region")
+def who_can(loaded: Loaded, action: str, repository: str, owner: str | None, as_json: bool, form: str) -> None:
+    """List who may do ACTION on REPOSITORY now, and by which statement. Exit status 252: wrong input."""
+    from moorage.operations.access import who_can as holders
+    from moorage.operations.access.principals import QuestionInvalid
+
     scope = scope_of(loaded.settings, owner)
-    with opened(loaded, WRONG_INPUT) as installation:
+    with opened(loaded) as installation:
         try:
             found = installation.db.run_read(holders.who_can, action, scope, repository)
         except QuestionInvalid as error:
-            fail(str(error), WRONG_INPUT)
-    click.echo(json.dumps(_answer_dict(found), indent=2) if as_json else _answer_text(found))
+            fail(str(error), USAGE)
+    data = _answer_dict(found)
+    show("json" if as_json else form, data, lambda: _answer_text(found), data["principals"])
 
 
 def read_file(path: Path) -> str:
@@ -85,7 +99,7 @@ def read_file(path: Path) -> str:
     try:
         return path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        fail(f"{path}: {error.strerror if isinstance(error, OSError) else 'not UTF-8'}", WRONG_INPUT)
+        fail(f"{path}: {error.strerror if isinstance(error, OSError) else 'not UTF-8'}", USAGE)
 
 
 def _context(pairs: tuple[str, ...]) -> dict[str, str | tuple[str, ...]]:
@@ -93,12 +107,14 @@ def _context(pairs: tuple[str, ...]) -> dict[str, str | tuple[str, ...]]:
     for pair in pairs:
         key, equals, value = pair.partition("=")
         if not equals or ":" not in key:
-            fail(f"--context {pair}: it has to be KEY=VALUE, such as aws:SourceIp=10.0.0.1", WRONG_INPUT)
+            fail(f"--context {pair}: it has to be KEY=VALUE, such as aws:SourceIp=10.0.0.1", USAGE)
         values[key].append(value)
     return {key: found[0] if len(found) == 1 else tuple(found) for key, found in values.items()}
 
 
-def _answer_dict(answer: Answer) -> dict[str, object]:
+def _answer_dict(answer: Answer) -> dict[str, Any]:
+    from moorage.policy.explain import origin_dict
+
     return {
         "action": answer.action,
         "resource": answer.resource,
@@ -130,6 +146,8 @@ def _answer_text(answer: Answer) -> str:
 
 
 def _holder_text(holder: Holder) -> str:
+    from moorage.policy.explain import origin_text
+
     by = "the account's root" if holder.origin is None else origin_text(holder.origin)
     condition = f", depending on {', '.join(holder.unknown_keys)}" if holder.unknown_keys else ""
     return f"{'everybody' if holder.arn == '*' else holder.arn}  by {by}{condition}"

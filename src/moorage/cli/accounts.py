@@ -1,32 +1,17 @@
-"""``moorage account`` and ``moorage key``: accounts, and the access keys of their roots. Works beside a running server."""
+"""``moorage account`` and ``moorage key``: accounts, and access keys. Works beside a running server."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import click
 
-from moorage.cli.options import fail, with_settings
-from moorage.model.errors import AccountExists, AccountNotFound, InvalidValue
-from moorage.operations import accounts
-from moorage.operations.accounts import EmailTaken, NewKey
-from moorage.server.installation import Installation, InstallationError, open_installation
+from moorage.cli.exits import fail
+from moorage.cli.installed import opened
+from moorage.cli.options import INSTALLATION, with_settings
+from moorage.cli.output import show, with_output
 from moorage.server.settings import Loaded
 
-
-@contextmanager
-def opened(loaded: Loaded, status: int = 1) -> Iterator[Installation]:
-    """The installation, for one command; `status` is its exit status if that cannot be opened."""
-    try:
-        installation = open_installation(loaded.settings, os.environ, may_create=False)
-    except InstallationError as error:
-        fail(str(error), status)
-    try:
-        yield installation
-    finally:
-        installation.close()
+_ACCESS_ROLE = "OrganizationAccountAccessRole"
+"""That of `moorage.operations.accounts`, which is imported when a command runs; a test holds them equal."""
 
 
 @click.group()
@@ -40,14 +25,18 @@ def account() -> None:
 @click.option("--email", default=None, metavar="ADDRESS", help="address that no other account has")
 @click.option(
     "--role-name",
-    default=accounts.ACCESS_ROLE,
+    default=_ACCESS_ROLE,
     show_default=True,
     metavar="NAME",
     help="role that lets the default account administer it; empty: none",
 )
-@with_settings
-def create(loaded: Loaded, name: str, new_id: str | None, email: str | None, role_name: str) -> None:
+@with_output
+@with_settings(*INSTALLATION)
+def create(loaded: Loaded, name: str, new_id: str | None, email: str | None, role_name: str, form: str) -> None:
     """Make an account and print the key of its root: it is shown this once."""
+    from moorage.model.errors import AccountExists
+    from moorage.operations import accounts
+
     with opened(loaded) as installation:
         try:
             made = installation.db.run_write(
@@ -61,44 +50,70 @@ def create(loaded: Loaded, name: str, new_id: str | None, email: str | None, rol
             )
         except AccountExists:
             fail(f"there is an account {new_id} already")
-        except EmailTaken:
+        except accounts.EmailTaken:
             fail(f"another account has the address {email}")
-        except InvalidValue as error:
-            fail(error.reason)
-        show_key(made)
+        show_key(form, made.account_id, None, made.access_key_id, made.secret)
 
 
 @account.command("list")
-@with_settings
-def list_accounts(loaded: Loaded) -> None:
+@with_output
+@with_settings(*INSTALLATION)
+def list_accounts(loaded: Loaded, form: str) -> None:
     """Print accounts and their keys."""
+    from moorage.operations import accounts
+
     with opened(loaded) as installation:
-        for account_id, name, keys in installation.db.run_read(accounts.list_accounts):
-            click.echo(f"{account_id}  {name}")
-            for key_id, status in keys:
-                click.echo(f"  {key_id}  {status}")
+        found = installation.db.run_read(accounts.list_accounts)
+    data = [
+        {"account": account_id, "name": name, "keys": [{"id": key_id, "status": status} for key_id, status in keys]}
+        for account_id, name, keys in found
+    ]
+    rows: list[dict[str, str | None]] = []
+    lines = []
+    for account_id, name, keys in found:
+        lines.append(f"{account_id}  {name}")
+        lines += [f"  {key_id}  {status}" for key_id, status in keys]
+        rows += [{"account": account_id, "name": name, "key": key_id, "status": status} for key_id, status in keys]
+        if not keys:
+            rows.append({"account": account_id, "name": name})
+    show(form, data, "\n".join(lines), rows)
 
 
 @click.group()
 def key() -> None:
-    """Access keys of accounts' roots."""
+    """Access keys of accounts' roots, and of users."""
 
 
 @key.command("create")
-@click.argument("owner", metavar="ACCOUNT_ID")
-@with_settings
-def create_key(loaded: Loaded, owner: str) -> None:
-    """Make a further key for an account's root and print it: it is shown this once."""
+@click.argument("owner", metavar="[ACCOUNT_ID]", required=False)
+@click.option("--user", default=None, metavar="NAME", help="a user of the account, in place of its root")
+@with_output
+@with_settings(*INSTALLATION)
+def create_key(loaded: Loaded, owner: str | None, user: str | None, form: str) -> None:
+    """Make a further key for an account's root, the default account's if none is named, and print it: it is shown this once."""
+    from moorage.model.errors import AccountNotFound
+    from moorage.model.identity_errors import EntityNotFound
+    from moorage.operations import accounts
+    from moorage.operations.identity import access_keys
+
+    account_id = owner or loaded.settings.account_id
     with opened(loaded) as installation:
         try:
-            show_key(installation.db.run_write(accounts.create_root_key, installation.root_key, owner))
+            if user is None:
+                made = installation.db.run_write(accounts.create_root_key, installation.root_key, account_id)
+                show_key(form, account_id, None, made.access_key_id, made.secret)
+            else:
+                issued = installation.db.run_write(access_keys.create_key_for_user, installation.root_key, account_id, user)
+                show_key(form, account_id, user, issued.id, issued.secret)
         except AccountNotFound:
-            fail(f"there is no account {owner}: see moorage account list")
+            fail(f"there is no account {account_id}: see moorage account list")
+        except EntityNotFound:
+            fail(f"account {account_id} has no user {user}")
 
 
 @key.command("disable")
 @click.argument("access_key_id")
-@with_settings
+@with_settings(*INSTALLATION)
 def disable(loaded: Loaded, access_key_id: str) -> None:
     """Refuse a key, and every token made with it, from the next request on."""
     _set_status(loaded, access_key_id, active=False)
@@ -106,7 +121,7 @@ def disable(loaded: Loaded, access_key_id: str) -> None:
 
 @key.command("enable")
 @click.argument("access_key_id")
-@with_settings
+@with_settings(*INSTALLATION)
 def enable(loaded: Loaded, access_key_id: str) -> None:
     """Accept a disabled key again."""
     _set_status(loaded, access_key_id, active=True)
@@ -114,22 +129,26 @@ def enable(loaded: Loaded, access_key_id: str) -> None:
 
 @key.command("delete")
 @click.argument("access_key_id")
-@with_settings
+@with_settings(*INSTALLATION)
 def delete(loaded: Loaded, access_key_id: str) -> None:
     """Delete a key: it, and every token made with it, is refused from the next request on."""
+    from moorage.operations import accounts
+
     with opened(loaded) as installation:
         if not installation.db.run_write(accounts.delete_key, access_key_id):
             fail(f"there is no access key {access_key_id}: see moorage account list")
 
 
 def _set_status(loaded: Loaded, access_key_id: str, *, active: bool) -> None:
+    from moorage.operations import accounts
+
     with opened(loaded) as installation:
         if not installation.db.run_write(accounts.set_key_status, access_key_id, active=active):
             fail(f"there is no access key {access_key_id}: see moorage account list")
 
 
-def show_key(made: NewKey) -> None:
-    """Print a key in the form that a shell takes."""
-    click.echo(f"# account {made.account_id}")
-    click.echo(f"export AWS_ACCESS_KEY_ID={made.access_key_id}")
-    click.echo(f"export AWS_SECRET_ACCESS_KEY={made.secret}")
+def show_key(form: str, account_id: str, user: str | None, key_id: str, secret: str) -> None:
+    """Print a key; as text in the form that a shell takes."""
+    of = f" user {user}" if user else ""
+    text = f"# account {account_id}{of}\nexport AWS_ACCESS_KEY_ID={key_id}\nexport AWS_SECRET_ACCESS_KEY={secret}"
+    show(form, {"account": account_id, "user": user, "accessKeyId": key_id, "secretAccessKey": secret}, text)

@@ -1,55 +1,65 @@
-"""Options that stand for settings: each setting is a flag of every command that opens the installation."""
+"""Options that stand for settings: all of them for ``serve``, for other commands those that they need."""
 
 from __future__ import annotations
 
 import functools
 import os
-import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import click
 
-from moorage.server.settings import FIELDS, Loaded, SettingsError, load
+from moorage.cli.exits import ENVIRONMENT, USAGE, fail
+from moorage.server.settings import FIELDS, SettingsError, load
 
 _DEFAULT_FILE = Path("/etc/moorage/moorage.toml")
 
-
-WRONG_INPUT = 2
-"""Exit status of commands whose status 1 is an answer: what they were given makes no sense."""
-
-
-def with_settings(command: Callable[..., Any], *, status: int = 1) -> Callable[..., Any]:
-    """Add the flags and hand the command what is in force as its first argument. `status`: that of wrong settings."""
-
-    @functools.wraps(command)
-    def run(config: Path | None, **arguments: Any) -> Any:
-        flags = {name: arguments.pop(name) for name in FIELDS}
-        named = config or (Path(os.environ["MOORAGE_CONFIG"]) if os.environ.get("MOORAGE_CONFIG") else None)
-        file = named or (_DEFAULT_FILE if _DEFAULT_FILE.exists() else None)
-        try:
-            loaded: Loaded = load(file, os.environ, flags)
-        except SettingsError as error:
-            fail(str(error), status)
-        return command(loaded, **arguments)
-
-    decorated: Callable[..., Any] = run
-    for name, entry in reversed(FIELDS.items()):
-        flag = f"--{name.replace('_', '-')}"
-        if isinstance(entry.default, bool):
-            decorated = click.option(f"{flag}/--no-{flag[2:]}", name, default=None, help=entry.metadata["meaning"])(decorated)
-        else:
-            decorated = click.option(flag, name, default=None, metavar="VALUE", help=entry.metadata["meaning"])(decorated)
-    return click.option("--config", type=click.Path(path_type=Path), default=None, help="TOML file of settings")(decorated)
+INSTALLATION = ("data", "database_url")
+"""What every command needs that opens the installation."""
+BLOBS = ("blob_store_url", "blob_store_access_key_id", "blob_store_secret_access_key")
+ALL = tuple(FIELDS)
 
 
-def answering(command: Callable[..., Any]) -> Callable[..., Any]:
-    """`with_settings` for commands whose exit status is an answer."""
-    return with_settings(command, status=WRONG_INPUT)
+def with_settings(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Add flags for these settings, and ``--config``, and hand the command what is in force as its first argument.
+
+    Settings without a flag come from the file and the environment all the same.
+    """
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(command)
+        def run(config: Path | None, **arguments: Any) -> Any:
+            flags = {name: arguments.pop(name) for name in names}
+            named = config or (Path(os.environ["MOORAGE_CONFIG"]) if os.environ.get("MOORAGE_CONFIG") else None)
+            file = named or (_DEFAULT_FILE if os.path.exists(_DEFAULT_FILE) else None)  # noqa: PTH110  # False without rights
+            try:
+                loaded = load(file, os.environ, flags)
+            except SettingsError as error:
+                fail(str(error), USAGE if _is_right_without_flags(file) else ENVIRONMENT)
+            for warning in loaded.warnings:
+                click.echo(f"moorage: warning: {warning}", err=True)
+            return command(loaded, **arguments)
+
+        decorated: Callable[..., Any] = run
+        for name in reversed(names):
+            decorated = _option(name)(decorated)
+        return click.option("--config", type=click.Path(path_type=Path), default=None, help="TOML file of settings")(decorated)
+
+    return decorate
 
 
-def fail(message: str, status: int = 1) -> NoReturn:
-    """Say what is wrong and end with a status that scripts see."""
-    click.echo(f"moorage: {message}", err=True)
-    sys.exit(status)
+def _is_right_without_flags(file: Path | None) -> bool:
+    try:
+        load(file, os.environ, {})
+    except SettingsError:
+        return False
+    return True
+
+
+def _option(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    entry = FIELDS[name]
+    flag = f"--{name.replace('_', '-')}"
+    if isinstance(entry.default, bool):
+        return click.option(f"{flag}/--no-{flag[2:]}", name, default=None, help=entry.metadata["meaning"])
+    return click.option(flag, name, default=None, metavar="VALUE", help=entry.metadata["meaning"])

@@ -5,8 +5,8 @@ from __future__ import annotations
 import click
 
 from moorage.cli.options import with_settings
+from moorage.cli.output import show, with_output
 from moorage.server.settings import Loaded
-from moorage.server.tls import make_ca
 
 
 @click.group()
@@ -16,14 +16,20 @@ def tls() -> None:
 
 @tls.command("init")
 @click.argument("names", nargs=-1)
-@with_settings
-def init(loaded: Loaded, names: tuple[str, ...]) -> None:
+@with_output
+@with_settings("data", "domain", "region")
+def init(loaded: Loaded, names: tuple[str, ...], form: str) -> None:
     """Make an own CA and a certificate for NAMES (host names and addresses); run again to renew the certificate."""
+    from moorage.server.tls import make_ca
+
     settings = loaded.settings
     own = settings.domain
     domain = [own, f"public.{own}", f"*.dkr.ecr.{settings.region}.{own}"] if own else []
     wanted = list(dict.fromkeys([*names, *domain, "localhost", "127.0.0.1", "::1"]))
     ca, certificate, key = make_ca(settings.data_folder / "tls", wanted)
-    click.echo(f"CA           {ca}   (clients must trust it; for docker: /etc/docker/certs.d/<host:port>/ca.crt)")
-    click.echo(f"certificate  {certificate}   for {', '.join(wanted)}")
-    click.echo(f"serve with   moorage serve --tls-certificate {certificate} --tls-key {key}")
+    text = (
+        f"CA           {ca}   (clients must trust it; for docker: /etc/docker/certs.d/<host:port>/ca.crt)\n"
+        f"certificate  {certificate}   for {', '.join(wanted)}\n"
+        f"serve with   moorage serve --tls-certificate {certificate} --tls-key {key}"
+    )
+    show(form, {"ca": str(ca), "certificate": str(certificate), "key": str(key), "names": wanted}, text)

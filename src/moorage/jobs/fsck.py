@@ -20,6 +20,7 @@ from moorage.metadata.inspection import InspectedBlob, InspectedManifest
 from moorage.model.digest import Digest, algorithm_of, digest_of
 from moorage.model.errors import StorageCorrupt
 from moorage.storage.blob_store import BlobStore
+from moorage.storage.probe import is_probe
 from moorage.transfer.pieces import hash_pieces, open_piece
 
 _PAGE = 200
@@ -102,5 +103,5 @@ def _check_strangers(db: Database, store: BlobStore) -> Iterator[str]:
     while page := list(islice(keys, _PAGE)):
         known = db.run_read(inspection.object_states, [str(key) for key in page])
         for key in page:
-            if key not in known:
+            if key not in known and not is_probe(key):
                 yield f"object {key}: in the store, unknown to the database"

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
+import logging
 import os
 import stat
 from collections.abc import Mapping
@@ -19,10 +21,15 @@ from pathlib import Path
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from moorage.files import whole
 from moorage.keys.envelope import KEY_BYTES, Context, Envelope, WrongKey, key_id
+
+logger = logging.getLogger("moorage.keys")
 
 FILE_NAME = "root.key"
 _CREDENTIAL = "moorage-root-key"
+_TEXT_BYTES = (KEY_BYTES + 2) // 3 * 4
+"""Length of a key in base64."""
 
 
 class RootKeyError(Exception):
@@ -80,6 +87,8 @@ def load_root_key(data: Path, environment: Mapping[str, str], *, may_create: boo
     Raises:
         RootKeyError: none found, malformed, or readable by others.
     """
+    if may_create:
+        _put_half_key_aside(data / FILE_NAME)
     found = _look(data, environment)
     if found is None:
         if not may_create:
@@ -115,27 +124,44 @@ def _read(path: Path) -> bytes:
 
 
 def _parse(text: str, origin: str) -> bytes:
+    stripped = text.strip()
     try:
-        key = base64.b64decode(text.strip(), validate=True)
+        key = base64.b64decode(stripped, validate=True)
     except binascii.Error:
         key = b""
     if len(key) != KEY_BYTES:
         raise RootKeyError(
-            f"{origin} must hold the base64 of {KEY_BYTES} bytes (make one with: openssl rand -base64 {KEY_BYTES})"
+            f"{origin} must hold the base64 of {KEY_BYTES} bytes, {_TEXT_BYTES} characters, and has {len(stripped)}: put a copy "
+            f"of the key back. Only for a server that holds nothing yet, make one: openssl rand -base64 {KEY_BYTES}"
         )
     return key
 
 
+def _put_half_key_aside(path: Path) -> None:
+    """Before there is a database: what an early version, ended while it wrote the key in place, has left of it.
+
+    Nothing was ever sealed with it. It is kept all the same: this database may be the wrong one.
+    """
+    try:
+        content = path.read_bytes().strip()
+    except OSError:
+        return
+    if len(content) >= _TEXT_BYTES:
+        return
+    number = 1
+    while (aside := path.with_name(f"{path.name}.half-{number}")).exists():
+        number += 1
+    with contextlib.suppress(OSError):
+        path.rename(aside)
+        logger.warning("%s held %d of %d characters; it is %s now, and a new key is made", path, len(content), _TEXT_BYTES, aside)
+
+
 def _create(path: Path) -> _Found:
     key = os.urandom(KEY_BYTES)
-    descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(base64.b64encode(key) + b"\n")
-        file.flush()
-        os.fsync(file.fileno())
-    folder = os.open(path.parent, os.O_RDONLY)
     try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+        whole.create(path, base64.b64encode(key) + b"\n")
+    except FileExistsError:
+        raise RootKeyError(f"another process has just made the root key {path}: start again") from None
+    except OSError as error:
+        raise RootKeyError(f"the root key {path} cannot be written: {error.strerror}") from None
     return _Found(key, f"the file {path}", beside_data=True)

@@ -22,6 +22,10 @@ class DatabaseUnavailable(Exception):
     """The database does not answer; the caller may try again later."""
 
 
+class DatabaseUnusable(Exception):
+    """The database will not serve until somebody mends it: damaged, read-only, without rights. The message says what to do."""
+
+
 class Database(ABC):
     """An opened database of either engine. Its methods belong to the event loop; `run_read` and `run_write` to other threads."""
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from moorage.metadata import migrate
+from moorage.metadata import migrate, sqlite_file
 from moorage.metadata.database import Database
 from moorage.model.clock import Clock, system_clock
 
@@ -21,17 +19,22 @@ def open_database(
 
     Args:
         connections, timeout_seconds: of PostgreSQL, see `PostgresDatabase`.
+        migrate_schema: False: a schema that is behind is an error, and a file that cannot be written is opened for reading.
 
     Raises:
         ValueError: another scheme.
-        migrate.SchemaTooNew: the database was written by a newer version.
+        migrate.SchemaTooNew, migrate.SchemaTooOld
+        DatabaseUnavailable, DatabaseUnusable, StorageFull: see `migrate.upgrade`.
     """
     if migrate_schema:
         migrate.upgrade(url)
-    if url.startswith("sqlite:///"):
+    else:
+        migrate.require_newest(url)
+    path = sqlite_file.path_of(url)
+    if path is not None:
         from moorage.metadata.sqlite import SqliteDatabase
 
-        return SqliteDatabase(Path(url.removeprefix("sqlite:///")), clock)
+        return SqliteDatabase(path, clock, may_write=migrate_schema or sqlite_file.is_writable(path))
     if url.startswith(("postgresql://", "postgres://")):
         from moorage.metadata.postgresql import PostgresDatabase
 

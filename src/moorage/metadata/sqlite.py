@@ -19,7 +19,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from moorage.metadata.database import Database, DatabaseUnavailable
+from moorage.metadata import sqlite_file
+from moorage.metadata.database import Database, DatabaseUnavailable, DatabaseUnusable
 from moorage.metadata.memory import Memory
 from moorage.metadata.transaction import ReadTransaction, Transaction
 from moorage.model.clock import Clock, to_micros
@@ -30,9 +31,8 @@ T = TypeVar("T")
 
 _BATCH = 64
 """Functions that share a commit at most: bounds how long the first one waits for the others."""
+_WRITABLE = ("PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL")
 _PRAGMAS = (
-    "PRAGMA journal_mode=WAL",
-    "PRAGMA synchronous=FULL",
     "PRAGMA foreign_keys=ON",
     "PRAGMA busy_timeout=15000",
     "PRAGMA temp_store=MEMORY",
@@ -45,26 +45,34 @@ _NEARBY_KIB = 24_576
 
 
 class SqliteDatabase(Database):
-    """A database file. Several processes may open it; writers then take turns."""
+    """A database file. Several processes may open it; writers then take turns.
+
+    Args:
+        may_write: False for a file that cannot be written: `run_write` and its like are then refused with DatabaseUnusable.
+    """
 
     dialect = "sqlite"
     answers_at_once = True
 
-    def __init__(self, path: Path, clock: Clock) -> None:
+    def __init__(self, path: Path, clock: Clock, *, may_write: bool = True) -> None:
         self._path = path
         self._clock = clock
-        _create_private(path)
+        self._may_write = may_write
+        if may_write:
+            _create_private(path)
         self._nearby = self._connect(readonly=True)
         self._nearby.execute(f"PRAGMA cache_size=-{_NEARBY_KIB}")
         self._local = threading.local()
         self._opened: list[sqlite3.Connection] = [self._nearby]
         self._readers = ThreadPoolExecutor(2, thread_name_prefix="sql")
         self.memory = Memory()
-        self._writer = _Writer(self._connect(readonly=False), clock, self.memory)
+        self._writer = _Writer(self._connect(readonly=False), clock, self.memory) if may_write else None
 
     def _connect(self, *, readonly: bool) -> sqlite3.Connection:
-        connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False, cached_statements=256)
-        for pragma in _PRAGMAS:
+        connection = sqlite3.connect(
+            sqlite_file.address(self._path), uri=True, isolation_level=None, check_same_thread=False, cached_statements=256
+        )
+        for pragma in (*_WRITABLE, *_PRAGMAS) if self._may_write else _PRAGMAS:
             connection.execute(pragma)
         if readonly:
             connection.execute("PRAGMA query_only=ON")
@@ -87,10 +95,10 @@ class SqliteDatabase(Database):
         return await asyncio.get_running_loop().run_in_executor(self._readers, partial(self.run_read, function, *args, **kwargs))
 
     async def write(self, function: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        return await self._writer.run(lambda tx: function(tx, *args, **kwargs))
+        return await self._one_writer().run(lambda tx: function(tx, *args, **kwargs))
 
     async def write_lightly(self, function: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        return await self._writer.run(lambda tx: function(tx, *args, **kwargs), lightly=True)
+        return await self._one_writer().run(lambda tx: function(tx, *args, **kwargs), lightly=True)
 
     def run_read(self, function: Callable[Concatenate[ReadTransaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
@@ -100,7 +108,14 @@ class SqliteDatabase(Database):
         return self._read_on(connection, function, args, kwargs)
 
     def run_write(self, function: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        return self._writer.run_here(lambda tx: function(tx, *args, **kwargs))
+        return self._one_writer().run_here(lambda tx: function(tx, *args, **kwargs))
+
+    def _one_writer(self) -> _Writer:
+        if self._writer is None:
+            raise DatabaseUnusable(
+                f"{self._path} cannot be written: its file system is read-only, or its files are somebody else's"
+            )
+        return self._writer
 
     def _read_on(
         self, connection: sqlite3.Connection, function: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -121,7 +136,8 @@ class SqliteDatabase(Database):
             raise DatabaseUnavailable(f"the database does not answer: {error}") from error
 
     def close(self) -> None:
-        self._writer.close()
+        if self._writer is not None:
+            self._writer.close()
         self._readers.shutdown()
         for connection in self._opened:
             connection.close()

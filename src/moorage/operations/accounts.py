@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from moorage.auth.credentials import Credential
 from moorage.keys.root_key import RootKey
-from moorage.metadata import identities, identity_policies, organizations, registries
+from moorage.metadata import credentials, identities, identity_policies, organizations, registries
 from moorage.metadata.identity_records import Identity
 from moorage.metadata.records import AccessKey
 from moorage.metadata.transaction import ReadTransaction, Transaction
@@ -125,11 +125,12 @@ def ensure_bootstrap(
 ) -> NewKey | None:
     """At each start: make the default account and its first key, and obey a key that the settings name.
 
-    Returns the new key at the first start, else None.
+    Returns the key that is to be shown: at the first start the new one, and later the same one for as long as no start has lived
+    to show it (`note_first_key_shown`). Else None.
     """
     is_new = registries.insert_account(tx, account_id, name)
     if given is None:
-        return create_root_key(tx, root_key, account_id) if is_new else None
+        return _make_first_key(tx, root_key, account_id) if is_new else _unseen_first_key(tx, root_key, account_id)
     existing = registries.find_key(tx, given[0])
     if existing is None:
         identities.touch(tx, account_id)  # of several nodes that start with a new key one adds it
@@ -141,6 +142,30 @@ def ensure_bootstrap(
     if root_key.open_secret(existing.secret, {"access-key": given[0]}) != given[1].encode():
         registries.set_key_secret(tx, given[0], root_key.seal_secret(given[1].encode(), {"access-key": given[0]}))
     return None
+
+
+def _make_first_key(tx: Transaction, root_key: RootKey, account_id: str) -> NewKey:
+    made = create_root_key(tx, root_key, account_id)
+    registries.set_installation_fact(tx, f"first-key/{account_id}", made.access_key_id)
+    return made
+
+
+def _unseen_first_key(tx: Transaction, root_key: RootKey, account_id: str) -> NewKey | None:
+    key_id = registries.installation_fact(tx, f"first-key/{account_id}")
+    if key_id is None or registries.installation_fact(tx, f"first-key-shown/{account_id}") is not None:
+        return None
+    key = registries.find_key(tx, key_id)
+    return None if key is None else NewKey(account_id, key.id, root_key.open_secret(key.secret, {"access-key": key.id}).decode())
+
+
+def note_first_key_shown(tx: Transaction, account_id: str) -> None:
+    """The first key was shown: no later start shows it again."""
+    registries.set_installation_fact(tx, f"first-key-shown/{account_id}", "1")
+
+
+def root_was_used(tx: ReadTransaction, account_id: str) -> bool:
+    """Tell whether any key that an account's root has now was ever used."""
+    return any(key.last_used_at is not None for key in credentials.keys_of(tx, account_id))
 
 
 def find_active_key(tx: ReadTransaction, access_key_id: str) -> tuple[AccessKey, str] | None:

@@ -9,11 +9,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from moorage.files import whole
 from moorage.keys.root_key import RootKey, RootKeyError, load_root_key
-from moorage.metadata import migrate, registries
-from moorage.metadata.database import Database, DatabaseUnavailable
+from moorage.metadata import faults, migrate, registries
+from moorage.metadata.database import Database, DatabaseUnavailable, DatabaseUnusable
 from moorage.metadata.opening import open_database
 from moorage.metadata.transaction import Transaction
+from moorage.model.errors import StorageFull
 from moorage.server.settings import Settings
 from moorage.storage.blob_store import BlobStore, StoreUnavailable
 from moorage.storage.open_store import open_store
@@ -42,60 +44,101 @@ def open_installation(settings: Settings, environment: Mapping[str, str], *, may
     """Open, and at the first start make, everything that lies under the data folder or behind the URLs.
 
     Args:
-        may_create: False for commands that make no sense without an installation.
+        may_create: False for commands: they make nothing, change no schema, and look into what cannot be written.
 
     Raises:
-        InstallationError: no root key, another root key than the one that sealed the database, a database of a newer version, a
-            database or a blob store that does not answer.
+        InstallationError: no root key, another root key than the one that sealed the database, a database of another version that
+            may not be brought to this one, a database or a blob store that does not answer or cannot be used.
     """
     data = settings.data_folder
     url = settings.effective_database_url
-    try:
+    with telling("the database" if settings.database_url else str(data / "moorage.db")):
         is_new = migrate.current(url) is None
         if is_new and not may_create:
             place = "the database of database_url" if settings.database_url else data
             raise InstallationError(
                 f"there is no installation in {place}: start it once with moorage serve, or name it by --data"
             )
-        data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if may_create:
+            make_folder(data)
         root_key = load_root_key(data, environment, may_create=is_new)
         db = open_database(
             url,
+            migrate_schema=may_create,
             connections=settings.database_connections,
             timeout_seconds=settings.database_timeout_seconds,
         )
-    except (RootKeyError, migrate.SchemaTooNew, DatabaseUnavailable, ValueError) as error:
-        raise InstallationError(str(error)) from None
-    known = db.run_write(_seal_of, root_key.id)
-    if known != root_key.id:
-        db.close()
-        raise InstallationError(
-            f"the database was sealed with root key {known}, but {root_key.origin} holds root key {root_key.id}"
-        )
-    try:
-        store = open_store(settings.effective_blob_store_url, settings.blob_store_environment(environment))
-    except (StoreUnavailable, ValueError) as error:
-        db.close()
-        raise InstallationError(f"blob_store_url: {error}") from None
+        try:
+            known = db.run_read(registries.installation_fact, "root-key") or db.run_write(_seal, root_key.id)
+            if known != root_key.id:
+                raise InstallationError(
+                    f"the database was sealed with root key {known}, but {root_key.origin} holds root key {root_key.id}: name "
+                    "the right one by MOORAGE_ROOT_KEY_FILE or MOORAGE_ROOT_KEY"
+                )
+            store = _open_store(settings, environment)
+        except BaseException:
+            db.close()
+            raise
     return Installation(settings, root_key, db, store)
 
 
-def _seal_of(tx: Transaction, root_key_id: str) -> str:
+_EXPECTED = (InstallationError, RootKeyError, DatabaseUnavailable, DatabaseUnusable, StorageFull, ValueError)
+
+
+@contextmanager
+def telling(place: str = "the database") -> Iterator[None]:
+    """Errors of what an installation consists of become InstallationError; others go on. `place`: what the database is called."""
+    try:
+        yield
+    except _EXPECTED as error:
+        raise InstallationError(str(error)) from None
+    except OSError as error:
+        raise InstallationError(f"{error.filename}: {error.strerror}" if error.filename else str(error)) from None
+    except Exception as error:
+        said = faults.in_words(error, place)
+        if said is None:
+            raise
+        raise InstallationError(str(said)) from None
+
+
+def _open_store(settings: Settings, environment: Mapping[str, str]) -> BlobStore:
+    try:
+        return open_store(settings.effective_blob_store_url, settings.blob_store_environment(environment))
+    except (StoreUnavailable, StorageFull, ValueError) as error:
+        raise InstallationError(f"blob_store_url: {error}") from None
+
+
+def _seal(tx: Transaction, root_key_id: str) -> str:
     """The id of the root key that sealed this database; the first one to come is written down."""
     registries.set_installation_fact(tx, "root-key", root_key_id)
     return registries.installation_fact(tx, "root-key") or ""
 
 
+def make_folder(data: Path) -> None:
+    """Make the data folder, unless it is there. Raises InstallationError."""
+    try:
+        whole.make_folder(data)
+    except (FileExistsError, NotADirectoryError):
+        raise InstallationError(f"{data} is no folder: name another one by --data") from None
+    except OSError as error:
+        raise InstallationError(f"{data} cannot be made: {error.strerror}; name another folder by --data") from None
+
+
 @contextmanager
 def exclusive(data: Path) -> Iterator[None]:
     """Hold the data folder against a second server. Raises InstallationError."""
-    data.mkdir(parents=True, exist_ok=True, mode=0o700)
-    descriptor = os.open(data / "lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    make_folder(data)
+    try:
+        descriptor = os.open(data / "lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise InstallationError(f"{data} cannot be written: {error.strerror}; a server keeps its data there (--data)") from None
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise InstallationError(f"another server works on {data}: stop it, or choose another folder with --data") from None
+        except OSError as error:
+            raise InstallationError(f"{data} cannot be locked: {error.strerror}; its file system must know flock") from None
         yield
     finally:
         os.close(descriptor)

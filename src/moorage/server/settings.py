@@ -1,7 +1,8 @@
 """Every setting: its meaning, its default, and where its value came from.
 
-Three places, one meaning: the TOML file, then ``MOORAGE_*`` variables, then flags of the command line; the last wins. A key
-that nobody knows is an error that names the nearest known one. Secrets may be given as ``file:/path``.
+Three places, one meaning: the TOML file, then ``MOORAGE_*`` variables, then flags of the command line; the last wins. A key of
+the file that nobody knows is an error that names the nearest known one; such a variable is a warning, since variables come from
+many hands. Secrets may be given as ``file:/path``.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import dataclasses
 import difflib
 import ipaddress
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from moorage.model.quotas import SETTABLE
 from moorage.model.rates import DEFAULTS, MOST_PER_SECOND, OPEN_PUBLIC, operation_named, parse_rate
 from moorage.model.scope import Scope, is_account_id, is_region
 from moorage.model.token_bucket import Rate
+from moorage.server.environment import nearest, settings_of
 
 
 class SettingsError(Exception):
@@ -190,14 +192,14 @@ class Loaded:
 
     settings: Settings
     origins: Mapping[str, str]
+    warnings: Sequence[str] = ()
+    """What was ignored, for whoever starts the command."""
 
 
 _MAPPINGS = {"hosts": "account/region", "limits": "number", "rates": "rate/burst"}
 """Settings of several names, and what stands behind each."""
 _DATABASES = ("postgresql://", "postgres://", "sqlite:///")
 FIELDS = {entry.name: entry for entry in dataclasses.fields(Settings)}
-# Read elsewhere, before or beside the settings; listed so that they are not taken for mistakes.
-_OTHER_VARIABLES = {"ROOT_KEY", "ROOT_KEY_FILE", "CONFIG"}
 
 
 def _place(text: str) -> tuple[str, int]:
@@ -209,36 +211,30 @@ def load(file: Path | None, environment: Mapping[str, str], flags: Mapping[str, 
     """Merge the three places. Raises SettingsError."""
     values: dict[str, Any] = {}
     origins = dict.fromkeys(FIELDS, "default")
+    variables, warnings = settings_of(environment, FIELDS)
     layers: list[tuple[str, Mapping[str, Any]]] = [
         (f"file {file}", _read_toml(file) if file else {}),
-        ("environment", _from_environment(environment)),
+        ("environment", variables),
         ("command line", {name: value for name, value in flags.items() if value is not None}),
     ]
     for origin, layer in layers:
         for name, value in layer.items():
             if name not in FIELDS:
-                raise SettingsError(f"{origin}: there is no setting {name!r}{_nearest(name)}")
+                raise SettingsError(f"{origin}: there is no setting {name!r}{nearest(name, FIELDS)}")
             values[name] = _convert(name, value, origin)
             origins[name] = origin
     settings = Settings(**values)
     _check(settings)
-    return Loaded(settings, origins)
+    return Loaded(settings, origins, warnings)
 
 
 def _read_toml(path: Path) -> Mapping[str, Any]:
     try:
         return tomllib.loads(path.read_text("utf-8"))
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise SettingsError(f"{path}: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path}: {error}") from None
-
-
-def _from_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    found = {}
-    for variable, value in environment.items():
-        name = variable.removeprefix("MOORAGE_")
-        if name != variable and name not in _OTHER_VARIABLES:
-            found[name.lower()] = value
-    return found
 
 
 def _convert(name: str, value: Any, origin: str) -> Any:
@@ -266,7 +262,7 @@ def _convert(name: str, value: Any, origin: str) -> Any:
     if FIELDS[name].metadata["secret"] and text.startswith("file:"):
         try:
             return Path(text.removeprefix("file:")).read_text("utf-8").strip()
-        except OSError as error:
+        except (OSError, UnicodeDecodeError) as error:
             raise SettingsError(f"{origin}: {name}: {error}") from None
     return text
 
@@ -278,23 +274,16 @@ def _pair(setting: str, entry: str, origin: str) -> tuple[str, str]:
     return name.strip(), target.strip()
 
 
-def _nearest(name: str) -> str:
-    close = difflib.get_close_matches(name, FIELDS, 1)
-    return f": did you mean {close[0]!r}?" if close else ""
-
-
 def _check(settings: Settings) -> None:
+    try:
+        settings.data_folder  # noqa: B018  # asked for what it raises
+    except (OSError, RuntimeError, ValueError) as error:
+        raise SettingsError(f"data must be the path of a folder, not {settings.data!r}: {error}") from None
     if not is_account_id(settings.account_id):
         raise SettingsError(f"account_id must have 12 digits, not {settings.account_id!r}")
     if not is_region(settings.region):
         raise SettingsError(f"region must be the name of a region such as us-east-1, not {settings.region!r}")
-    for region in map(str.strip, settings.regions.split(",")):
-        if region and not is_region(region.removeprefix("+").strip()):
-            raise SettingsError(f"regions must be names such as us-east-1, separated by commas, not {region!r}")
-    for name, target in settings.hosts.items():
-        account, _, region = target.partition("/")
-        if not is_account_id(account) or (region and not is_region(region)):
-            raise SettingsError(f"hosts: {name} must name account/region, not {target!r}")
+    _check_places(settings)
     if bool(settings.root_access_key_id) != bool(settings.root_secret_access_key):
         raise SettingsError("root_access_key_id and root_secret_access_key go together")
     shortest = 4 if settings.ephemeral else 16
@@ -314,6 +303,16 @@ def _check(settings: Settings) -> None:
     _check_limits(settings.limits)
     _check_rates(settings.rates)
     _check_serving(settings)
+
+
+def _check_places(settings: Settings) -> None:
+    for region in map(str.strip, settings.regions.split(",")):
+        if region and not is_region(region.removeprefix("+").strip()):
+            raise SettingsError(f"regions must be names such as us-east-1, separated by commas, not {region!r}")
+    for name, target in settings.hosts.items():
+        account, _, region = target.partition("/")
+        if not is_account_id(account) or (region and not is_region(region)):
+            raise SettingsError(f"hosts: {name} must name account/region, not {target!r}")
 
 
 def _check_ephemeral(settings: Settings) -> None:

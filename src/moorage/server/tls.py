@@ -6,16 +6,17 @@ import asyncio
 import datetime as dt
 import ipaddress
 import logging
-import os
 import ssl
 from collections.abc import Sequence
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from moorage.files import whole
 from moorage.server.settings import Settings
 
 logger = logging.getLogger("moorage.server")
@@ -72,26 +73,52 @@ class Reloading:
 
 
 def make_ca(folder: Path, names: Sequence[str]) -> tuple[Path, Path, Path]:
-    """Make an own CA (once) and a server certificate for `names`; return the paths of CA, certificate and key."""
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    ca_file, ca_key_file = folder / "ca.pem", folder / "ca.key"
-    if ca_file.exists():
-        ca = x509.load_pem_x509_certificate(ca_file.read_bytes())
-        loaded = serialization.load_pem_private_key(ca_key_file.read_bytes(), None)
-        assert isinstance(loaded, ec.EllipticCurvePrivateKey)
-        ca_key = loaded
-    else:
-        ca_key = ec.generate_private_key(ec.SECP256R1())
-        ca = _sign(ca_key, ca_key, "Moorage CA", None, _CA_DAYS, ())
-        _write(ca_key_file, _pem(ca_key))
-        _write(ca_file, ca.public_bytes(serialization.Encoding.PEM), mode=0o644)
+    """Make an own CA (once) and a server certificate for `names`; return the paths of CA, certificate and key.
+
+    Each file is whole or not there, and the server's key stays when its certificate is renewed: whenever this is ended, the pair
+    on the disk fits. Raises TlsError.
+    """
+    try:
+        whole.make_folder(folder)
+        ca, ca_key = _authority(folder / "ca.pem", folder / "ca.key")
+        key_file, certificate = folder / "server.key", folder / "server.pem"
+        if key_file.exists():
+            key = _load_key(key_file)
+        else:
+            key = ec.generate_private_key(ec.SECP256R1())
+            whole.replace(key_file, _pem(key))
+        leaf = _sign(ca_key, key, names[0], ca.subject, _LEAF_DAYS, names)
+        pem = serialization.Encoding.PEM
+        whole.replace(certificate, leaf.public_bytes(pem) + ca.public_bytes(pem), mode=0o644)
+    except OSError as error:
+        raise TlsError(
+            f"{error.filename or folder}: {error.strerror}; the certificates belong there, name another --data"
+        ) from None
+    return folder / "ca.pem", certificate, key_file
+
+
+def _authority(file: Path, key_file: Path) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
+    """The own CA: that of the folder, or a fresh one. Its key comes first: a certificate without a key would stay for ever."""
+    if file.exists():
+        try:
+            return x509.load_pem_x509_certificate(file.read_bytes()), _load_key(key_file)
+        except ValueError:
+            raise TlsError(f"{file} holds no certificate: put a copy back, or move it and {key_file} away for a new CA") from None
     key = ec.generate_private_key(ec.SECP256R1())
-    leaf = _sign(ca_key, key, names[0], ca.subject, _LEAF_DAYS, names)
-    certificate, key_file = folder / "server.pem", folder / "server.key"
-    pem = serialization.Encoding.PEM
-    _write(certificate, leaf.public_bytes(pem) + ca.public_bytes(pem), mode=0o644)
-    _write(key_file, _pem(key))
-    return ca_file, certificate, key_file
+    certificate = _sign(key, key, "Moorage CA", None, _CA_DAYS, ())
+    whole.replace(key_file, _pem(key))
+    whole.replace(file, certificate.public_bytes(serialization.Encoding.PEM), mode=0o644)
+    return certificate, key
+
+
+def _load_key(file: Path) -> ec.EllipticCurvePrivateKey:
+    try:
+        key = serialization.load_pem_private_key(file.read_bytes(), None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        key = None
+    if not isinstance(key, ec.EllipticCurvePrivateKey):
+        raise TlsError(f"{file} holds no key of an elliptic curve: put a copy back, or move it away for a new one")
+    return key
 
 
 def _sign(
@@ -132,16 +159,12 @@ def _name(text: str) -> x509.GeneralName:
     try:
         return x509.IPAddress(ipaddress.ip_address(text))
     except ValueError:
+        pass
+    try:
         return x509.DNSName(text)
+    except ValueError:
+        raise TlsError(f"{text!r} is no host name that a certificate can hold: write it in ASCII (xn--...)") from None
 
 
 def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:
     return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-
-
-def _write(path: Path, data: bytes, mode: int = 0o600) -> None:
-    temporary = path.with_suffix(path.suffix + ".new")
-    descriptor = os.open(temporary, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, mode)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-    temporary.replace(path)

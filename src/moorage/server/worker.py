@@ -7,7 +7,7 @@ import gc
 import logging
 import os
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import uvloop
 
@@ -24,6 +24,8 @@ from moorage.server.metrics_app import MetricsApplication
 from moorage.server.run import HttpServer, listen
 from moorage.server.settings import Settings
 from moorage.server.shared_counts import SharedCounts
+from moorage.storage.blob_store import BlobStore
+from moorage.storage.probe import probe
 from moorage.wire.web.metrics import Metrics
 
 logger = logging.getLogger("moorage.server")
@@ -36,7 +38,17 @@ _SHARE_SECONDS = 0.5
 """What a worker that is killed has counted since its last share is lost."""
 
 
-def run_worker(settings: Settings, listening: Sequence[socket.socket], counts: SharedCounts | None = None, slot: int = 0) -> None:
+OnReady = Callable[[Installation | None], None]
+"""Called when a worker serves; an ephemeral server has no installation to show."""
+
+
+def run_worker(
+    settings: Settings,
+    listening: Sequence[socket.socket],
+    on_ready: OnReady,
+    counts: SharedCounts | None = None,
+    slot: int = 0,
+) -> None:
     """Open the installation and serve on sockets until a signal ends it.
 
     Args:
@@ -44,11 +56,11 @@ def run_worker(settings: Settings, listening: Sequence[socket.socket], counts: S
     """
     descriptors.raise_limit()  # before anything is opened
     if settings.ephemeral:
-        uvloop.run(_run(settings, None, listening, None, 0))
+        uvloop.run(_run(settings, None, listening, on_ready, None, 0))
         return
     installation = open_installation(settings, os.environ)
     try:
-        uvloop.run(_run(settings, installation, listening, counts, slot))
+        uvloop.run(_run(settings, installation, listening, on_ready, counts, slot))
     finally:
         installation.close()
 
@@ -68,10 +80,17 @@ def _listening_for_metrics(settings: Settings) -> list[socket.socket]:
         raise InstallationError(f"cannot listen on metrics_listen={settings.metrics_listen}: {error.strerror}") from None
 
 
+async def _probe(store: BlobStore) -> None:
+    """Say what will fail, beside the serving: a store that is away does not keep a registry from starting."""
+    for fault in await asyncio.to_thread(probe, store):
+        logger.warning("the blob store: %s", fault)
+
+
 async def _run(
     settings: Settings,
     installation: Installation | None,
     listening: Sequence[socket.socket],
+    on_ready: OnReady,
     counts: SharedCounts | None,
     slot: int,
 ) -> None:
@@ -111,10 +130,16 @@ async def _run(
     noting = asyncio.create_task(finished.run())
     gc.freeze()  # what is here now stays: no collection needs to look at it
     gc.set_threshold(*_COLLECTOR_THRESHOLDS)
+    probing = asyncio.create_task(_probe(installation.store)) if installation is not None and slot == 0 else None
+
+    def ready(_: HttpServer) -> None:
+        logger.info("ready")
+        on_ready(installation)
+
     try:
-        await server.serve_sockets(listening, context, lambda _: logger.info("ready"))
+        await server.serve_sockets(listening, context, ready)
     finally:
-        for task in (watching, sharing, noting):
+        for task in (watching, sharing, noting, probing):
             if task is not None:
                 task.cancel()
         await app.stop()

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from moorage.files.whole import sync_folder
 from moorage.model.errors import StorageCorrupt, StorageFull
 from moorage.storage import buffers
 from moorage.storage.blob_store import KeyTaken, ObjectMissing, StorageKey, StoreUnavailable, validate_key
@@ -38,14 +39,16 @@ class LocalStore:
         try:
             if not folder.is_dir():
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-                _sync_folder(folder.parent)
+                sync_folder(folder.parent)
             present = {entry.name for entry in os.scandir(folder)}
             for name, path in self._folders.items():
                 if name not in present:
                     path.mkdir(mode=0o700, exist_ok=True)
-            _sync_folder(folder)
+            sync_folder(folder)
         except OSError as error:
-            raise _translated(error) from error
+            if error.errno in _NO_ROOM:
+                raise _translated(error) from error
+            raise StoreUnavailable(f"the folder of the blob store, {folder}, cannot be used: {error.strerror}") from error
 
     def create(self, key: StorageKey) -> LocalWriter:
         """Start an object. Raises StorageFull, KeyTaken."""
@@ -170,7 +173,7 @@ class LocalWriter:
         self._flush()
         try:
             os.fsync(self._descriptor)
-            _sync_folder(self._path.parent)
+            sync_folder(self._path.parent)
         except OSError as error:
             raise self._given_up(error) from error
         self._close()
@@ -273,15 +276,6 @@ class LocalReader:
             buffers.PIECES.release(self._buffer)
             self._buffer = None
             self._start = self._stop = 0
-
-
-def _sync_folder(path: Path) -> None:
-    """Make the entries of a folder durable."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _translated(error: OSError) -> StorageFull | StoreUnavailable:

@@ -95,6 +95,16 @@ class MoorageServer:
 
     def start(self) -> Self:
         """Start it, on the same port each time, and wait until it is ready. Raises ServerFailed."""
+        self.begin()
+        try:
+            self._await_ready()
+        except BaseException:
+            self.kill()
+            raise
+        return self
+
+    def begin(self) -> Self:
+        """Start it and wait until it serves, ready or not: its store may be away. Raises ServerFailed."""
         data_command = [sys.executable, "-m", "moorage", "serve", "--listen", f"127.0.0.1:{self.port}", *self._options]
         self.data.parent.mkdir(parents=True, exist_ok=True)
         self._output.write_bytes(b"")
@@ -110,7 +120,6 @@ class MoorageServer:
             )
         try:
             self._await_banner()
-            self._await_ready()
         except BaseException:
             self.kill()
             raise

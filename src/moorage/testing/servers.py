@@ -233,13 +233,15 @@ def _accepts(server: PostgresServer) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class S3Server:
-    """A running S3 server with one bucket and one pair of credentials."""
+    """A running S3 server with one bucket and one pair of credentials, and another that only reads."""
 
     endpoint: str
     bucket: str
     access_key_id: str
     secret_access_key: str = field(repr=False)
     region: str = "us-east-1"
+    reader_key_id: str = "moorage-reader"
+    """A key, with the same secret, that may read and write nothing."""
 
     def url(self, prefix: str = "") -> str:
         """A store URL for `moorage.storage.open_store`; the credentials come from `environment`."""
@@ -279,7 +281,9 @@ def _seaweedfs() -> Iterator[S3Server]:
         credentials = [{"accessKey": server.access_key_id, "secretKey": server.secret_access_key}]
         identity = {"name": "test", "credentials": credentials, "actions": ["Admin", "Read", "Write", "List", "Tagging"]}
         config = folder / "s3.json"
-        config.write_text(json.dumps({"identities": [identity]}))
+        reading = [{"accessKey": server.reader_key_id, "secretKey": server.secret_access_key}]
+        reader = {"name": "reader", "credentials": reading, "actions": ["Read", "List"]}
+        config.write_text(json.dumps({"identities": [identity, reader]}))
         arguments = [
             str(_seaweedfs_program()),
             "server",

@@ -162,7 +162,7 @@ def test_who_cannot_have_federated(server: MoorageServer, account: KeyPair, stra
     ):
         asked = ("--principal", principal, "--federated-by", by, "--action", LOGIN)
         done = server.run("explain", *asked, check=False)
-        assert (done.returncode, done.stdout) == (2, "")
+        assert (done.returncode, done.stdout) == (252, "")
         assert said in done.stderr
 
 
@@ -205,20 +205,20 @@ def test_other_accounts_and_bindings(server: MoorageServer, account: KeyPair, st
 )
 def test_wrong_input(server: MoorageServer, principal: str, action: str, resource: str, said: str) -> None:
     done = server.run("explain", "--principal", principal, "--action", action, "--resource", resource, check=False)
-    assert (done.returncode, done.stdout) == (2, "")
+    assert (done.returncode, done.stdout) == (252, "")
     assert said in done.stderr
 
 
 def test_wrong_places(server: MoorageServer, tmp_path: Path) -> None:
     asked = ("--principal", "000000000000", "--action", LOGIN)
-    assert server.run("explain", *asked, "--data", str(tmp_path / "none"), "--database-url", "", check=False).returncode == 2
-    assert server.run("explain", *asked, "--context", "nothing", check=False).returncode == 2
-    assert server.run("explain", *asked, "--session-policy", str(tmp_path / "none"), check=False).returncode == 2
+    assert server.run("explain", *asked, "--data", str(tmp_path / "none"), "--database-url", "", check=False).returncode == 253
+    assert server.run("explain", *asked, "--context", "nothing", check=False).returncode == 252
+    assert server.run("explain", *asked, "--session-policy", str(tmp_path / "none"), check=False).returncode == 252
     for wrong in (("ecr:Nothing", "app"), (LOGIN, "app"), (READ, "nowhere/at-all"), (READ, "NO")):
         done = server.run("who-can", *wrong, check=False)
-        assert (done.returncode, done.stdout) == (2, ""), wrong
-    assert server.run("who-can", READ, "app", "--account", "999999999999", check=False).returncode == 2
-    assert server.run("who-can", READ, "app", "--region", "nowhere", check=False).returncode == 2
+        assert (done.returncode, done.stdout) == (252, ""), wrong
+    assert server.run("who-can", READ, "app", "--account", "999999999999", check=False).returncode == 252
+    assert server.run("who-can", READ, "app", "--region", "nowhere", check=False).returncode == 252
 
 
 def test_who_can(server: MoorageServer, account: KeyPair, stranger: KeyPair, repository: str) -> None:

@@ -23,7 +23,7 @@ def test_a_wrong_folder_is_named(tmp_path: Path, command: list[str]) -> None:
         text=True,
         check=False,
     )
-    assert done.returncode == 1
+    assert done.returncode == 253
     assert "there is no installation" in done.stderr
     assert "Traceback" not in done.stderr
     assert not wrong.exists()

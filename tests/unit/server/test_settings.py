@@ -22,15 +22,47 @@ def test_the_last_place_wins_and_is_named(tmp_path: Path) -> None:
     assert loaded.origins["data"] == "default"
 
 
-def test_a_mistake_is_named_with_what_was_meant() -> None:
+def test_a_mistake_is_named_with_what_was_meant(tmp_path: Path) -> None:
+    file = tmp_path / "m.toml"
+    file.write_text('listne = "x"\n')
     with pytest.raises(SettingsError, match="did you mean 'listen'"):
-        load(None, {"MOORAGE_LISTNE": "x"}, {})
+        load(file, {}, {})
+
+
+def test_an_unknown_variable_is_a_warning() -> None:
+    environment = {"MOORAGE_LISTNE": "x", "MOORAGE_DATABASE_PORT": "5432", "MOORAGE_ROOT_KEY": "k", "MOORAGE_CONFIG": "c"}
+    loaded = load(None, environment, {})
+    assert loaded.settings.listen == "127.0.0.1:5050"
+    assert sorted(loaded.warnings) == [
+        "MOORAGE_DATABASE_PORT is ignored, for it is no setting: did you mean MOORAGE_DATABASE_URL?",
+        "MOORAGE_LISTNE is ignored, for it is no setting: did you mean MOORAGE_LISTEN?",
+    ]
+
+
+@pytest.mark.parametrize("service", ["", "DB_", "MY_OTHER_THING_", "2_"])
+def test_kubernetes_service_links_are_nobodys_mistake(service: str) -> None:
+    """What a Service called moorage, or moorage-db, makes in every pod of its namespace."""
+    links = {
+        "SERVICE_HOST": "10.0.0.5",
+        "SERVICE_PORT": "5050",
+        "SERVICE_PORT_HTTP": "5050",
+        "SERVICE_PORT_HTTPS_ALT": "5051",
+        "PORT": "tcp://10.0.0.5:5050",
+        **{
+            f"PORT_5050_{protocol}{part}": "x" for protocol in ("TCP", "UDP", "SCTP") for part in ("", "_PROTO", "_PORT", "_ADDR")
+        },
+    }
+    loaded = load(None, {f"MOORAGE_{service}{name}": value for name, value in links.items()}, {})
+    assert loaded.warnings == []
+    assert set(loaded.origins.values()) == {"default"}
 
 
 @pytest.mark.parametrize(
     "environment",
     [
         {"MOORAGE_ACCOUNT_ID": "12"},
+        {"MOORAGE_DATA": "~no-such-user-at-all/data"},
+        {"MOORAGE_DATA": "nul\0byte"},
         {"MOORAGE_REGION": "Europe"},
         {"MOORAGE_WORKERS": "many"},
         {"MOORAGE_WORKERS": "0"},

@@ -10,7 +10,7 @@ context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=metadata,
     render_as_batch=True,
-    transaction_per_migration=True,
+    transaction_per_migration=False,
 )
 with context.begin_transaction():
     context.run_migrations()

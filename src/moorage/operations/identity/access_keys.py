@@ -39,16 +39,28 @@ def create_access_key(
         given: id and secret, of the seed of a test server; else they are random.
     """
     user = changing_user_or_self(tx, caller, "CreateAccessKey", user_name)
-    owner = _owner(caller, user)
+    key_id, secret = _issue(tx, root_key, caller.account_id, _owner(caller, user), given)
+    return IssuedKey(user.name if user else None, key_id, secret, tx.now)
+
+
+def create_key_for_user(tx: Transaction, root_key: RootKey, account_id: str, user_name: str) -> IssuedKey:
+    """Give a user a key because the operator of the server says so. Raises EntityNotFound, LimitExceeded."""
+    user = identities.find(tx, account_id, "user", user_name)
+    if user is None:
+        raise EntityNotFound("user", user_name)
+    return IssuedKey(user.name, *_issue(tx, root_key, account_id, user.id, None), tx.now)
+
+
+def _issue(tx: Transaction, root_key: RootKey, account_id: str, owner: str, given: tuple[str, str] | None) -> tuple[str, str]:
     if credentials.count_keys(tx, owner) >= identity_limits.ACCESS_KEYS:
         raise LimitExceeded(f"Cannot exceed quota for AccessKeysPerUser: {identity_limits.ACCESS_KEYS}")
     key_id, secret = given or (ids.access_key_id(), ids.secret_access_key())
     sealed = root_key.seal_secret(secret.encode(), {"access-key": key_id})
-    inserted = registries.insert_key(tx, AccessKey(key_id, caller.account_id, owner, sealed, ACTIVE))
+    inserted = registries.insert_key(tx, AccessKey(key_id, account_id, owner, sealed, ACTIVE))
     assert inserted or given is not None, "ids of keys are random"
     if not inserted:
         raise InvalidValue(key_id, f"an access key {key_id} exists")
-    return IssuedKey(user.name if user else None, key_id, secret, tx.now)
+    return key_id, secret
 
 
 def list_access_keys(

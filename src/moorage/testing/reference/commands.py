@@ -18,10 +18,34 @@ def commands() -> Iterator[tuple[str, click.Command]]:
 
 def _below(words: str, command: click.Command) -> Iterator[tuple[str, click.Command]]:
     if isinstance(command, click.Group):
-        for name, child in sorted(command.commands.items()):
+        context = click.Context(command, info_name=words)
+        for name in sorted(command.list_commands(context)):
+            child = command.get_command(context, name)
+            assert child is not None
             yield from _below(f"{words} {name}", child)
     else:
         yield words, command
+
+
+_FOR_ALL = """`serve` takes all [settings](settings.md) as flags, other commands those that they need, and each of them
+`--config FILE`; they are left out below. The file and the environment count for all commands.
+
+What prints data takes `--output text|json|table`.
+
+| exit status | meaning |
+| --- | --- |
+| 0 | done |
+| 1 | the answer is no: not allowed, faults found, something to mend |
+| 130 | ended by Ctrl-C |
+| 252 | the command line makes no sense |
+| 253 | settings, data folder, keys, database or blob store cannot be used |
+| 254 | what was asked for cannot be done: no such account, the name is taken |
+| 255 | anything else; `moorage --debug COMMAND` shows a traceback |
+
+They are those of the `aws` command line, version 2. Errors are one line on standard error.
+
+Completion of the shell: `eval "$(_MOORAGE_COMPLETE=bash_source moorage)"`, or `zsh_source`; for fish
+`_MOORAGE_COMPLETE=fish_source moorage | source`."""
 
 
 def page() -> str:
@@ -43,5 +67,5 @@ def page() -> str:
             (command.help or "") + ("" if takes_settings else "\n\nTakes no settings."),
             table(["option", "meaning"], options) if options else "",
         ]
-    blocks.insert(1, "Every command takes the [settings](settings.md) as flags, and `--config FILE`; they are left out below.")
+    blocks.insert(1, _FOR_ALL)
     return document("Commands", *blocks)

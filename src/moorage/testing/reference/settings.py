@@ -62,7 +62,9 @@ def page() -> str:
         "1. the TOML file (`--config`, `MOORAGE_CONFIG`, else `/etc/moorage/moorage.toml`), by name: `workers = 4`\n"
         "2. the environment\n"
         "3. flags of the command\n\n"
-        "`moorage settings` prints what is in force, and from where. A name that is not known is an error.",
+        "`moorage settings` prints what is in force, and from where. In the file a name that is not known is an error. An "
+        "unknown variable is a warning; those that Kubernetes sets for a Service called `moorage`, or `moorage-` and anything, "
+        "are nobody's mistake. Of the commands `serve` takes all flags, others those that they need.",
         table(["name", "variable", "flag", "default", "meaning"], rows),
         "† A secret: `file:/path` reads it from a file, and `moorage settings` does not show it.\n\n"
         "`hosts` in the environment and as a flag: `name=account/region,name=account/region`; "

@@ -1,0 +1,1 @@
+"""Files of our own that a crash must leave whole."""
