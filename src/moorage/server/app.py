@@ -18,6 +18,7 @@ from moorage.keys.root_key import RootKey
 from moorage.metadata.database import Database, DatabaseUnavailable
 from moorage.metadata.records import AccessKey
 from moorage.model.clock import Clock, system_clock
+from moorage.model.errors import StorageCorrupt
 from moorage.model.principal import Caller
 from moorage.model.quotas import Quotas
 from moorage.model.scope import Scope
@@ -25,10 +26,11 @@ from moorage.operations import accounts
 from moorage.operations.public import registries as public_registries
 from moorage.server.addressing import Addressing, Listen
 from moorage.server.clock_skew import told_skew
+from moorage.server.faults_told import tell_fault
 from moorage.server.rated_database import RatedDatabase
 from moorage.server.regions import Regions
 from moorage.server.settings import Settings
-from moorage.storage.blob_store import BlobStore
+from moorage.storage.blob_store import BlobStore, StoreUnavailable
 from moorage.transfer.anonymous_transfers import AnonymousTransfers
 from moorage.transfer.hot_blobs import HotBlobs
 from moorage.transfer.key_reserve import KeyReserve
@@ -252,9 +254,11 @@ class Application:
         request = Request(scope, receive)
         try:
             await self._route(request, receive, send)
-        except DatabaseUnavailable as error:  # of those who ask it before a plane is chosen, or belong to none
-            logger.warning("unavailable: %s", error)
-            await _unavailable(request, send)
+        except (DatabaseUnavailable, StoreUnavailable, StorageCorrupt) as error:
+            # Of those who ask before a plane is chosen, or belong to none.
+            if not request.may_be_answered:
+                raise
+            await tell_fault(error, request, send)
 
     async def _route(self, request: Request, receive: Any, send: Send) -> None:
         raw: bytes = request.scope["raw_path"]
@@ -371,13 +375,6 @@ class Application:
                 scope["scheme"] = value.decode()
             elif name == b"x-forwarded-for":
                 scope["client"] = (_address(value.decode("latin-1").rpartition(",")[2].strip()), 0)
-
-
-async def _unavailable(request: Request, send: Send) -> None:
-    """In the form of the registry, whose clients show it; nobody else reads it."""
-    body = b'{"errors":[{"code":"UNKNOWN","message":"the registry is temporarily unavailable: try again","detail":{}}]}\n'
-    headers = [(b"content-type", b"application/json"), (b"retry-after", b"2")]
-    await Response(503, body, headers).send(send, head=request.method == "HEAD")
 
 
 async def _nothing_to_receive() -> Any:

@@ -14,6 +14,7 @@ from moorage.model.errors import StorageCorrupt
 from moorage.model.shown import shown
 from moorage.server.http_terms import Access
 from moorage.server.turns import Gathering, Receiving, ReceivingChunks, Sending, Step, take_turns
+from moorage.storage.blob_store import StoreUnavailable
 from moorage.transfer.handover import Sink, Source, fill
 from moorage.wire.http import ASKED, REQUEST_ID
 
@@ -91,7 +92,7 @@ class Exchange(RequestResponseCycle):
             raise
         except ClientLeft:
             self.protocol.abort()
-        except StorageCorrupt as error:  # found when the answer was under way: nothing is wrong with the program
+        except (StorageCorrupt, StoreUnavailable) as error:  # when the answer was under way: nothing is wrong with the program
             self._log("%s %s: %s", error)
             await self._fail()
         except Exception as error:  # the last resort: whatever the application did not handle
@@ -126,6 +127,10 @@ class Exchange(RequestResponseCycle):
         self.keep_alive = False
         self.message_event.set()
 
+    def may_begin_anew(self) -> bool:
+        """Whether another response may take the place of the one that has been started: the head of that is still held back."""
+        return bool(self._head) and not self.response_complete and not self.disconnected
+
     @property
     def head_left(self) -> bool:
         """Whether any byte of the response may have left."""
@@ -153,7 +158,7 @@ class Exchange(RequestResponseCycle):
             raise ClientLeft
         kind = message["type"]
         if kind == "http.response.start":
-            if self.response_started:
+            if self.response_started and not self.may_begin_anew():
                 raise RuntimeError("the response has been started already")
             start = cast("HTTPResponseStartEvent", message)
             self._start(start["status"], list(start.get("headers", ())))

@@ -262,7 +262,7 @@ class RegistryHttpProtocol(HttpToolsProtocol):
         if keep_alive and method in {"GET", "HEAD"} and self._answer_at_once():
             return
         exchange = Exchange(self, self.scope, self.expect_100_continue, keep_alive, self._length)
-        offer: dict[str, Any] = {"pool": self.pool}
+        offer: dict[str, Any] = {"pool": self.pool, "may_begin_anew": exchange.may_begin_anew}
         if self._has_descriptor:
             offer["channel"] = exchange
         cast("Any", self.scope)["extensions"] = {EXTENSION: offer}

@@ -1,7 +1,8 @@
 """From a URL to a store.
 
 ``/path`` or ``file:///path``: a folder. ``s3://bucket/prefix?endpoint=http://127.0.0.1:9000&region=us-east-1&path_style=true``: a
-bucket; all parameters may be left out. Path style is the default where an endpoint is given. Credentials are never in the URL,
+bucket; all parameters may be left out. Path style is the default where an endpoint is given; ``retry_seconds`` (30) is how long
+requests that fail are tried again. Credentials are never in the URL,
 which ends up in logs: they come from the AWS_* variables, a web identity, the container or the instance.
 """
 
@@ -15,7 +16,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from moorage.storage.blob_store import BlobStore
 from moorage.storage.local import LocalStore
 
-_PARAMETERS = frozenset({"endpoint", "region", "path_style"})
+_PARAMETERS = frozenset({"endpoint", "region", "path_style", "retry_seconds"})
 _TRUTH = {"true": True, "1": True, "false": False, "0": False}
 
 
@@ -34,7 +35,7 @@ def open_store(url: str, environment: Mapping[str, str] = os.environ) -> BlobSto
             raise ValueError("a folder is file:///path, with three slashes and no parameters")
         return LocalStore(Path(unquote(parts.path)))
     if parts.scheme == "s3":
-        from moorage.storage.s3 import S3Location, S3Store
+        from moorage.storage.s3 import RETRY_SECONDS, S3Location, S3Store
 
         if "@" in parts.netloc:
             raise ValueError("credentials do not belong into the URL of a store: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
@@ -49,6 +50,9 @@ def open_store(url: str, environment: Mapping[str, str] = os.environ) -> BlobSto
         path_style = parameters.get("path_style", "true" if endpoint else "false").lower()
         if path_style not in _TRUTH:
             raise ValueError("path_style is true or false")
+        retry_seconds = parameters.get("retry_seconds", str(RETRY_SECONDS))
+        if not (retry_seconds.isascii() and retry_seconds.isdigit() and len(retry_seconds) <= 4):
+            raise ValueError("retry_seconds is a number of seconds")
         bundle = environment.get("AWS_CA_BUNDLE")
         return S3Store(
             S3Location(
@@ -60,6 +64,7 @@ def open_store(url: str, environment: Mapping[str, str] = os.environ) -> BlobSto
                 access_key_id=environment.get("AWS_ACCESS_KEY_ID"),
                 secret_access_key=environment.get("AWS_SECRET_ACCESS_KEY"),
                 session_token=environment.get("AWS_SESSION_TOKEN"),
+                retry_seconds=int(retry_seconds),
                 root_certificate=Path(bundle).read_text() if bundle else None,
             )
         )

@@ -38,11 +38,10 @@ _RANDOM_READ = buffers.PIECES.size
 _SEQUENTIAL_READ = 4 * buffers.MIB
 _PROBE_KEY = "moorage-probe"
 _PROBE_SECONDS = 10.0
-_RETRIES: RetryConfig = {
-    "max_retries": 4,
-    "retry_timeout": timedelta(seconds=30),
-    "backoff": {"init_backoff": timedelta(milliseconds=100), "max_backoff": timedelta(seconds=2), "base": 2},
-}
+RETRY_SECONDS = 30
+"""How long a request that fails is tried again where nothing else is said."""
+_RETRIES_PER_SECOND = 10
+"""More than there can be: the time ends retries, not their number."""
 _NO_ROOM = ("507 ", "InsufficientStorage", "QuotaExceeded", "StorageFull", "NoSpaceLeft")
 
 
@@ -60,6 +59,8 @@ class S3Location:
     session_token: str | None = field(default=None, repr=False)
     root_certificate: str | None = field(default=None, repr=False)
     """Certificates in PEM to trust beside the system's."""
+    retry_seconds: int = RETRY_SECONDS
+    """How long a request that fails is tried again; 0: not at all."""
 
 
 class S3Store:
@@ -341,7 +342,12 @@ def _bucket(location: S3Location) -> Bucket:
     }
     if location.root_certificate is not None:
         options["root_certificate"] = location.root_certificate
-    return Bucket(location.bucket, prefix=location.prefix or None, config=config, client_options=options, retry_config=_RETRIES)
+    retries: RetryConfig = {
+        "max_retries": location.retry_seconds * _RETRIES_PER_SECOND,
+        "retry_timeout": timedelta(seconds=location.retry_seconds),
+        "backoff": {"init_backoff": timedelta(milliseconds=100), "max_backoff": timedelta(seconds=2), "base": 2},
+    }
+    return Bucket(location.bucket, prefix=location.prefix or None, config=config, client_options=options, retry_config=retries)
 
 
 def _refuse_missing_bucket(error: Exception) -> None:

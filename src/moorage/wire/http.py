@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, unquote_to_bytes
 
 from moorage.model.rates import RequestKey, Ticket
+from moorage.transfer.handover import EXTENSION
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -16,6 +17,11 @@ Header = tuple[bytes, bytes]
 NOSNIFF: Header = (b"x-content-type-options", b"nosniff")
 """Goes with all bytes of users: no browser takes them for a page or a script of ours."""
 _DRAIN_BYTES = 8 * 1024 * 1024
+
+
+def _never() -> bool:
+    """For servers whose responses leave as they begin."""
+    return False
 
 
 class Asked(NamedTuple):
@@ -50,11 +56,19 @@ class Request:
         self.receive = receive
         self._headers: dict[bytes, bytes] | None = None
         self.is_answered = False
-        """True once a response has begun: what fails after that cannot be told in another one."""
+        """True once a response has begun."""
         self.counted_as: RequestKey | None = None
         """Whose request it is; None: nobody's yet."""
         self.ticket: Ticket | None = None
         """Its claim to be within the rate of that."""
+
+    @property
+    def may_be_answered(self) -> bool:
+        """Whether what fails now can still be told: no answer has begun, or none of its bytes has left."""
+        if not self.is_answered:
+            return True
+        offer = (self.scope.get("extensions") or {}).get(EXTENSION, {})
+        return bool(offer.get("may_begin_anew", _never)())
 
     @property
     def id(self) -> str:

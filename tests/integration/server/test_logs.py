@@ -66,7 +66,8 @@ def get(server: MoorageServer, path: str, **headers: str) -> tuple[int, dict[str
         with urlopen(Request(server.endpoint + path, headers=headers), timeout=30) as answer:
             return answer.status, {name.lower(): value for name, value in answer.headers.items()}
     except HTTPError as error:
-        return error.code, {name.lower(): value for name, value in error.headers.items()}
+        with error:
+            return error.code, {name.lower(): value for name, value in error.headers.items()}
 
 
 def test_every_request_is_a_line_of_fields(make_server: MakeServer) -> None:
@@ -190,7 +191,8 @@ def test_metrics_at_a_place_of_their_own(make_server: MakeServer) -> None:
             with urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as answer:
                 return answer.status, answer.read()
         except HTTPError as error:
-            return error.code, error.read()
+            with error:
+                return error.code, error.read()
 
     status, text = at_it("/metrics")
     assert status == 200

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 import msgspec
 
@@ -108,7 +109,7 @@ class OciApp:
         try:
             await handler(exchange)
         except (RangeMismatch, UploadBusy) as error:
-            if exchange.request.is_answered:
+            if not exchange.request.may_be_answered:
                 raise
             await uploads.refuse_position(exchange, error)
 
@@ -121,7 +122,7 @@ class OciApp:
         if isinstance(error, ClientGone | ClientLeft):
             return
         # An OSError: the client left while it was answered, which is the connection's business.
-        if request.is_answered or isinstance(error, OSError):
+        if not request.may_be_answered or isinstance(error, OSError):
             raise error
         await self._refuse(error, request, send, login)
 
@@ -213,8 +214,9 @@ class OciApp:
             described = OciError(503, "UNKNOWN", f"the registry is temporarily unavailable: try again{_named(request)}")
             headers.append((b"retry-after", b"2"))
         else:
-            described = OciError(500, "UNKNOWN", f"unknown error{_named(request)}")
+            described = OciError(500, "UNKNOWN", "unknown error")
         if described.status == 500:
+            described = replace(described, message=described.message + _named(request))
             trace = None if isinstance(error, StorageCorrupt) else error  # damage at rest is no fault of the program
             where = request.method, shown(request.scope["raw_path"])
             logger.error("%s %s failed: %s", *where, error, exc_info=trace, extra={"request_id": request.id})
