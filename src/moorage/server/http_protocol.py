@@ -104,9 +104,9 @@ class RegistryHttpProtocol(HttpToolsProtocol):
         self._quiet_bytes = 0  # received since the parser last had something to show for it
         self._head_bytes = 0
         self.agent = b""
-        self._hosts: list[bytes] = []
-        self._codings: list[bytes] = []
-        self._lengths: list[bytes] = []
+        self._hosts: tuple[bytes, ...] = ()
+        self._codings: tuple[bytes, ...] = ()
+        self._lengths: tuple[bytes, ...] = ()
         self._length: int | None = 0  # None: chunked
         self._upgrading = False
         self._answered = False  # at once: nothing is left to do at its end
@@ -203,9 +203,7 @@ class RegistryHttpProtocol(HttpToolsProtocol):
         self.expect_100_continue = False
         self._head_bytes = 0
         self.agent = b""
-        self._hosts = []
-        self._codings = []
-        self._lengths = []
+        self._hosts = self._codings = self._lengths = ()
         self._length = 0
 
     def on_url(self, url: bytes) -> None:
@@ -223,11 +221,11 @@ class RegistryHttpProtocol(HttpToolsProtocol):
             self._stop(431)
         name = name.lower()
         if name == b"host":
-            self._hosts.append(value)
+            self._hosts += (value,)
         elif name == b"content-length":
-            self._lengths.append(value)
+            self._lengths += (value,)
         elif name == b"transfer-encoding":
-            self._codings.append(value)
+            self._codings += (value,)
         elif name == b"user-agent":
             self.agent = value
         elif name == b"expect" and value.lower() == b"100-continue":

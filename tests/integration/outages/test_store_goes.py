@@ -128,8 +128,8 @@ def test_a_store_that_is_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *
             content = os.urandom(100_000)
             target = f"{made.origin}/v2/app/blobs/uploads/?digest={digest(content)}"
             urlopen(Request(target, content, headers, method="POST"), context=made.context, timeout=60)
-        with refused.value as answer:
-            assert (answer.code, bool(answer.headers["Retry-After"])) == (503, True)
+        with refused.value as told:
+            assert (told.code, bool(told.headers["Retry-After"])) == (503, True)
         server.require_clean_log()
     finally:
         going.__exit__(None, None, None)

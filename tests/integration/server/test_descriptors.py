@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import resource
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -75,6 +76,20 @@ def test_thousands_of_connections_leave_room(make_server: Callable[..., MoorageS
         server.client().create_repository(repositoryName=name)
     assert "connections are open, as many as there may be" in server.log
     server.client().describe_repositories(repositoryNames=[name])
+
+
+def test_descriptors_that_run_out_all_the_same_are_waited_for(make_server: Callable[..., MoorageServer], stack: str) -> None:
+    if stack != "sqlite+local":
+        return
+    server = make_server()
+    assert ask(server, "/readyz") == 200
+    limit = open_files(server) + 12
+    resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (limit, limit))
+    with held(server, 100, b""):
+        for _ in range(20):
+            assert ask(server, "/healthz") == 200
+    assert ask(server, "/readyz") == 200
+    assert "no connection can be accepted (Too many open files)" in server.log
 
 
 def test_who_may_ask_for_a_token_takes_no_descriptor(own_server: MoorageServer) -> None:

@@ -149,6 +149,38 @@ def test_as_scripts_for_localstack_expect_it(start: Callable[..., EphemeralServe
     with urlopen(Request(f"{server.endpoint}/_localstack/state/reset", method="POST"), timeout=30) as answer:
         assert answer.status == 200
     assert names(ecr) == []
+    # Its names of repositories reach the registry that they spell, and no other one's login.
+    make_client(server.endpoint, "ecr", test, "eu-west-1").create_repository(repositoryName="there")
+    host = "000000000000.dkr.ecr.eu-west-1.localhost.localstack.cloud:4566"
+    for region, status in (("eu-west-1", 200), ("us-east-1", 401)):
+        token = make_client(server.endpoint, "ecr", test, region).get_authorization_token()["authorizationData"][0]
+        given = "Basic " + token["authorizationToken"]
+        with RegistryClient("127.0.0.1", server.port, None, host=host) as client:
+            assert client.request("GET", "/v2/", authorization=given).status == status
+            assert client.request("GET", "/v2/there/tags/list", authorization=given).status == status
+
+
+def test_a_region_that_is_none_is_refused_without_authentication_too(start: Callable[..., EphemeralServer]) -> None:
+    server = start("--authentication", "off")
+    nobody = KeyPair("", "anything", "at all")
+    with refused("InvalidSignatureException"):
+        make_client(server.endpoint, "ecr", nobody, "xx-invented-1").get_authorization_token()
+    with refused("SignatureDoesNotMatch", status=403):
+        make_client(server.endpoint, "sts", nobody, "xx-invented-1").get_caller_identity()
+
+
+def test_resets_take_no_descriptors(start: Callable[..., EphemeralServer]) -> None:
+    server = start()
+
+    def sockets() -> int:
+        links = [path.readlink() for path in Path(f"/proc/{server.pid}/fd").iterdir() if path.is_symlink()]
+        return sum(1 for link in links if str(link).startswith("socket:"))
+
+    server.reset()
+    before = sockets()
+    for _ in range(5):
+        server.reset()
+    assert sockets() <= before + 1  # the connection that asks
 
 
 @pytest.mark.parametrize(
