@@ -43,6 +43,11 @@ _BY_TAG = Statement(
 )
 _PAYLOAD_OF = Statement(lambda _: select(*_PAYLOAD).where(manifest_payloads.c.manifest_id == bindparam("manifest")))
 _LOCK = Statement(lambda _: select(*COLUMNS).where(HERE, _m.digest == bindparam("digest")).with_for_update())
+# Against a delete and nothing else: other pushes keep the same image, and tags refer to it.
+_KEEP = Statement(
+    lambda _: select(*COLUMNS).where(HERE, _m.digest == bindparam("digest")).with_for_update(read=True, key_share=True)
+)
+_HOLD_TAGS = Statement(lambda _: select(_m.id).where(_m.id == bindparam("manifest")).with_for_update(key_share=True))
 _PRESENT = Statement(lambda _: select(_m.digest, _m.image_size_bytes).where(HERE, among(_m.digest, "digests")))
 _COUNT = Statement(lambda _: select(func.count()).select_from(manifests).where(HERE))
 _INSERT = Statement(
@@ -240,6 +245,17 @@ def lock(tx: Transaction, repository_id: int, digest: str) -> Image | None:
     """`find_by_digest`, holding the row."""
     row = tx.first(_LOCK, repository=repository_id, digest=digest)
     return image(row) if row else None
+
+
+def keep(tx: Transaction, repository_id: int, digest: str) -> Image | None:
+    """`find_by_digest`, kept from being deleted before this transaction ends. Before tags: one that is set keeps it too."""
+    row = tx.first(_KEEP, repository=repository_id, digest=digest)
+    return image(row) if row else None
+
+
+def hold_tags(tx: Transaction, manifest_id: int) -> None:
+    """Let those who point tags at a manifest do so one after the other, as far as they ask."""
+    tx.first(_HOLD_TAGS, manifest=manifest_id)
 
 
 def present(tx: ReadTransaction, repository_id: int, digests: list[str]) -> dict[str, int]:

@@ -102,14 +102,14 @@ def put_image(
         raise LayerMismatch(scope.registry_id, name, "", claimed, pushed.digest)
     checked_tags = [parse_tag(tag) for tag in dict.fromkeys(new_tags)]
     manifest = pushed.manifest
-    image = manifests.find_by_digest(tx, repository.id, pushed.digest)
+    image = manifests.keep(tx, repository.id, pushed.digest)
     inserted = restored = False
     if image is None:
         sizes = _require_references(tx, repository, manifest)
         manifest_id = _insert(tx, keyring, repository, pushed, manifest, caller, sizes)
         inserted = manifest_id is not None
         if manifest_id is None:
-            image = manifests.find_by_digest(tx, repository.id, pushed.digest)
+            image = manifests.keep(tx, repository.id, pushed.digest)
             if image is None:
                 raise Overtaken  # another push was first, and its image is gone already
             manifest_id = image.id
@@ -121,7 +121,7 @@ def put_image(
     most = quotas.limit(tx, "tags_per_image")
     if checked_tags and not inserted and tags.count_of(tx, manifest_id) + len(checked_tags) > most - _SIDE_BY_SIDE:
         # So near to the quota tags are set one push after the other, or each would count without those of the others.
-        manifests.lock(tx, repository.id, pushed.digest)
+        manifests.hold_tags(tx, manifest_id)
     moved = [_move_tag(tx, repository, tag, manifest_id, pushed.digest, caller) for tag in sorted(checked_tags)]
     if any(moved) and tags.count_of(tx, manifest_id) > most:
         raise LimitExceeded(f"The maximum number of tags per image ({most}) has been reached")
@@ -152,8 +152,8 @@ def _require_references(tx: Transaction, repository: Repository, manifest: Manif
     if absent:
         raise ReferencedImagesNotFound(repository.scope.registry_id, repository.name, absent)
     for child in children:
-        # Hold the child: deleting it looks for parents under the same lock.
-        if manifests.lock(tx, repository.id, child) is None:
+        # Keep the child: deleting it looks for parents when nobody keeps it any more.
+        if manifests.keep(tx, repository.id, child) is None:
             raise ReferencedImagesNotFound(repository.scope.registry_id, repository.name, [child])
     return present
 

@@ -242,7 +242,6 @@ class Application:
         if self._background is not None:
             await self._background
         await asyncio.to_thread(self._hot.close)
-        self._health.close()
         if self._owns_pools:
             self.pools.close()
 

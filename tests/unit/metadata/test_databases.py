@@ -233,6 +233,8 @@ HOLDING = {
     "blobs._LOCK_LINKS": "by repository and digests, in their order",
     "credentials._LOCK_PROFILE": "by user",
     "manifests._COUNT_PULL": "by id",
+    "manifests._HOLD_TAGS": "by id",
+    "manifests._KEEP": "by repository and digest",
     "manifests._LOCK": "by repository and digest",
     "mfa_devices._LOCK": "by serial number",
     "rates._LOCK_BUCKET": "by name; where it is gone meanwhile the caller adds it",

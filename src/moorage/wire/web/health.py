@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
 
@@ -27,10 +28,8 @@ class Health:
 
     def __init__(self, db: Database, store: BlobStore, low_water_bytes: int, timeout_seconds: float) -> None:
         self._store, self._low_water, self._seconds = store, low_water_bytes, timeout_seconds
-        # Threads of their own: those that work may all be waiting for what is asked here whether it answers.
-        self._threads = ThreadPoolExecutor(2, thread_name_prefix="health")
-        self._database = _Question(self._threads, lambda: db.ask(timeout_seconds))
-        self._blobs = _Question(self._threads, self._check_store)
+        self._database = _Question(lambda: db.ask(timeout_seconds))
+        self._blobs = _Question(self._check_store)
         self._checked_at = float("-inf")
         self._checking: asyncio.Future[dict[str, str]] | None = None
         self._faults: dict[str, str] = {}
@@ -39,10 +38,6 @@ class Health:
     def end(self) -> None:
         """Not ready from now on: whoever sends requests here shall send them elsewhere."""
         self._is_ending = True
-
-    def close(self) -> None:
-        """Let go of the threads; one that hangs is left to itself."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def live(self, request: Request, send: Send) -> None:
         """The event loop answers."""
@@ -81,28 +76,35 @@ class Health:
 
 
 class _Question:
-    """Something that is asked in a thread, and not again before it has answered: one that hangs holds one thread."""
+    """Something that is asked in a thread, and not again before it has answered: one that hangs holds one thread.
 
-    def __init__(self, threads: ThreadPoolExecutor, ask: Callable[[], None]) -> None:
-        self._threads, self._ask = threads, ask
-        self._asked: asyncio.Future[None] | None = None
+    The threads that work may all be waiting for what is asked here, and one that hangs must not hold up the end of the process:
+    hence a thread for each question, and a daemon.
+    """
+
+    def __init__(self, ask: Callable[[], None]) -> None:
+        self._ask = ask
+        self._asked: asyncio.Future[Exception | None] | None = None
 
     async def ask(self, seconds: float) -> Exception | None:
         """What is wrong; None: nothing."""
         if self._asked is None or self._asked.done():
-            self._asked = asyncio.get_running_loop().run_in_executor(self._threads, self._ask)
-            self._asked.add_done_callback(_seen)
+            loop = asyncio.get_running_loop()
+            self._asked = loop.create_future()
+            threading.Thread(target=self._run, args=(loop, self._asked), name="health", daemon=True).start()
         try:
-            await asyncio.wait_for(asyncio.shield(self._asked), seconds)
-        except Exception as error:  # whatever it is, it is the answer
+            return await asyncio.wait_for(asyncio.shield(self._asked), seconds)
+        except TimeoutError as error:
             return error
-        return None
 
-
-def _seen(answer: asyncio.Future[None]) -> None:
-    """Somebody has looked at it, also when it came too late for those who asked."""
-    if not answer.cancelled():
-        answer.exception()
+    def _run(self, loop: asyncio.AbstractEventLoop, asked: asyncio.Future[Exception | None]) -> None:
+        fault: Exception | None = None
+        try:
+            self._ask()
+        except Exception as error:  # whatever it is, it is the answer
+            fault = error
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            loop.call_soon_threadsafe(asked.set_result, fault)
 
 
 def _word(error: Exception) -> str:
