@@ -190,9 +190,15 @@ def _transaction(url: str) -> Iterator[Connection]:
 
     path = sqlite_file.path_of(url)
     if path is None:
-        address = url.replace("postgres://", "postgresql://", 1).replace("postgresql://", "postgresql+psycopg://", 1)
-        # Statements that were prepared on one connection of a pooler are not known on its others.
-        engine = create_engine(address, poolclass=NullPool, connect_args={"prepare_threshold": None})
+        import psycopg
+
+        # The driver reads the URL, as it does for the server's pool: SQLAlchemy does not know all of its forms. And nothing is
+        # prepared: what was prepared on one connection of a pooler is not known on its others.
+        engine = create_engine(
+            "postgresql+psycopg://",
+            creator=lambda: psycopg.connect(url, connect_timeout=10, prepare_threshold=None),
+            poolclass=NullPool,
+        )
     else:
         with suppress(FileExistsError):
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))

@@ -7,6 +7,7 @@ import gc
 import logging
 import os
 import socket
+import threading
 from collections.abc import Callable, Sequence
 
 import uvloop
@@ -80,9 +81,9 @@ def _listening_for_metrics(settings: Settings) -> list[socket.socket]:
         raise InstallationError(f"cannot listen on metrics_listen={settings.metrics_listen}: {error.strerror}") from None
 
 
-async def _probe(store: BlobStore) -> None:
-    """Say what will fail, beside the serving: a store that is away does not keep a registry from starting."""
-    for fault in await asyncio.to_thread(probe, store):
+def _probe(store: BlobStore) -> None:
+    """Say what will fail, beside the serving: a store that is away keeps a registry neither from starting nor from ending."""
+    for fault in probe(store):
         logger.warning("the blob store: %s", fault)
 
 
@@ -130,16 +131,17 @@ async def _run(
     noting = asyncio.create_task(finished.run())
     gc.freeze()  # what is here now stays: no collection needs to look at it
     gc.set_threshold(*_COLLECTOR_THRESHOLDS)
-    probing = asyncio.create_task(_probe(installation.store)) if installation is not None and slot == 0 else None
 
     def ready(_: HttpServer) -> None:
         logger.info("ready")
         on_ready(installation)
+        if installation is not None and slot == 0:
+            threading.Thread(target=_probe, args=(installation.store,), name="store-probe", daemon=True).start()
 
     try:
         await server.serve_sockets(listening, context, ready)
     finally:
-        for task in (watching, sharing, noting, probing):
+        for task in (watching, sharing, noting):
             if task is not None:
                 task.cancel()
         await app.stop()
