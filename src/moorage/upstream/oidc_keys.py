@@ -26,7 +26,9 @@ FRESH_SECONDS = 3600.0
 STALE_SECONDS = 24 * 3600.0
 """Where that does not succeed they count on, until they have this age: a provider that withdraws a key is obeyed."""
 RETRY_SECONDS = 30.0
-"""A provider is asked no more often than this, whatever tokens say and whatever it answered."""
+"""A provider that has answered is asked no more often than this, whatever tokens say and whatever it said."""
+UNREACHABLE_SECONDS = 1.0
+"""One that could not be reached is asked again after this, and after twice as long each time, up to `RETRY_SECONDS`."""
 
 _DISCOVERY_BYTES = 64 * 1024
 _JWKS_BYTES = 256 * 1024
@@ -38,13 +40,14 @@ _Problem = VerificationKeyMissing | ProviderUnreachable
 class _Known:
     """What is known of one provider. Times are of a clock that only goes forward."""
 
-    __slots__ = ("fetched_at", "fetching", "keys", "problem", "tried_at")
+    __slots__ = ("fetched_at", "fetching", "keys", "problem", "tried_at", "unreached")
 
     def __init__(self) -> None:
         self.keys: tuple[PublicKey, ...] = ()
         self.fetched_at = float("-inf")
         self.tried_at = float("-inf")
         self.problem: _Problem | None = None
+        self.unreached = 0  # times in a row
         self.fetching: asyncio.Task[None] | None = None
 
 
@@ -87,7 +90,7 @@ class ProviderKeys:
 
     async def _refresh(self, known: _Known, issuer: str, thumbprints: Sequence[str]) -> None:
         if known.fetching is None:
-            if self._clock() - known.tried_at < RETRY_SECONDS:
+            if self._clock() - known.tried_at < _pause(known.unreached):
                 return
             known.tried_at = self._clock()
             known.fetching = asyncio.create_task(self._fetch(known, issuer, thumbprints))
@@ -106,6 +109,7 @@ class ProviderKeys:
             known.problem = VerificationKeyMissing(str(error))
         finally:
             known.fetching = None
+        known.unreached = known.unreached + 1 if isinstance(known.problem, ProviderUnreachable) else 0
         if known.problem is not None:
             logger.warning("no keys of identity provider %s: %s", shown(issuer), known.problem)
 
@@ -121,6 +125,11 @@ class ProviderKeys:
             return read_keys(await self._fetcher.get(location, _JWKS_BYTES, thumbprints))
         except ValueError as error:
             raise FetchRefused(f"{location[:200]}: {error}") from None
+
+
+def _pause(unreached: int) -> float:
+    """How long a provider is left alone after it was asked."""
+    return min(RETRY_SECONDS, UNREACHABLE_SECONDS * 2 ** min(unreached - 1, 16)) if unreached else RETRY_SECONDS
 
 
 def _read(document: bytes) -> dict[str, Any]:

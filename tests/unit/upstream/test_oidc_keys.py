@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import gzip
 import json
 import re
@@ -261,6 +262,36 @@ def test_keys_outlive_an_outage_up_to_a_bound(issuer: OidcIssuer) -> None:
         issuer.answers = {}
         asking.time.now += RETRY_SECONDS
         await asking()
+
+    run(play())
+
+
+def test_a_provider_that_was_out_of_reach_is_asked_again_after_seconds(issuer: OidcIssuer) -> None:
+    """And less and less often while it stays away, but at least twice a minute."""
+
+    async def play() -> None:
+        asking = Asking(issuer)
+        issuer.answers = {DISCOVERY: Answer(503)}
+        asked_at = []
+        for _ in range(200):
+            with pytest.raises(ProviderUnreachable):
+                await asking()
+            if asking.fetches > len(asked_at):
+                asked_at.append(asking.time.now)
+            asking.time.now += 0.5
+        pauses = [later - sooner for sooner, later in itertools.pairwise(asked_at)]
+        assert pauses[:5] == [1, 2, 4, 8, 16]
+        assert set(pauses[5:]) == {RETRY_SECONDS}
+        issuer.answers = {}
+        asking.time.now += RETRY_SECONDS
+        await asking()
+        issuer.answers = {DISCOVERY: Answer(503)}
+        asking.time.now += STALE_SECONDS
+        with pytest.raises(ProviderUnreachable):
+            await asking()
+        issuer.answers = {}
+        asking.time.now += 1
+        await asking()  # it has answered meanwhile, so it is tried as soon again as the first time
 
     run(play())
 
