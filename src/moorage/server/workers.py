@@ -8,6 +8,8 @@ import signal
 import time
 from collections.abc import Callable
 
+from moorage.server.parent import end_with_parent
+
 logger = logging.getLogger("moorage.server")
 
 _QUICK_SECONDS = 2.0
@@ -62,6 +64,7 @@ def _fork(work: Callable[[int], None], slot: int) -> int:
     try:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.SIG_DFL)
+        end_with_parent(signal.SIGTERM)  # a parent that is killed must leave nobody behind who holds folder and port
         work(slot)
         status = 0
     except Exception:

