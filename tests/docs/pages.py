@@ -10,7 +10,7 @@ from pathlib import Path
 from tests.clients import ROOT
 
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-_JSON_FILE = re.compile(r"`(\S+\.json)`[^`\n]*:\n\n```json\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_FILE = re.compile(r"`([^`\s]+)`[^`\n]*:\n\n```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _INLINE = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
 
 
@@ -30,9 +30,14 @@ def shell_blocks(page: Path) -> list[str]:
     return [body for language, body in _BLOCK.findall(text_of(page)) if language == "sh"]
 
 
+def files(page: Path) -> dict[str, str]:
+    """The files that a page shows whole, by the names that its text gives them just before each."""
+    return {name: body for name, language, body in _FILE.findall(text_of(page)) if language != "sh"}
+
+
 def json_files(page: Path) -> dict[str, str]:
-    """The JSON files of a page, by the names that its text gives them just before each."""
-    return dict(_JSON_FILE.findall(text_of(page)))
+    """Those that are JSON."""
+    return {name: body for name, body in files(page).items() if name.endswith(".json")}
 
 
 def inline_code(page: Path) -> list[str]:
