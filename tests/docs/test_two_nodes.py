@@ -158,11 +158,11 @@ def test_from_an_empty_database_to_two_nodes(site: Site) -> None:
     doctor = first.run("doctor")
     assert "error" not in doctor.stdout, doctor.stdout
     image = builders.image(1, layers=2, layer_bytes=6_000_000)
-    builders.write_layout(image, reader.home / "alpine")
+    builders.write_layout(image, reader.home / "local")
     push_and_pull = site.blocks[5]
 
     with site.nginx():
-        said = reader.run("docker pull alpine", push_and_pull)
+        said = reader.run(push_and_pull)
         assert f'"repositoryUri": "{site.host}/hello"' in said
         for node in site.nodes:
             _require(node, key, image)
@@ -190,7 +190,7 @@ def test_a_rolling_restart_is_not_noticed(site: Site) -> None:
     site.become(key)
     nodes[0].client(key=key).create_repository(repositoryName="hello")
     reader.environment["AWS_DEFAULT_REGION"] = "us-east-1"
-    builders.write_layout(builders.image(1), reader.home / "alpine")
+    builders.write_layout(builders.image(1), reader.home / "local")
     ready = site.blocks[6]
     assert nodes[0].host in ready
     with site.haproxy():
@@ -198,7 +198,7 @@ def test_a_rolling_restart_is_not_noticed(site: Site) -> None:
             f"aws --endpoint-url https://{site.host} ecr get-login-password | skopeo login -u AWS --password-stdin {site.host}"
         )
         done, seen, failed = threading.Event(), [0], []
-        copy = f"skopeo --insecure-policy copy --retry-times 0 oci:alpine:latest docker://{site.host}/hello:v"
+        copy = f"skopeo --insecure-policy copy --retry-times 0 oci:local:latest docker://{site.host}/hello:v"
 
         def keep_using() -> None:
             while not done.is_set() and not failed:

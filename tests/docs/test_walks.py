@@ -32,14 +32,17 @@ TUTORIAL, README, ROOT_KEY, ACCOUNTS, TLS, RATES = (
     )
 )
 
-# What docker does, done by skopeo, which needs no daemon. `alpine` is an image that was built here.
+# What docker does, done by skopeo, which needs no daemon. `local` is its image: one that was built here, or imported.
 _DOCKER = """#!/bin/sh -eu
 verb=$1; shift
 case $verb in
 login) exec skopeo login --tls-verify=false "$@" ;;
-pull) test "$1" = alpine || exec skopeo --insecure-policy copy --src-tls-verify=false "docker://$1" "oci:pulled:latest" ;;
-tag) test "$1" = alpine ;;
-push) exec skopeo --insecure-policy copy --dest-tls-verify=false oci:alpine:latest "docker://$1" ;;
+pull) exec skopeo --insecure-policy copy --src-tls-verify=false "docker://$1" "oci:pulled:latest" ;;
+tag) test "$1" = IMAGE ;;
+import) test "$1" = - && cat > imported.tar || cp "$1" imported.tar
+    rm -rf local; exec skopeo --insecure-policy copy tarball:imported.tar oci:local:latest ;;
+rmi) rm -rf local ;;
+push) exec skopeo --insecure-policy copy --dest-tls-verify=false oci:local:latest "docker://$1" ;;
 *) exit 64 ;;
 esac
 """
@@ -106,13 +109,17 @@ def reader(tmp_path: Path) -> Iterator[Reader]:
     made = Reader(tmp_path)
     yield made
     made.server.terminate()
-    made.server.require_clean_log()
+    if made.server.log:
+        made.server.require_clean_log()
 
 
 def _with_clients(reader: Reader) -> None:
     reader.install("aws", clients.program("aws-v1"))
     reader.install("skopeo", clients.program("skopeo"))
-    builders.write_layout(builders.image(1), reader.home / "alpine")
+    # skopeo asks for one, and the Debian package that brings it is only recommended.
+    (reader.home / ".config/containers").mkdir(parents=True)
+    (reader.home / ".config/containers/policy.json").write_text('{"default": [{"type": "insecureAcceptAnything"}]}')
+    (reader.home / "README.md").write_text("what the tar file has in it")
 
 
 @pytest.mark.awscli
@@ -126,11 +133,11 @@ def test_tutorial(reader: Reader) -> None:
     said = reader.run(exports, *rest)
     assert f'"repositoryUri": "{reader.server.host}/hello"' in said
     assert '"Account": "000000000000"' in said
-    built = builders.image(1)
-    assert f'"imageDigest": "{built.digest}"' in said
+    digest = re.search(r'"imageDigest": "sha256:(\w+)"', said)
+    assert digest is not None
     reader.server.kill()
     reader.server.start()
-    assert (reader.home / "pulled" / "blobs" / "sha256" / built.digest.partition(":")[2]).read_bytes() == built.manifest
+    assert (reader.home / "pulled" / "blobs" / "sha256" / digest[1]).is_file()
     reader.run(exports, f"docker pull {reader.server.host}/hello:v1")
     assert reader.run(last) == "no faults\n"
 
@@ -139,10 +146,12 @@ def test_tutorial(reader: Reader) -> None:
 @pytest.mark.skopeo
 def test_readme(reader: Reader) -> None:
     _with_clients(reader)
-    serve, start = shell_blocks(README)
+    serve, start, on_path = shell_blocks(README)
     assert serve == "make serve\n"
     reader.server.start()
     reader.run(reader.fill_in(start))
+    (reader.home / ".venv/bin/activate").write_text('PATH="$PWD/.venv/bin:$PATH"\n')
+    assert "Usage: moorage" in reader.run(on_path)
 
 
 @pytest.mark.awscli
@@ -151,7 +160,8 @@ def test_what_the_first_start_prints(reader: Reader) -> None:
     _with_clients(reader)
     reader.server.start()
     commands = [line for line in reader.server.output.splitlines() if line.startswith("  ")]
-    tag_and_push = reader.server.output.partition("Then: ")[2].replace("IMAGE", "alpine")
+    builders.write_layout(builders.image(1), reader.home / "local")
+    tag_and_push = reader.server.output.partition("Then: ")[2].partition("\n")[0]
     reader.run(*commands, tag_and_push)
 
 
@@ -181,7 +191,7 @@ def test_accounts(reader: Reader) -> None:
 
 
 def test_an_own_ca(reader: Reader) -> None:
-    _, init, _ = shell_blocks(TLS)
+    _, init, *_ = shell_blocks(TLS)
     printed = reader.run(init)
     serve = printed.partition("serve with ")[2].split()
     assert serve[:2] == ["moorage", "serve"]
