@@ -16,20 +16,26 @@ from moorage.storage.local import LocalStore
 
 SCHEMAS = Path(__file__).parents[1] / "schemas"
 REVISIONS = sorted(path.stem for path in SCHEMAS.glob("*.sql"))
+NEWEST = REVISIONS[-1]
 
 Table = tuple[tuple[str, ...], list[tuple[Any, ...]]]
 Content = dict[str, Table]
 """By table: its columns, and its rows in some fixed order."""
 
 
-def installation(folder: Path, revision: str) -> None:
+def installation(folder: Path, revision: str = NEWEST) -> None:
     """A whole installation on SQLite and a folder, as a server of that schema has left it."""
-    folder.mkdir(mode=0o700)
+    key_and_blobs(folder)
     connection = sqlite3.connect(folder / "moorage.db")
     connection.executescript((SCHEMAS / f"{revision}.sql").read_text("utf-8"))
     connection.execute("PRAGMA journal_mode=WAL")
     connection.close()
     (folder / "moorage.db").chmod(0o600)
+
+
+def key_and_blobs(folder: Path) -> None:
+    """A data folder without a database."""
+    folder.mkdir(mode=0o700)
     shutil.copyfile(SCHEMAS / "root.key", folder / "root.key")
     (folder / "root.key").chmod(0o600)
     shutil.copytree(SCHEMAS / "blobs", folder / "blobs")

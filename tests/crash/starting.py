@@ -181,16 +181,21 @@ class Points:
             self.faults += [] if status == 0 else [f"step {point}: status {status}"]
 
     def kill_everywhere(self, every: int) -> None:
-        """Every n-th point; and between two that left different states, all of them."""
+        """Every n-th point; and between two that left different states, those just before and just after each change."""
         point = 1
         self.kill(point)
         while not self.is_over:
             before, point = point, point + every
             self.kill(point)
-            if self.states[point] != self.states[before]:
-                for between in range(before + 1, point):
-                    self.kill(between)
+            self._narrow(before, point)
         shutil.rmtree(self._area, ignore_errors=True)
+
+    def _narrow(self, left: int, right: int) -> None:
+        if right - left > 1 and self.states[left] != self.states[right]:
+            middle = (left + right) // 2
+            self.kill(middle)
+            self._narrow(left, middle)
+            self._narrow(middle, right)
 
 
 def main() -> None:

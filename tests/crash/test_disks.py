@@ -48,7 +48,7 @@ def refused(server: MoorageServer, *command: str) -> str:
 
 
 def test_an_installation_that_can_only_be_read(disk: Path) -> None:
-    databases.installation(disk / "data", "0005")
+    databases.installation(disk / "data")
     read_only(disk)
     server = MoorageServer(disk / "data")
     for command in READING:
@@ -110,4 +110,4 @@ def test_no_room_for_the_copy_before_a_migration(disk: Path) -> None:
     assert databases.content(f"sqlite:///{disk / 'data' / 'moorage.db'}") == before
     with server:
         assert len(server.client().describe_repositories()["repositories"]) == 2
-    assert len(list((disk / "data").glob("moorage.db.before-0005-was-0002"))) == 1
+    assert len(list((disk / "data").glob(f"moorage.db.before-{databases.NEWEST}-was-0002"))) == 1

@@ -45,17 +45,19 @@ def test_sqlite(tmp_path: Path, revision: str) -> None:
     if revision != FIRST:
         databases.installation(folder, revision)
     found = killed_everywhere(str(folder), "", str(EVERY))
-    assert found["points"] > 100
+    assert found["points"] > 60
     assert found["states"] >= (11 if revision == FIRST else 4)
 
 
 @pytest.mark.parametrize("revision", [FIRST, "0001"])
 def test_postgresql(tmp_path: Path, postgres_url: str, revision: str) -> None:
     folder = tmp_path / "data"
-    if revision != FIRST:
+    if revision == FIRST:
+        databases.key_and_blobs(folder)  # what is new in a folder is the other test's
+    else:
         databases.installation(folder, revision)
         databases.into_postgresql(postgres_url, revision, folder)
-    found = killed_everywhere(str(folder), postgres_url, str(2 * EVERY))
+    found = killed_everywhere(str(folder), postgres_url, str(4 * EVERY))
     assert found["points"] > 30
     assert found["states"] >= 2
 

@@ -17,10 +17,11 @@ import pytest
 from moorage.testing import builders
 from moorage.testing.server import MoorageServer
 from tests import clients
+from tests.crash import databases
 from tests.docs.pages import shell_blocks
 
 _SECONDS = 120
-TUTORIAL, README, ROOT_KEY, ACCOUNTS, TLS, RATES = (
+TUTORIAL, README, ROOT_KEY, ACCOUNTS, TLS, RATES, UPGRADE = (
     Path(name)
     for name in (
         "docs/tutorials/first-push.md",
@@ -29,6 +30,7 @@ TUTORIAL, README, ROOT_KEY, ACCOUNTS, TLS, RATES = (
         "docs/how-to/accounts-and-regions.md",
         "docs/how-to/tls.md",
         "docs/how-to/rates.md",
+        "docs/how-to/upgrade.md",
     )
 )
 
@@ -178,6 +180,20 @@ def test_moving_the_root_key(reader: Reader) -> None:
     reader.server.environment[variable] = path
     reader.server.start()
     assert reader.server.run("doctor").stdout == "nothing to mend\n"
+
+
+def test_upgrading_and_going_back(tmp_path: Path) -> None:
+    reader = Reader(tmp_path)
+    databases.installation(reader.server.data, "0004")
+    before = databases.content(f"sqlite:///{reader.server.data / 'moorage.db'}")
+    reader.server.start().terminate()
+    look, go_back = shell_blocks(UPGRADE)
+    go_back = re.sub("before-[0-9]+-was-[0-9]+", f"before-{databases.NEWEST}-was-0004", go_back)
+    assert "no faults\n" in reader.run(look)
+    reader.run(go_back)
+    assert databases.content(f"sqlite:///{reader.server.data / 'moorage.db'}") == before
+    reader.server.start().terminate()
+    reader.server.require_clean_log()
 
 
 def test_accounts(reader: Reader) -> None:

@@ -89,6 +89,10 @@ def main() -> None:
     """Write the files of the revisions that are named; without any, of the newest."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
+        if (FOLDER / "root.key").exists():  # the key of the older texts
+            (folder / "data").mkdir(mode=0o700)
+            shutil.copyfile(FOLDER / "root.key", folder / "data" / "root.key")
+            (folder / "data" / "root.key").chmod(0o600)
         with MoorageServer(folder / "data") as server:
             fill(server)
             is_public = False

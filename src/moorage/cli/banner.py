@@ -60,7 +60,7 @@ class Banner:
         source = "memory: everything ends with it" if settings.ephemeral else str(settings.data_folder)
         lines = [f"Moorage serves {scheme}://{place} from {source}"]
         if made is not None and (settings.root_key_pair is None or settings.ephemeral):
-            shown_once = "" if settings.ephemeral else " It is shown this once; keep it."
+            shown_once = "" if settings.ephemeral else f" It is shown this once; keep it. Another one: {self._create_command()}"
             lines += [
                 "",
                 f"First start: account {made.account_id} has this root access key.{shown_once}",
@@ -72,7 +72,7 @@ class Banner:
                 "",
                 f"Then: docker tag IMAGE {place}/hello:v1 && docker push {place}/hello:v1",
             ]
-        if self._is_unused and settings.root_key_pair is None:
+        elif self._is_unused and settings.root_key_pair is None:
             lines += ["", f"No key of the root of {settings.account_id} has been used yet. Another one: {self._create_command()}"]
         return lines
 

@@ -259,7 +259,8 @@ def _convert(name: str, value: Any, origin: str) -> Any:
         except (TypeError, ValueError):
             raise SettingsError(f"{origin}: {name} must be a number, not {value!r}") from None
     text = str(value)
-    if FIELDS[name].metadata["secret"] and text.startswith("file:"):
+    is_folder = name == "blob_store_url" and text.startswith("file://")
+    if FIELDS[name].metadata["secret"] and text.startswith("file:") and not is_folder:
         try:
             return Path(text.removeprefix("file:")).read_text("utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:

@@ -146,8 +146,8 @@ async def _run(
                 task.cancel()
         await app.stop()
         finished.flush()
-        logger.info("stopped")
         if access_log is not None:
             access_log.close()
+        logger.info("stopped")
         if counts is not None:
             counts.put(slot, metrics.packed())

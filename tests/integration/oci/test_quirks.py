@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 import pytest
 
+from moorage.model.media_types import OCI_INDEX
 from moorage.testing.builders import digest, image
+from moorage.testing.registry_client import RegistryClient
 from moorage.testing.server import MoorageServer
 from tests.conftest import fresh_name
 
@@ -50,3 +53,13 @@ def test_the_departures_of_ecr(quirky: MoorageServer) -> None:
         # Q-8: the last tag takes its image along.
         assert registry.request("DELETE", f"/v2/{name}/manifests/v1").status == 202
         assert registry.request("GET", f"/v2/{name}/manifests/{built.digest}").status == 404
+
+
+def test_a_build_cache_in_the_form_of_an_index_is_refused(registry: RegistryClient, repository: str) -> None:
+    """BuildKit's `--cache-to type=registry` without `image-manifest=true`: an index whose entries are layers."""
+    layer = b"layer" * 100
+    entry = {"digest": registry.push_blob(repository, layer), "size": len(layer)}
+    kinds = ("application/vnd.oci.image.layer.v1.tar+gzip", "application/vnd.buildkit.cacheconfig.v0")
+    index = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [{"mediaType": kind, **entry} for kind in kinds]}
+    answer = registry.put_manifest(repository, "cache", json.dumps(index).encode(), OCI_INDEX)
+    assert (answer.status, answer.code) == (400, "MANIFEST_BLOB_UNKNOWN")

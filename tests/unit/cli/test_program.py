@@ -45,7 +45,7 @@ def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    databases.installation(tmp_path / "data", "0005")
+    databases.installation(tmp_path / "data")
     return tmp_path / "data"
 
 

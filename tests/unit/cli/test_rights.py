@@ -62,7 +62,7 @@ def test_a_folder_that_cannot_be_made(place: Path) -> None:
 
 
 def test_a_folder_that_cannot_be_entered(place: Path) -> None:
-    databases.installation(place / "data", "0005")
+    databases.installation(place / "data")
     said = as_nobody(place / "data")
     assert said["serve"] == (253, "moorage: DATA cannot be written: Permission denied; a server keeps its data there (--data)")
     assert said["tls"][0] == 253
@@ -71,7 +71,7 @@ def test_a_folder_that_cannot_be_entered(place: Path) -> None:
 
 
 def test_files_that_cannot_be_read(place: Path) -> None:
-    databases.installation(place / "data", "0005")
+    databases.installation(place / "data")
     (place / "data").chmod(0o755)
     said = as_nobody(place / "data")
     for name in ("doctor", "fsck", "account", "key"):

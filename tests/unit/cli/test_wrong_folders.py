@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -35,12 +36,12 @@ def a_file(folder: Path) -> None:
 
 
 def zeroes(folder: Path) -> None:
-    databases.installation(folder, "0005")
+    databases.installation(folder)
     (folder / "moorage.db").write_bytes(bytes(8192))
 
 
 def garbage(folder: Path) -> None:
-    databases.installation(folder, "0005")
+    databases.installation(folder)
     (folder / "moorage.db").write_bytes(os.urandom(8192))
 
 
@@ -65,27 +66,27 @@ def a_folder_for_a_database(folder: Path) -> None:
 
 
 def half_a_key(folder: Path) -> None:
-    databases.installation(folder, "0005")
+    databases.installation(folder)
     (folder / "root.key").write_text("c29tZQ")
 
 
 def no_key(folder: Path) -> None:
-    databases.installation(folder, "0005")
+    databases.installation(folder)
     (folder / "root.key").unlink()
 
 
 def a_key_that_others_read(folder: Path) -> None:
-    databases.installation(folder, "0005")
+    databases.installation(folder)
     (folder / "root.key").chmod(0o644)
 
 
 def another_key(folder: Path) -> None:
-    databases.installation(folder, "0005")
+    databases.installation(folder)
     (folder / "root.key").write_text("MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=\n")
 
 
 def newer(folder: Path) -> None:
-    databases.installation(folder, "0005")
+    databases.installation(folder)
     connection = sqlite3.connect(folder / "moorage.db")
     connection.execute("UPDATE alembic_version SET version_num = '9999'")
     connection.commit()
@@ -93,11 +94,8 @@ def newer(folder: Path) -> None:
 
 
 def a_file_for_the_blobs(folder: Path) -> None:
-    databases.installation(folder, "0005")
-    for path in (folder / "blobs").glob("*/*"):
-        path.unlink()
-        path.parent.rmdir()
-    (folder / "blobs").rmdir()
+    databases.installation(folder)
+    shutil.rmtree(folder / "blobs")
     (folder / "blobs").write_text("x")
 
 
@@ -170,7 +168,7 @@ def test_commands_do_not_migrate(tmp_path: Path, command: list[str]) -> None:
 def test_a_truncated_database(tmp_path: Path, command: list[str]) -> None:
     """SQLite may notice it at once or at the first page that is not there."""
     folder = tmp_path / "data"
-    databases.installation(folder, "0005")
+    databases.installation(folder)
     whole = (folder / "moorage.db").read_bytes()
     (folder / "moorage.db").write_bytes(whole[: len(whole) * 2 // 3])
     status, stdout, stderr = run(command, folder)
@@ -185,7 +183,7 @@ def test_a_truncated_database(tmp_path: Path, command: list[str]) -> None:
 
 def test_fsck_and_doctor_name_a_damaged_page(tmp_path: Path) -> None:
     folder = tmp_path / "data"
-    databases.installation(folder, "0005")
+    databases.installation(folder)
     content = bytearray((folder / "moorage.db").read_bytes())
     page = len(content) // 4096 // 2
     content[page * 4096 : (page + 1) * 4096] = os.urandom(4096)
@@ -199,7 +197,7 @@ def test_fsck_and_doctor_name_a_damaged_page(tmp_path: Path) -> None:
 
 
 def test_a_healthy_installation_has_warnings_and_status_0(tmp_path: Path) -> None:
-    databases.installation(tmp_path / "data", "0005")
+    databases.installation(tmp_path / "data")
     status, stdout, _ = run(["doctor"], tmp_path / "data")
     assert (status, stdout.startswith("warning: the root key lies beside the data")) == (0, True)
     assert run(["fsck"], tmp_path / "data") == (0, "no faults\n", "")

@@ -71,7 +71,7 @@ def test_what_is_not_known_is_left_alone(tmp_path: Path, steps: list[half_migrat
     url = f"sqlite:///{path}"
     before = databases.content(url)
     for _ in range(2):  # found again by the next start, not made once more
-        with pytest.raises(DatabaseUnusable, match=r"duplicate column name.*a copy of it is .*before-0005-was-0001$"):
+        with pytest.raises(DatabaseUnusable, match=rf"duplicate column name.*a copy of it is .*before-{migrate.HEAD}-was-0001$"):
             migrate.upgrade(url)
     assert databases.content(url) == before
     (copy,) = folder.glob("*before*")
@@ -92,7 +92,7 @@ def test_a_database_that_went_on_gets_another_copy(tmp_path: Path) -> None:
     connection.close()
     migrate.upgrade(f"sqlite:///{path}")
     names = sorted(copy.name for copy in folder.glob("*before*"))
-    assert names == ["moorage.db.before-0005-was-0003", "moorage.db.before-0005-was-0003.2"]
+    assert names == [f"moorage.db.before-{migrate.HEAD}-was-0003", f"moorage.db.before-{migrate.HEAD}-was-0003.2"]
     assert all(copy.stat().st_mode & 0o777 == 0o600 for copy in folder.glob("*before*"))
 
 

@@ -144,3 +144,11 @@ def test_an_operation_that_there_is_not_is_named_with_what_was_meant() -> None:
         load(None, {"MOORAGE_RATES": "PutImages=1"}, {})
     with pytest.raises(SettingsError, match=r"rates: PutImage must be requests a second, 0 to 1,000,000, or rate/burst"):
         load(None, {"MOORAGE_RATES": "PutImage=x"}, {})
+
+
+def test_a_blob_store_in_a_folder_is_no_secret_in_a_file(tmp_path: Path) -> None:
+    url = f"file://{tmp_path}/blobs"
+    assert load(None, {"MOORAGE_BLOB_STORE_URL": url}, {}).settings.blob_store_url == url
+    kept = tmp_path / "url"
+    kept.write_text("s3://bucket\n")
+    assert load(None, {"MOORAGE_BLOB_STORE_URL": f"file:{kept}"}, {}).settings.blob_store_url == "s3://bucket"
