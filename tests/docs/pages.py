@@ -11,6 +11,7 @@ from tests.clients import ROOT
 
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _FILE = re.compile(r"`([^`\s]+)`[^`\n]*:\n\n```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_INTO_FILE = re.compile(r" [12]?>>? ?\S+$")
 _INLINE = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
 
 
@@ -46,9 +47,9 @@ def inline_code(page: Path) -> list[str]:
 
 
 def simple_commands(script: str) -> Iterator[list[str]]:
-    """The commands of a script, each as its words, without redirections into it, assignments before it and comments behind it."""
+    """The commands of a script, each as its words, without a redirection at its end, assignments before it and comments behind it."""
     for line in script.replace("\\\n", " ").splitlines():
-        lexer = shlex.shlex(line, posix=True, punctuation_chars=True)
+        lexer = shlex.shlex(_INTO_FILE.sub("", line), posix=True, punctuation_chars=True)
         lexer.whitespace_split = True
         command: list[str] = []
         for word in [*lexer, ";"]:

@@ -19,7 +19,6 @@ from moorage.testing.registry_client import RegistryClient
 from moorage.testing.server import MoorageServer
 from moorage.testing.servers import free_ports
 from tests import clients
-from tests.crash import databases
 from tests.docs.pages import files, shell_blocks, text_of
 from tests.docs.test_access_walks import Walk
 from tests.docs.test_walks import Reader, reader
@@ -71,27 +70,6 @@ def test_the_text_form_is_as_shown(reader: Reader) -> None:
     lines = [line for line in reader.server.log.splitlines() if " moorage.access: " in line]
     assert lines
     assert all(form.fullmatch(line) for line in lines)
-
-
-def test_upgrading_and_going_back(reader: Reader) -> None:
-    look, back = shell_blocks(DOCS / "upgrade.md")
-    before = databases.REVISIONS[-2]
-    databases.installation(reader.home / "data", before)
-    reader.server = MoorageServer(reader.home / "data", root=None).start()
-    told = reader.run(look)
-    assert "no faults" in told
-    (copy,) = (path.name for path in (reader.home / "data").glob("moorage.db.before-*"))
-    assert copy.endswith(f"-was-{before}")
-    assert copy in reader.server.log
-    named = re.search(r"moorage\.db\.before-\S+", back)
-    assert named is not None
-    reader.server.terminate()
-    reader.run(back.replace(named[0], copy))
-    assert databases.content(f"sqlite:///{reader.home}/data/moorage.db") != databases.content(
-        f"sqlite:///{reader.home}/data/moorage.db.newer"
-    )
-    reader.server.start()  # and forward once more
-    assert "no faults" in reader.run(look)
 
 
 def test_a_certificate_that_one_has(reader: Reader) -> None:
@@ -165,7 +143,9 @@ def test_testing_against_a_registry(reader: Reader) -> None:
     for name, text in files(page).items():
         (reader.home / name).write_text(text)
     builders.write_layout(builders.image(1), reader.home / "fixtures/app")
-    reader.server = MoorageServer(reader.home / "data", options=[*_options(serve), "--seed", str(reader.home / "seed.json")]).start()
+    reader.server = MoorageServer(
+        reader.home / "data", options=[*_options(serve), "--seed", str(reader.home / "seed.json")]
+    ).start()
     reader.server.client().create_repository(repositoryName="mine")
     before = reader.server.password()
     assert "reset" in reader.run(reader.fill_in(reset))
