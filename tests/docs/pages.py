@@ -47,7 +47,7 @@ def inline_code(page: Path) -> list[str]:
 
 
 def simple_commands(script: str) -> Iterator[list[str]]:
-    """The commands of a script, each as its words, without a redirection at its end, assignments before it and comments behind it."""
+    """The commands of a script, each as its words, without a last redirection, assignments before it and comments behind it."""
     for line in script.replace("\\\n", " ").splitlines():
         lexer = shlex.shlex(_INTO_FILE.sub("", line), posix=True, punctuation_chars=True)
         lexer.whitespace_split = True

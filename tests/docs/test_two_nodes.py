@@ -197,7 +197,8 @@ def test_a_rolling_restart_is_not_noticed(site: Site) -> None:
         reader.run(
             f"aws --endpoint-url https://{site.host} ecr get-login-password | skopeo login -u AWS --password-stdin {site.host}"
         )
-        done, seen, failed = threading.Event(), [0], []
+        done, seen = threading.Event(), [0]
+        failed: list[AssertionError] = []
         copy = f"skopeo --insecure-policy copy --retry-times 0 oci:local:latest docker://{site.host}/hello:v"
 
         def keep_using() -> None:

@@ -8,6 +8,7 @@ import shlex
 import ssl
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.request import urlopen
@@ -17,6 +18,7 @@ import pytest
 from moorage.testing import builders
 from moorage.testing.server import MoorageServer
 from tests import clients
+from tests.acceptance.test_docker import running_daemon
 from tests.crash import databases
 from tests.docs.pages import shell_blocks
 
@@ -142,6 +144,21 @@ def test_tutorial(reader: Reader) -> None:
     assert (reader.home / "pulled" / "blobs" / "sha256" / digest[1]).is_file()
     reader.run(exports, f"docker pull {reader.server.host}/hello:v1")
     assert reader.run(last) == "no faults\n"
+
+
+@pytest.mark.awscli
+@pytest.mark.skopeo
+@pytest.mark.docker
+@pytest.mark.xdist_group("docker")
+def test_tutorial_with_a_real_docker(reader: Reader) -> None:
+    _with_clients(reader)
+    _, *path, _ = shell_blocks(TUTORIAL)
+    reader.server.start()
+    (reader.home / "bin/docker").unlink()
+    with tempfile.TemporaryDirectory(prefix="m-", ignore_cleanup_errors=True) as folder, running_daemon(Path(folder)) as address:
+        reader.environment["DOCKER_HOST"] = address
+        said = reader.run(*map(reader.fill_in, path))
+    assert "Downloaded newer image" in said
 
 
 @pytest.mark.awscli
