@@ -60,7 +60,7 @@ bench: $(VENV)/test.stamp $(VENV)/bench/stamp ## the benchmark beside other regi
 	@$(BIN)/python -m bench
 
 # Pin anew: versions and hashes, no download addresses.
-LOCK := $(VENV)/lock/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate -q \
+LOCK := $(VENV)/lock/bin/uv pip compile --system-certs --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate -q \
 	--custom-compile-command 'make lock'
 lock: $(VENV)/serve.stamp ## pin dependencies anew
 	$(PYTHON) -m venv $(VENV)/lock && $(VENV)/lock/bin/python -m pip -q install uv

@@ -114,27 +114,25 @@ def test_sharing_with_everybody(reader: Reader) -> None:
 
 
 @pytest.mark.awscli
+@pytest.mark.skopeo
 def test_a_job_without_secrets(reader: Reader) -> None:
     with OidcIssuer(tls=True) as issuer:
         reader.server = MoorageServer(reader.home / "data", root=None, options=["--oidc-allow-private-issuers"])
         words = {
             "https://token.actions.githubusercontent.com": issuer.url,
             "token.actions.githubusercontent.com": issuer.provider,
-            "111122223333": "000000000000",
             # No authority vouches for this one: what the page says about providers within the own network.
             "--client-id-list": f"--thumbprint-list {issuer.thumbprint} --client-id-list",
         }
         walk = Walk(reader, "ci-without-secrets.md", words)
+        reader.install("skopeo", clients.program("skopeo"))
         walk.run(0)
         (reader.home / "token").write_text(issuer.github_token())
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
             del reader.environment[name]
-        reader.environment |= {
-            "AWS_ROLE_ARN": "arn:aws:iam::000000000000:role/ci-push",
-            "AWS_WEB_IDENTITY_TOKEN_FILE": str(reader.home / "token"),
-        }
-        assert ":assumed-role/ci-push/" in reader.run("aws sts get-caller-identity")
-        reader.run("aws ecr get-login-password")
+        said = reader.run(walk.blocks[1], "aws sts get-caller-identity")
+        assert "Login Succeeded" in said
+        assert ":assumed-role/ci-push/" in said
 
 
 def test_testing_against_a_registry(reader: Reader) -> None:

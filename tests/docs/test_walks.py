@@ -188,7 +188,6 @@ def test_moving_the_root_key(reader: Reader) -> None:
     reader.server.start().terminate()
     (block,) = shell_blocks(ROOT_KEY)
     elsewhere = reader.home / "etc"
-    elsewhere.mkdir()
     move, serve = block.replace("/etc/moorage", str(elsewhere)).splitlines()
     assert "warning: the root key lies beside the data" in reader.server.run("doctor", check=False).stdout
     reader.run(move)
