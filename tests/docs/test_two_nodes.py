@@ -45,7 +45,9 @@ class Site:
         (self.port,) = servers.free_ports(1)
         self.host = f"127.0.0.1:{self.port}"
         self._replaced = {
+            "-o moorage": f"-o {os.geteuid()}",
             "/etc/moorage": str(self.home / "etc"),
+            "/var/lib/moorage": str(self.home / "var"),
             "@db.example.internal/moorage": f"@/moorage?host={postgres.socket_folder}",
             "http://s3.example.internal:9000": s3.endpoint,
             "registry-blobs": f"registry-blobs-{secrets.token_hex(4)}",
@@ -71,8 +73,8 @@ class Site:
 
     def prepare(self) -> None:
         """Steps 1 to 4: database, bucket, root key, settings; and the balancer's certificate."""
-        database, bucket, key, serve, *_ = self.blocks
-        self.reader.run(database, bucket, key)
+        database, bucket, folders, key, serve, *_ = self.blocks
+        self.reader.run(database, bucket, folders, key)
         settings = self.home / "etc/moorage.toml"
         settings.write_text(self.files["/etc/moorage/moorage.toml"])
         variable, *words = shlex.split(serve)
@@ -152,14 +154,14 @@ def test_from_an_empty_database_to_two_nodes(site: Site) -> None:
     assert _KEY.search(second.output) is None
     key = KeyPair("000000000000", printed[1], printed[2])
     created = first.run("key", "create")  # what the page says where nobody kept the first
-    assert shlex.split(site.blocks[4])[1:4] == ["moorage", "key", "create"]
+    assert shlex.split(site.blocks[5])[1:4] == ["moorage", "key", "create"]
     assert "AWS_ACCESS_KEY_ID=" in created.stdout
     site.become(key)
     doctor = first.run("doctor")
     assert "error" not in doctor.stdout, doctor.stdout
     image = builders.image(1, layers=2, layer_bytes=6_000_000)
     builders.write_layout(image, reader.home / "local")
-    push_and_pull = site.blocks[5]
+    push_and_pull = site.blocks[6]
 
     with site.nginx():
         said = reader.run(push_and_pull)
@@ -191,7 +193,7 @@ def test_a_rolling_restart_is_not_noticed(site: Site) -> None:
     nodes[0].client(key=key).create_repository(repositoryName="hello")
     reader.environment["AWS_DEFAULT_REGION"] = "us-east-1"
     builders.write_layout(builders.image(1), reader.home / "local")
-    ready = site.blocks[6]
+    ready = site.blocks[7]
     assert nodes[0].host in ready
     with site.haproxy():
         reader.run(
