@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -25,18 +24,8 @@ READING = [
 ]
 
 
-@pytest.fixture
-def disk(tmp_path: Path) -> Iterator[Path]:
-    """A small file system, with a little more room than a server calls too little."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=96m,mode=0700", "tmpfs", str(folder)], check=True)
-    yield folder
-    subprocess.run(["umount", "--lazy", str(folder)], check=True)
-
-
-def read_only(disk: Path) -> None:
-    subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+def read_only(small_disk: Path) -> None:
+    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
 
 
 def refused(server: MoorageServer, *command: str) -> str:
@@ -47,16 +36,16 @@ def refused(server: MoorageServer, *command: str) -> str:
     return line
 
 
-def test_an_installation_that_can_only_be_read(disk: Path) -> None:
-    databases.installation(disk / "data")
-    read_only(disk)
-    server = MoorageServer(disk / "data")
+def test_an_installation_that_can_only_be_read(small_disk: Path) -> None:
+    databases.installation(small_disk / "data")
+    read_only(small_disk)
+    server = MoorageServer(small_disk / "data")
     for command in READING:
         server.run(*command)
     for command in WRITING:
         assert "cannot be written" in refused(server, *command)
     assert refused(server, "serve", "--listen", "127.0.0.1:0") == (
-        f"moorage: {disk / 'data'} cannot be written: Read-only file system; a server keeps its data there (--data)"
+        f"moorage: {small_disk / 'data'} cannot be written: Read-only file system; a server keeps its data there (--data)"
     )
     assert "Read-only file system" in server.run("tls", "init", check=False).stderr
     done = server.run("doctor", check=False)
@@ -65,49 +54,49 @@ def test_an_installation_that_can_only_be_read(disk: Path) -> None:
     assert "moorage.db cannot be written: its file system is read-only" in done.stdout
 
 
-def test_what_a_killed_server_left_is_read_too(disk: Path) -> None:
+def test_what_a_killed_server_left_is_read_too(small_disk: Path) -> None:
     """Its last commits are in the log beside the database: they are not passed over because that cannot be opened as usual."""
-    server = MoorageServer(disk / "data")
+    server = MoorageServer(small_disk / "data")
     server.start()
     server.client().create_repository(repositoryName="fresh")
     server.close_clients()
     server.kill()
-    read_only(disk)
+    read_only(small_disk)
     assert "everybody" not in server.run("who-can", "ecr:BatchGetImage", "fresh").stdout
     server.run("fsck")
 
 
-def test_no_installation_where_nothing_can_be_made(disk: Path) -> None:
-    read_only(disk)
-    server = MoorageServer(disk / "data")
+def test_no_installation_where_nothing_can_be_made(small_disk: Path) -> None:
+    read_only(small_disk)
+    server = MoorageServer(small_disk / "data")
     assert refused(server, "serve", "--listen", "127.0.0.1:0") == (
-        f"moorage: {disk / 'data'} cannot be made: Read-only file system; name another folder by --data"
+        f"moorage: {small_disk / 'data'} cannot be made: Read-only file system; name another folder by --data"
     )
     assert "there is no installation in" in refused(server, "doctor")
 
 
-def test_no_room_for_a_first_start(disk: Path) -> None:
-    fill(disk / "filler")
-    server = MoorageServer(disk / "data")
+def test_no_room_for_a_first_start(small_disk: Path) -> None:
+    fill(small_disk / "filler")
+    server = MoorageServer(small_disk / "data")
     line = refused(server, "serve", "--listen", "127.0.0.1:0")
     assert "No space left on device" in line or "full" in line
-    (disk / "filler").unlink()
+    (small_disk / "filler").unlink()
     server.start()
     server.terminate()
 
 
-def test_no_room_for_the_copy_before_a_migration(disk: Path) -> None:
-    databases.installation(disk / "data", "0002")
-    before = databases.content(f"sqlite:///{disk / 'data' / 'moorage.db'}")
-    fill(disk / "filler")
-    server = MoorageServer(disk / "data")
+def test_no_room_for_the_copy_before_a_migration(small_disk: Path) -> None:
+    databases.installation(small_disk / "data", "0002")
+    before = databases.content(f"sqlite:///{small_disk / 'data' / 'moorage.db'}")
+    fill(small_disk / "filler")
+    server = MoorageServer(small_disk / "data")
     for _ in range(2):
         line = refused(server, "serve", "--listen", "127.0.0.1:0")
         assert line.endswith(": make room and start again")
-    assert not list((disk / "data").glob("*before*"))
-    assert not list((disk / "data").glob(".*"))
-    (disk / "filler").unlink()
-    assert databases.content(f"sqlite:///{disk / 'data' / 'moorage.db'}") == before
+    assert not list((small_disk / "data").glob("*before*"))
+    assert not list((small_disk / "data").glob(".*"))
+    (small_disk / "filler").unlink()
+    assert databases.content(f"sqlite:///{small_disk / 'data' / 'moorage.db'}") == before
     with server:
         assert len(server.client().describe_repositories()["repositories"]) == 2
-    assert len(list((disk / "data").glob(f"moorage.db.before-{databases.NEWEST}-was-0002"))) == 1
+    assert len(list((small_disk / "data").glob(f"moorage.db.before-{databases.NEWEST}-was-0002"))) == 1
