@@ -212,12 +212,18 @@ def test_upgrading_and_going_back(tmp_path: Path) -> None:
     reader.server.require_clean_log()
 
 
+@pytest.mark.awscli
+@pytest.mark.skopeo
 def test_accounts(reader: Reader) -> None:
+    _with_clients(reader)
     reader.server.start()
-    (block,) = shell_blocks(ACCOUNTS)
-    printed = reader.run(block)
+    create, use = shell_blocks(ACCOUNTS)
+    printed = reader.run(create)
     key = re.search(r"AWS_ACCESS_KEY_ID=(\S+)", printed)
     assert key is not None
+    builders.write_layout(builders.image(1), reader.home / "local")
+    said = reader.run(printed, f"export AWS_ENDPOINT_URL={reader.server.endpoint}", use, 'docker pull "$uri:v1"; echo "$uri"')
+    assert re.search(r"^127\.\d+\.\d+\.\d+:\d+/app$", said, re.MULTILINE)
     reader.run(f"moorage key disable {key[1]}")
     assert f"{key[1]}  Inactive" in reader.run("moorage account list")
 
