@@ -48,7 +48,11 @@ def main() -> int:
     """Install what is missing; return the exit status."""
     is_ci = bool(os.environ.get("CI"))
     named = sys.argv[1:]
-    wanted = named or [*_PACKAGES, *_MODULES, *_MADE_BY_MAKE]
+    known = [*_PACKAGES, *_MODULES, *_MADE_BY_MAKE]
+    if unknown := set(named) - set(known):
+        print(f"no client of the tests: {', '.join(sorted(unknown))}; there are {', '.join(known)}", file=sys.stderr)
+        return 1
+    wanted = named or known
     if absent := _absent(wanted):
         if os.geteuid() == 0 or is_ci:
             _install_packages(sorted({_PACKAGES[name] for name in absent if name in _PACKAGES}))
