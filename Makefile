@@ -1,13 +1,18 @@
-# Everything that is run by hand or in CI. Works on a fresh machine with Python 3.11 and make.
+# Everything that is run by hand or in CI. Works on a fresh clone with Python 3.11 or newer and make; each target makes what it needs.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 
-.PHONY: serve demo test check reference conformance bench lock clean
+.PHONY: help serve demo test check reference conformance bench lock clean
+
+help:
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
 
 # What serving needs, and no more.
 $(VENV)/serve.stamp: requirements/serve.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Moorage needs Python 3.11 or newer, and \
+	$(PYTHON) is %d.%d: name another one, such as make serve PYTHON=python3.12" % sys.version_info[:2])'
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) install --require-hashes -r requirements/serve.txt
 	$(PIP) install --no-deps --no-build-isolation -e .
@@ -27,41 +32,42 @@ $(VENV)/bench/stamp: requirements/bench.txt $(VENV)/test.stamp
 	$(VENV)/bench/bin/python -m pip --disable-pip-version-check -q install --require-hashes -r requirements/bench.txt
 	@touch $@
 
-serve: $(VENV)/serve.stamp
+serve: $(VENV)/serve.stamp ## the server, on ./data
 	@exec $(BIN)/moorage serve
 
-demo: $(VENV)/test.stamp
+demo: $(VENV)/test.stamp ## the path of getting started against a throw-away server
 	@$(BIN)/python -m moorage.testing.demo
 
-check: $(VENV)/test.stamp
+check: $(VENV)/test.stamp ## style, types, import contracts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
 # The pages of docs/reference that are made from the code.
-reference: $(VENV)/test.stamp
+reference: $(VENV)/test.stamp ## write the pages of docs/reference that are made from the code
 	@$(BIN)/python -m moorage.testing.reference
 
-test: $(VENV)/test.stamp $(VENV)/awscli/stamp
+test: $(VENV)/test.stamp $(VENV)/awscli/stamp ## all tests; as root it installs the clients that are missing
 	@$(BIN)/python tests/install_clients.py
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
-conformance: $(VENV)/test.stamp
+conformance: $(VENV)/test.stamp ## the OCI conformance suite on both stacks; it takes Go once
+	@$(BIN)/python tests/install_clients.py conformance
 	@$(BIN)/python tests/conformance/run.py
 
-bench: $(VENV)/test.stamp $(VENV)/bench/stamp
+bench: $(VENV)/test.stamp $(VENV)/bench/stamp ## the benchmark beside other registries
 	@$(BIN)/python -m bench
 
 # Pin anew: versions and hashes, no download addresses.
-LOCK := $(VENV)/lock/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate -q \
+LOCK := $(VENV)/lock/bin/uv pip compile --system-certs --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate -q \
 	--custom-compile-command 'make lock'
-lock: $(VENV)/serve.stamp
+lock: $(VENV)/serve.stamp ## pin dependencies anew
 	$(PYTHON) -m venv $(VENV)/lock && $(VENV)/lock/bin/python -m pip -q install uv
 	$(LOCK) pyproject.toml --group build -o requirements/serve.txt
 	$(LOCK) pyproject.toml --group test -c requirements/serve.txt -o requirements/test.txt
 	$(LOCK) --group awscli -o requirements/awscli.txt
 	$(LOCK) --group bench -o requirements/bench.txt
 
-clean:
+clean: ## remove everything that was installed here, but no data
 	rm -rf $(VENV) .tools .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -42,6 +42,7 @@ NEEDED = {
     "containerd": ("containerd", "ctr"),
     "awscli": ("aws-v1", "aws-v2"),
     "pgbouncer": ("pgbouncer",),
+    "balancer": ("nginx", "haproxy", "skopeo", "aws-v1"),
     "faketime": ("faketime",),
     "root": ("mount",),
 }

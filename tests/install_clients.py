@@ -1,6 +1,7 @@
-"""Install the clients that the acceptance tests run, where that is allowed: as root, or in CI.
+"""Install the clients that the acceptance tests run: packages as root or in CI, Go programs wherever there is Go.
 
-Elsewhere it says which are missing, and whose tests will therefore be left out. In CI a client that cannot be had is an error.
+It says which are still missing, and whose tests will therefore be left out. A client that is named (`install_clients.py crane`)
+and cannot be had is an error; in CI any is.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ _PACKAGES = {
     "skopeo": "skopeo",
     "aws-v2": "awscli",
     "pgbouncer": "pgbouncer",
+    "nginx": "nginx",
+    "haproxy": "haproxy",
     "faketime": "faketime",
     "wrk": "wrk",
 }
@@ -44,19 +47,23 @@ _OPTIONAL = {"wrk"}
 def main() -> int:
     """Install what is missing; return the exit status."""
     is_ci = bool(os.environ.get("CI"))
-    wanted = [*_PACKAGES, *_MODULES, *_MADE_BY_MAKE]
-    absent = _absent(wanted)
-    if absent and (os.geteuid() == 0 or is_ci):
-        _install_packages(sorted({_PACKAGES[name] for name in absent if name in _PACKAGES}))
+    named = sys.argv[1:]
+    wanted = named or [*_PACKAGES, *_MODULES, *_MADE_BY_MAKE]
+    if absent := _absent(wanted):
+        if os.geteuid() == 0 or is_ci:
+            _install_packages(sorted({_PACKAGES[name] for name in absent if name in _PACKAGES}))
         _install_modules([name for name in absent if name in _MODULES])
         clients.find.cache_clear()
         absent = _absent(wanted)
-    if not absent:
-        return 0
     for name in absent:
-        source = _PACKAGES.get(name) or _MODULES.get(name) or _MADE_BY_MAKE[name]
-        print(f"{name} is not installed ({source}): what needs it is left out", file=sys.stderr)
-    return 1 if is_ci and set(absent) - _OPTIONAL else 0
+        print(f"{name} is not installed ({_source(name)}): what needs it is left out", file=sys.stderr)
+    return 1 if (is_ci or named) and set(absent) - _OPTIONAL else 0
+
+
+def _source(name: str) -> str:
+    if name in _MODULES:
+        return f"with a current Go: go install {_MODULES[name]}"
+    return f"Debian's package {_PACKAGES[name]}" if name in _PACKAGES else _MADE_BY_MAKE[name]
 
 
 def _absent(wanted: list[str]) -> list[str]:

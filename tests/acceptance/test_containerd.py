@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 import subprocess
 import tempfile
 import time
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from moorage.server.parent import end_with_parent
 from moorage.testing import builders
 from tests import clients
 from tests.acceptance.conftest import Shell, pushed_digest
@@ -29,7 +31,7 @@ def running_containerd(folder: Path) -> Iterator[str]:
         "--root", str(folder / "root"), "--state", str(folder / "state"),
     ]  # fmt: skip
     with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log)
+        process = subprocess.Popen(command, stdout=log, stderr=log, preexec_fn=lambda: end_with_parent(signal.SIGTERM))  # noqa: PLW1509
         try:
             deadline = time.monotonic() + 60
             probe = [clients.program("ctr"), "--address", socket, "version"]

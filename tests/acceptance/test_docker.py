@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from moorage.server.parent import end_with_parent
 from moorage.testing import builders
 from tests import clients
 from tests.acceptance.conftest import Shell, pushed_digest
@@ -36,7 +37,14 @@ def running_daemon(folder: Path) -> Iterator[str]:
     ]  # fmt: skip
     environment = os.environ | {"PATH": f"{os.environ['PATH']}:/usr/sbin:/sbin"}
     with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, env=environment, start_new_session=True)
+        process = subprocess.Popen(
+            command,
+            stdout=log,
+            stderr=log,
+            env=environment,
+            start_new_session=True,
+            preexec_fn=lambda: end_with_parent(signal.SIGTERM),  # noqa: PLW1509  # one system call
+        )
         try:
             deadline = time.monotonic() + _START_SECONDS
             probe = [clients.program("docker"), "--host", address, "info"]

@@ -10,7 +10,8 @@ from pathlib import Path
 from tests.clients import ROOT
 
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-_JSON_FILE = re.compile(r"`(\S+\.json)`[^`\n]*:\n\n```json\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_FILE = re.compile(r"`([^`\s]+)`[^`\n]*:\n\n```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_INTO_FILE = re.compile(r" [12]?>>? ?\S+$")
 _INLINE = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
 
 
@@ -30,9 +31,14 @@ def shell_blocks(page: Path) -> list[str]:
     return [body for language, body in _BLOCK.findall(text_of(page)) if language == "sh"]
 
 
+def files(page: Path) -> dict[str, str]:
+    """The files that a page shows whole, by the names that its text gives them just before each."""
+    return {name: body for name, language, body in _FILE.findall(text_of(page)) if language != "sh"}
+
+
 def json_files(page: Path) -> dict[str, str]:
-    """The JSON files of a page, by the names that its text gives them just before each."""
-    return dict(_JSON_FILE.findall(text_of(page)))
+    """Those that are JSON."""
+    return {name: body for name, body in files(page).items() if name.endswith(".json")}
 
 
 def inline_code(page: Path) -> list[str]:
@@ -41,9 +47,9 @@ def inline_code(page: Path) -> list[str]:
 
 
 def simple_commands(script: str) -> Iterator[list[str]]:
-    """The commands of a script, each as its words, without redirections into it, assignments before it and comments behind it."""
+    """The commands of a script, each as its words, without a last redirection, assignments before it and comments behind it."""
     for line in script.replace("\\\n", " ").splitlines():
-        lexer = shlex.shlex(line, posix=True, punctuation_chars=True)
+        lexer = shlex.shlex(_INTO_FILE.sub("", line), posix=True, punctuation_chars=True)
         lexer.whitespace_split = True
         command: list[str] = []
         for word in [*lexer, ";"]:

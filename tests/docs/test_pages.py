@@ -19,7 +19,7 @@ PAGES = every_page()
 USERS_PAGES = [page for page in PAGES if page.parts[0] != "bench"]
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 _MACHINE = re.compile(r"(?<![\w.])/(?:work|root|Users|home/\w+)/|\.pyenv|/tmp/\w+/")
-_FLAGS_OF_OTHERS = {"--endpoint-url", "--region"}
+_FLAGS_OF_OTHERS = {"--endpoint-url", "--region", "--tls-verify", "--cache-to"}
 
 
 def _ids(page: Path) -> str:
@@ -107,3 +107,13 @@ def test_the_index_names_every_page() -> None:
     index = Path("docs") / "index.md"
     linked = {((ROOT / index).parent / target.partition("#")[0]).resolve() for target in _LINK.findall(text_of(index))}
     assert {ROOT / page for page in PAGES if page.parts[0] == "docs" and page != index} <= linked
+
+
+WALKED = [page for page in PAGES if page.parts[:2] in {("docs", "how-to"), ("docs", "tutorials")} and shell_blocks(page)]
+_TESTS = "".join(path.read_text("utf-8") for path in Path(__file__).parent.glob("test_*.py"))
+
+
+@pytest.mark.parametrize("page", WALKED, ids=_ids)
+def test_a_test_walks_the_page(page: Path) -> None:
+    """Whoever adds a page with commands adds a test that runs them."""
+    assert f'{page.name}"' in _TESTS

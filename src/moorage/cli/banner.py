@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
+import shlex
+import shutil
 import socket
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from moorage.metadata.database import DatabaseUnavailable, DatabaseUnusable
 from moorage.model.errors import StorageFull
@@ -79,4 +82,12 @@ class Banner:
     def _create_command(self) -> str:
         settings = self._settings
         where = "" if settings.database_url or settings.data == Settings().data else f" --data {settings.data_folder}"
-        return f"moorage key create {settings.account_id}{where}"
+        return f"{_program()} key create {settings.account_id}{where}"
+
+
+def _program() -> str:
+    """How this program is called here: by its name where it is on the path, else as it was called."""
+    if shutil.which("moorage"):
+        return "moorage"
+    called = sys.argv[0]
+    return shlex.quote(called) if Path(called).name == "moorage" else f"{shlex.quote(sys.executable)} -m moorage"

@@ -401,7 +401,7 @@ class Exchange(RequestResponseCycle):
                 self.bytes_in,
                 self._bytes_out,
                 whole,
-                self.protocol.client,
+                scope["client"],  # a trusted proxy's word, where there is one
                 self._agent,
                 cast("Any", scope).get(ASKED),
                 self._begun,

