@@ -295,6 +295,11 @@ class Application:
         return self._oci.at_once(request, registry)
 
     async def _to_registry(self, request: Request, send: Send) -> None:
+        if request.header(b"authorization").startswith("AWS4-"):  # paths of some services begin with /v2/ as well
+            absent = self._absent.meant_by(request)
+            if absent is not None:
+                await self._absent.respond(request, send, absent)
+                return
         host = request.header(b"host")
         if self.addressing.is_public(host):
             await self._public(request, send, self._public_door, self._origin(request))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-_HOST = re.compile(rb"(?:[0-9A-Za-z._~-]{0,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{0,5})?")
+_HOST = re.compile(rb"(?:(?!\.)(?:[0-9A-Za-z_~-]|\.(?!\.)){0,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{0,5})?")
 _REMEMBERED = 1024
 _known_hosts: dict[bytes, None] = {}
 
@@ -32,7 +32,8 @@ def is_host(value: bytes) -> bool:
     """Tell whether a Host field has the form of one: a name (255 bytes at most) or an address, and perhaps a port.
 
     Names are of letters, digits, ``-``, ``.``, ``_`` and ``~``: what else RFC 3986 lets stand in a name is in no name of DNS, and
-    a host ends up in headers and links. An empty one is allowed (RFC 9112, section 3.2).
+    a host ends up in headers and links. Only the last of a name's parts may be empty. An empty host is allowed (RFC 9112,
+    section 3.2).
     """
     if value in _known_hosts:
         return True

@@ -7,7 +7,7 @@ import re
 from typing import NamedTuple
 
 # 111122223333.dkr.ecr.eu-west-1.<suffix>, also dkr-ecr and -fips: whatever has ECR's word in it is meant as a registry's name.
-_ECR = re.compile(r"(?:([^.]*)\.)?(?:dkr\.ecr|dkr-ecr)(?:-fips)?(?:\.([^.]*))?(?:\.(.*))?")
+_ECR = re.compile(r"(?:(.*)\.)?(?:dkr\.ecr|dkr-ecr)(?:-fips)?(?:\.([^.]*))?(?:\.(.*))?")
 
 
 class Spelled(NamedTuple):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import ipaddress
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -198,6 +199,8 @@ class Loaded:
 
 _MAPPINGS = {"hosts": "account/region", "limits": "number", "rates": "rate/burst"}
 """Settings of several names, and what stands behind each."""
+_HOST_NAME = re.compile(r"(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?", re.IGNORECASE)
+"""Names as DNS has them, and what may be written in their place: an address of version 4."""
 _DATABASES = ("postgresql://", "postgres://", "sqlite:///")
 FIELDS = {entry.name: entry for entry in dataclasses.fields(Settings)}
 
@@ -311,9 +314,26 @@ def _check_places(settings: Settings) -> None:
         if region and not is_region(region.removeprefix("+").strip()):
             raise SettingsError(f"regions must be names such as us-east-1, separated by commas, not {region!r}")
     for name, target in settings.hosts.items():
+        if not _is_host(name):
+            raise SettingsError(f"hosts: a name of a host has neither scheme, port nor path: {name!r}")
         account, _, region = target.partition("/")
         if not is_account_id(account) or (region and not is_region(region)):
             raise SettingsError(f"hosts: {name} must name account/region, not {target!r}")
+    for setting in ("domain", "public_host"):
+        name = getattr(settings, setting)
+        if name and not _is_host(name.strip(".") if setting == "domain" else name):
+            raise SettingsError(f"{setting} must be a name such as registry.example, without scheme, port or path, not {name!r}")
+
+
+def _is_host(name: str) -> bool:
+    """A name of DNS, or an address as a Host header has it."""
+    if name.startswith("[") and name.endswith("]"):
+        try:
+            ipaddress.IPv6Address(name[1:-1])
+        except ValueError:
+            return False
+        return True
+    return len(name) <= 253 and _HOST_NAME.fullmatch(name) is not None
 
 
 def _check_ephemeral(settings: Settings) -> None:

@@ -48,6 +48,9 @@ def test_path_and_query_stay_as_they_came(running: Running) -> None:
     [
         (b"GET / HTTP/1.1\r\n\r\n", 400),
         (b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: .a\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: a..b:80\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: ..\r\n\r\n", 400),
         (b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", 400),
         (b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", 400),
         (b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n", 400),

@@ -29,6 +29,10 @@ CALLS: list[tuple[str, Callable[[Any], Any], str]] = [
     ("signer", lambda c: c.list_signing_profiles(), "UnknownOperationException"),
     ("lambda", lambda c: c.list_functions(), "UnknownOperationException"),
     ("sqs", lambda c: c.list_queues(), "UnknownOperationException"),
+    ("sesv2", lambda c: c.list_email_identities(), "UnknownOperationException"),  # below /v2/, as registries are
+    ("sesv2", lambda c: c.delete_email_identity(EmailIdentity="a@b.example"), "UnknownOperationException"),
+    ("apigatewayv2", lambda c: c.create_api(Name="a", ProtocolType="HTTP"), "UnknownOperationException"),
+    ("s3outposts", lambda c: c.list_endpoints(), "UnknownOperationException"),
     ("sns", lambda c: c.list_topics(), "InvalidAction"),
     ("cloudformation", lambda c: c.list_stacks(), "InvalidAction"),
     ("ec2", lambda c: c.describe_instances(), "InvalidAction"),

@@ -24,6 +24,8 @@ _SIGNED_FOR = re.compile(
 _LONGEST_CREDENTIAL = 1024
 """Bytes of a header or a query in which the service is looked for."""
 _REST_XML = frozenset(("s3", "s3express", "s3-outposts", "s3-object-lambda", "cloudfront", "route53"))
+_S3_OUTPOSTS_JSON = b"/S3Outposts/"
+"""Where the service of the outposts themselves is, which signs as their objects do and speaks JSON."""
 _CODE, _QUERY_CODE, _REST_XML_CODE = "UnknownOperationException", "InvalidAction", "NotImplemented"
 _TEXT_MAP_2, _TEXT_16 = b"\xa2", b"\x79"
 """CBOR (RFC 8949): a map of two entries, and the head of a text whose length takes two bytes."""
@@ -77,7 +79,7 @@ def _answer(request: Request, service: str, message: str, request_id: str) -> _A
     if b"x-amz-target" in request.headers or kind.startswith(b"application/x-amz-json"):
         content_type = kind if kind.startswith(b"application/x-amz-json") else b"application/x-amz-json-1.1"
         return _Answer(400, json.render_error(_CODE, message, {}), ((b"content-type", content_type), own_id))
-    if service in _REST_XML:
+    if service in _REST_XML and not request.scope["raw_path"].startswith(_S3_OUTPOSTS_JSON):
         return _Answer(501, _rest_xml(service, message, request_id), ((b"content-type", b"application/xml"), own_id))
     is_query = kind == b"application/x-www-form-urlencoded" or b"Action=" in request.scope["query_string"]
     if request.scope["raw_path"] == b"/" and is_query:
