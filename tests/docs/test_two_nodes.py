@@ -27,7 +27,7 @@ from tests.docs.test_walks import Reader
 
 PAGE = Path("docs/how-to/postgresql-and-s3.md")
 _KEY = re.compile(r"AWS_ACCESS_KEY_ID=(\S+) AWS_SECRET_ACCESS_KEY=(\S+)")
-_DELAY_SECONDS = 3
+_DELAY_SECONDS = 4
 """In the place of the page's: longer than HAProxy takes to notice."""
 pytestmark = pytest.mark.balancer
 
