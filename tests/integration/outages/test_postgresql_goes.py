@@ -124,6 +124,8 @@ def test_an_outage(
     begun = time.monotonic()
     try:
         until(lambda: status_of(server, "/readyz")[0] == 503, 1 + 2 + SLACK_SECONDS)  # an answer counts for a second
+        told = json.loads(status_of(server, "/readyz")[1])["database"]
+        assert told in {"timed out", "does not answer as it should"}, "anybody may ask: no address, no user"
         for _ in range(3):  # long enough for waits that double to be long
             _require_refusals(server, repository, clients[0], password, ecr, iam)
     finally:

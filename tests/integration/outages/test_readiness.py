@@ -34,9 +34,11 @@ def test_a_blob_store_that_is_away(tmp_path: Path) -> None:
             for seconds, status, body in pool.map(timed, range(32)):
                 assert status == 503
                 assert "blobs" in json.loads(body)
+                assert s3.endpoint not in body, "anybody may ask"
                 assert "database" not in json.loads(body)
                 assert seconds < READY_SECONDS + SLACK_SECONDS
         assert status_of(server, "/healthz")[0] == 200
+        assert "not ready: blobs: " in server.log
     finally:
         server.kill()
 

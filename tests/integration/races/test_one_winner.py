@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
 
 from moorage.testing.server import MoorageServer
 from tests.conftest import fresh_name
-from tests.integration.races.subjects import SUBJECTS, Subject
+from tests.integration.races.subjects import NONE, SUBJECTS, Subject
 from tests.integration.races.together import CALLERS, WON, counted, outcomes
 
 ROUNDS = {"sqlite+local": 1, "postgres+s3": 3}
@@ -64,3 +66,17 @@ def test_there_is_one_organization(make_server: Callable[..., MoorageServer]) ->
     requests = organizations.list_create_account_status()["CreateAccountStatuses"]
     assert sorted(request["State"] for request in requests) == ["FAILED"] * (CALLERS - 1) + ["SUCCEEDED"]
     assert [account.get("Email") for account in organizations.list_accounts()["Accounts"]].count("same@example.org") == 1
+
+
+@pytest.mark.parametrize("kind", ["user", "group"])
+def test_one_of_many_renames_succeeds(kind: str, stack: str, client_of: Callable[[str], Any]) -> None:
+    """Whoever comes later asks for a name that is gone, and takes no acknowledged one away."""
+    iam, title = client_of("iam"), kind.capitalize()
+    for _ in range(2 * ROUNDS[stack]):
+        name = fresh_name("race")
+        getattr(iam, f"create_{kind}")(**{f"{title}Name": name})
+        new = [f"{name}-{number}" for number in range(CALLERS)]
+        calls = [partial(getattr(iam, f"update_{kind}"), **{f"{title}Name": name, f"New{title}Name": each}) for each in new]
+        found = outcomes(calls)
+        assert Counter(found) == {WON: 1, NONE: CALLERS - 1}
+        getattr(iam, f"delete_{kind}")(**{f"{title}Name": new[found.index(WON)]})

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from moorage.auth.authorize import authorize
 from moorage.metadata import identities, identity_tags
 from moorage.metadata.identity_records import Identity
-from moorage.metadata.transaction import ReadTransaction, Transaction
+from moorage.metadata.transaction import Overtaken, ReadTransaction, Transaction
 from moorage.model.errors import AccessDenied
 from moorage.model.identity import Kind, arn_of, home
 from moorage.model.identity_errors import EntityNotFound, RequestInvalid, Unmodifiable
@@ -119,6 +119,9 @@ def renewed(tx: Transaction, identity: Identity, *, even_linked: bool = False) -
     now = identities.find_by_id(tx, identity.id)
     if now is None:
         raise EntityNotFound(identity.kind, identity.name)
+    if now.arn != identity.arn:
+        # Renamed or moved meanwhile: what was asked for and allowed is another thing, or none.
+        raise Overtaken
     if now.linked_service is not None and not even_linked:
         raise Unmodifiable(now.kind, now.name)
     return now

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -14,6 +15,8 @@ from moorage.metadata.database import Database
 from moorage.model.errors import StorageFull
 from moorage.storage.blob_store import BlobStore
 from moorage.wire.http import Request, Response, Send
+
+logger = logging.getLogger("moorage.health")
 
 _LIFE_SECONDS = 1.0
 _JSON = (b"content-type", b"application/json")
@@ -62,9 +65,15 @@ class Health:
 
     async def _check(self) -> dict[str, str]:
         database, blobs = await asyncio.gather(self._database.ask(self._seconds), self._blobs.ask(self._seconds))
-        faults = {} if database is None else {"database": _word(database)}
+        found: dict[str, Exception] = {}
+        if database is not None:
+            found["database"] = database
         if blobs is not None:
-            faults["room" if isinstance(blobs, StorageFull) else "blobs"] = _word(blobs)
+            found["room" if isinstance(blobs, StorageFull) else "blobs"] = blobs
+        if found.keys() - self._faults.keys():
+            told = (f"{name}: {str(error) or _word(error)}" for name, error in found.items())
+            logger.warning("not ready: %s", "; ".join(told))
+        faults = {name: _word(error) for name, error in found.items()}
         self._faults, self._checked_at = faults, time.monotonic()
         return faults
 
@@ -108,4 +117,7 @@ class _Question:
 
 
 def _word(error: Exception) -> str:
-    return "timed out" if isinstance(error, TimeoutError) else str(error) or type(error).__name__
+    """What anybody may be told: the errors of drivers hold addresses, users and buckets, which are for the log."""
+    if isinstance(error, StorageFull):
+        return str(error)
+    return "timed out" if isinstance(error, TimeoutError) else "does not answer as it should"
