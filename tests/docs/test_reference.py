@@ -12,6 +12,7 @@ from botocore.loaders import Loader
 
 from moorage.model.engines import ABSENT
 from moorage.server.settings import FIELDS
+from moorage.storage.open_store import open_store
 from moorage.testing import reference
 from moorage.testing.reference import routes, settings
 from moorage.testing.registry_client import RegistryClient
@@ -105,3 +106,11 @@ def test_routes_need_the_actions_that_are_listed(intruder: RegistryClient) -> No
         assert answer.status == 403, (method, path, answer.body)
         if method != "HEAD":
             assert f"is not authorized to perform: {need.actions[0]} on" in answer.message, (method, path)
+
+
+def test_every_parameter_of_a_store_is_told() -> None:
+    with pytest.raises(ValueError, match="unknown parameter") as caught:
+        open_store("s3://bucket?no-such-parameter=1", {})
+    known = str(caught.value).partition("known are ")[2].split(", ")
+    page = text_of(reference.FOLDER / "settings.md")
+    assert [name for name in known if f"| `{name}` |" not in page] == []

@@ -27,6 +27,7 @@ _PARAMETERS = {
     "endpoint": "where the store is, such as `http://10.0.0.9:9000`; empty: AWS",
     "region": "the bucket's region",
     "path_style": "`true` or `false`: the bucket in the path instead of the host; `true` where an endpoint is given",
+    "retry_seconds": "how long a call that fails is tried again, `30` if left out; an attempt that hangs is given up after 20",
 }
 
 
