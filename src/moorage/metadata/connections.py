@@ -41,6 +41,15 @@ logger = logging.getLogger("moorage.database")
 class ConnectionLost(Exception):
     """A connection ended while it was used. What had not been committed has not happened."""
 
+    pause_seconds = 0.05
+    """The longest pause before the next try."""
+
+
+class OnlyReads(ConnectionLost):
+    """A connection that had just been opened takes no writes: the server that the URL names now is a standby, or read-only."""
+
+    pause_seconds = 0.3
+
 
 class Silent(DatabaseUnavailable):
     """The database says nothing at all."""
@@ -49,11 +58,13 @@ class Silent(DatabaseUnavailable):
 class _Open:
     """An open connection and since when it is what it is."""
 
-    __slots__ = ("connection", "generation", "idle_since", "opened_at", "peer")
+    __slots__ = ("connection", "generation", "idle_since", "is_new", "opened_at", "peer")
 
     def __init__(self, connection: PgConnection, generation: int) -> None:
         self.connection, self.generation = connection, generation
         self.opened_at = self.idle_since = time.monotonic()
+        self.is_new = True
+        """Nobody has used it before."""
         self.peer = _peer_of(connection)
 
 
@@ -89,10 +100,15 @@ class Connections:
         Raises:
             DatabaseUnavailable: none can be had in time.
             ConnectionLost: it ended meanwhile.
+            OnlyReads: so it did, since no new one takes writes either.
         """
         used = self._take(until)
         try:
             yield used.connection
+        except psycopg.errors.ReadOnlySqlTransaction as error:
+            # The server became a standby, and another one of its name takes writes now; or nobody does.
+            self._retire(used)
+            raise (OnlyReads if used.is_new else ConnectionLost)(_first_line(error)) from error
         except BaseException as error:
             if _is_lost(used.connection, error):
                 self._discard(used, error)
@@ -209,6 +225,7 @@ class Connections:
                 and not self._closed.is_set()
             )
             if is_good:
+                used.is_new = False
                 self._idle.append(used)
             else:
                 self._count -= 1
@@ -233,6 +250,13 @@ class Connections:
             self.is_away, self._fault = True, _first_line(error)
         self._wake.set()
         logger.warning("a connection to the database was lost: %s", _first_line(error))
+        self._drop_idle()
+
+    def _retire(self, used: _Open) -> None:
+        """A connection is good for nothing more, nor are those as old; but the server answers."""
+        with self._condition:
+            if used.generation == self._generation:
+                self._generation += 1
         self._drop_idle()
 
     def _went_away(self, error: BaseException) -> None:
@@ -321,7 +345,6 @@ def _is_lost(connection: PgConnection, error: BaseException) -> bool:
         psycopg.errors.CannotConnectNow,
         psycopg.errors.DatabaseDropped,
         psycopg.errors.IdleInTransactionSessionTimeout,
-        psycopg.errors.ReadOnlySqlTransaction,  # the server became a standby: another one of its name takes writes
     )
     return connection.closed or isinstance(error, ended)
 

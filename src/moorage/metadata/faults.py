@@ -18,6 +18,7 @@ _BUSY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 _NO_ROOM = frozenset({sqlite3.SQLITE_IOERR_SHMSIZE, sqlite3.SQLITE_IOERR_SHMMAP})
 """What it says where there is no room for the memory that its processes share."""
 _MOST = 400
+READ_ONLY = "the database is read-only (a standby, or default_transaction_read_only is on): name the primary by database_url"
 
 
 def in_words(error: BaseException, place: str = "the database") -> Exception | None:
@@ -73,9 +74,7 @@ def _of_postgresql(psycopg: Any, error: Any) -> Exception:
             "the schema and all rights on the tables there"
         )
     if isinstance(error, errors.ReadOnlySqlTransaction):
-        return DatabaseUnusable(
-            "the database is read-only (a standby, or default_transaction_read_only is on): name the primary by database_url"
-        )
+        return DatabaseUnusable(READ_ONLY)
     if isinstance(error, errors.DiskFull):
         return StorageFull("the disk that holds the database is full: make room and start again")
     if isinstance(error, errors.DuplicateTable | errors.DuplicateObject | errors.DuplicateColumn):

@@ -17,8 +17,9 @@ from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 import psycopg
 
-from moorage.metadata.connections import ConnectionLost, Connections, PgConnection
+from moorage.metadata.connections import ConnectionLost, Connections, OnlyReads, PgConnection
 from moorage.metadata.database import Database, DatabaseUnavailable
+from moorage.metadata.faults import READ_ONLY
 from moorage.metadata.memory import Memory
 from moorage.metadata.server_clock import ServerClock
 from moorage.metadata.transaction import Connection, Overtaken, ReadTransaction, Transaction
@@ -144,9 +145,11 @@ class PostgresDatabase(Database):
                     return run(connection)
             except ConnectionLost as lost:
                 # It was idle while the server was restarted, or the server went during the work: nothing has been committed.
+                # Or it takes no writes: after a failover the name may lead to a standby for a while.
                 if time.monotonic() >= until:
-                    raise DatabaseUnavailable(f"the database does not answer: {lost}") from None
-                time.sleep(random.uniform(0.0, 0.05))  # noqa: S311  # jitter, no secret
+                    said = READ_ONLY if isinstance(lost, OnlyReads) else f"the database does not answer: {lost}"
+                    raise DatabaseUnavailable(said) from None
+                time.sleep(random.uniform(0.0, lost.pause_seconds))  # noqa: S311  # jitter, no secret
             except _CommitLost as lost:
                 raise DatabaseUnavailable(f"the database went away while it wrote, and may have written: {lost}") from None
             except (

@@ -81,7 +81,9 @@ def test_providers_of_other_accounts(iam: Any, own: Any) -> None:
     first = iam.create_open_id_connect_provider(Url=url)["OpenIDConnectProviderArn"]
     second = own.create_open_id_connect_provider(Url=url)["OpenIDConnectProviderArn"]
     assert first != second
-    assert own.list_open_id_connect_providers()["OpenIDConnectProviderList"] == [{"Arn": second}]
+    assert own.list_open_id_connect_providers()["OpenIDConnectProviderList"] == [
+        {"Arn": second, "IsTrustedIdentityPropagationEnabled": False}
+    ]
     with refused("NoSuchEntity", status=404):
         own.get_open_id_connect_provider(OpenIDConnectProviderArn=first)
     own.delete_open_id_connect_provider(OpenIDConnectProviderArn=first)

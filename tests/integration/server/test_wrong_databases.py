@@ -136,7 +136,7 @@ def read_only_key(s3: S3Server) -> tuple[str, dict[str, str]]:
 
 
 def away(s3: S3Server) -> tuple[str, dict[str, str]]:
-    return s3.url("probe").replace(s3.endpoint, "http://127.0.0.1:9"), {}
+    return s3.url("probe").replace(s3.endpoint, "http://127.0.0.1:9") + "&retry_seconds=2", {}
 
 
 @pytest.mark.parametrize(

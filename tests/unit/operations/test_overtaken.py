@@ -187,7 +187,8 @@ def test_a_password_is_changed_by_its_user_while_its_administrator_asks_for_that
         assert credentials.lock_profile(tx, made.identity.id) is not None
         credentials.set_password(tx, made.identity.id, "new hash", must_reset=False)
 
-    world.beside(change, login_profiles.update_login_profile, world.root, "alice", None, True).result()
+    asked = login_profiles.ProfileChange(must_reset=True)
+    world.beside(change, login_profiles.update_login_profile, world.root, "alice", asked).result()
     kept = world.db.run_read(credentials.find_profile, made.identity.id)
     assert kept is not None
     assert (kept.password_hash, kept.must_reset) == ("new hash", True)
