@@ -8,10 +8,23 @@ from moorage.cli.exits import fail
 from moorage.cli.installed import opened
 from moorage.cli.options import INSTALLATION, with_settings
 from moorage.cli.output import show, with_output
+from moorage.model.scope import is_account_id
 from moorage.server.settings import Loaded
 
 _ACCESS_ROLE = "OrganizationAccountAccessRole"
 """That of `moorage.operations.accounts`, which is imported when a command runs; a test holds them equal."""
+
+
+def _a_name(_: click.Context, __: click.Parameter, value: str) -> str:
+    if not value.strip():
+        raise click.BadParameter("an account has a name that can be read")
+    return value
+
+
+def _an_id(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+    if value is not None and not is_account_id(value):
+        raise click.BadParameter(f"an account's id is 12 digits, not {value!r}")
+    return value
 
 
 @click.group()
@@ -20,8 +33,8 @@ def account() -> None:
 
 
 @account.command("create")
-@click.argument("name")
-@click.option("--id", "new_id", default=None, metavar="ID", help="12 digits; chosen at random if left out")
+@click.argument("name", callback=_a_name)
+@click.option("--id", "new_id", default=None, callback=_an_id, metavar="ID", help="12 digits; chosen at random if left out")
 @click.option("--email", default=None, metavar="ADDRESS", help="address that no other account has")
 @click.option(
     "--role-name",

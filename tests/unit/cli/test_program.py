@@ -72,6 +72,8 @@ def test_lines_of_help_are_what_the_commands_say() -> None:
         (["serve", "--workers", "many"], 252),
         (["serve", "--region", "nowhere"], 252),
         (["key", "delete"], 252),
+        (["account", "create", ""], 252),
+        (["account", "create", "name", "--id", "12"], 252),
         (["account", "list", "--output", "yaml"], 252),
         (["account", "list", "--config", "/nowhere/m.toml"], 253),
         (["account", "list", "--data", "/nowhere"], 253),

@@ -42,7 +42,8 @@ What prints data takes `--output text|json|table`.
 | 254 | what was asked for cannot be done: no such account, the name is taken |
 | 255 | anything else; `moorage --debug COMMAND` shows a traceback |
 
-They are those of the `aws` command line, version 2. Errors are one line on standard error.
+They are those of the `aws` command line, version 2. Errors are one line on standard error; a command line that makes
+no sense is told how the command is called as well.
 
 Completion of the shell: `eval "$(_MOORAGE_COMPLETE=bash_source moorage)"`, or `zsh_source`; for fish
 `_MOORAGE_COMPLETE=fish_source moorage | source`."""
