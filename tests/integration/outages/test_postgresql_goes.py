@@ -12,6 +12,7 @@ from functools import partial
 from http.client import HTTPConnection
 from typing import Any
 
+import psycopg
 import pytest
 from botocore.exceptions import ClientError
 
@@ -109,6 +110,26 @@ def test_a_restart_under_load(
     assert refused[503] <= CLIENTS
     for built, tag in done:
         clients[0].require_image(repository, built, tag)
+
+
+def test_a_standby_takes_its_place(server: MoorageServer, database: MortalPostgres, repository: str) -> None:
+    """The name of the database leads to a server that only reads, until a failover is done."""
+    only_reads = "ALTER DATABASE postgres SET default_transaction_read_only = on"
+    ended = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND backend_type = %s"
+    ecr = server.client()
+    with psycopg.connect(database.server.url("template1"), autocommit=True) as admin:
+        admin.execute(only_reads)
+        try:
+            admin.execute(ended, ["client backend"])
+            begun = time.monotonic()
+            with pytest.raises(ClientError) as refused:
+                ecr.create_repository(repositoryName=fresh_name("outage"))
+            assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 503
+            assert time.monotonic() - begun < TIMEOUT_SECONDS + SLACK_SECONDS
+            assert ecr.describe_repositories(repositoryNames=[repository])["repositories"]
+        finally:
+            admin.execute("ALTER DATABASE postgres RESET default_transaction_read_only")
+    ecr.create_repository(repositoryName=fresh_name("outage"))  # by a connection that was opened before
 
 
 @pytest.mark.parametrize("how", ["away", "hangs"])
