@@ -279,6 +279,8 @@ class Application:
             await self._logos(request, send)
         elif (absent := self._absent.meant_by(request)) is not None:
             await self._absent.respond(request, send, absent)
+        elif self._absent.is_asked(request):
+            await self._absent.respond(request, send, "")
         else:
             await Response(404, b"404 page not found\n", [_TEXT]).send(send, head=request.method == "HEAD")
 

@@ -71,6 +71,13 @@ def test_a_service_that_is_not_here(client: Callable[[str], Any], service: str, 
 
 
 @pytest.mark.parametrize("stack", ["sqlite+local"])
+def test_an_operation_that_is_not_signed(client: Callable[[str], Any]) -> None:
+    with pytest.raises(ClientError, match="A service with the path '/federation/credentials' is not available") as caught:
+        client("sso").get_role_credentials(roleName="a", accountId="111122223333", accessToken="token")
+    assert caught.value.response["Error"]["Code"] == "UnknownOperationException"
+
+
+@pytest.mark.parametrize("stack", ["sqlite+local"])
 @pytest.mark.parametrize("version", ["s3", "s3v4"])
 def test_a_presigned_request(server: MoorageServer, version: str) -> None:
     s3 = boto3.client(

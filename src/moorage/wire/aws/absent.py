@@ -14,6 +14,7 @@ from uuid import UUID
 
 import msgspec
 
+from moorage.model.shown import shown
 from moorage.wire.aws.protocols import json, query, query_json
 from moorage.wire.http import Request, Response, Send
 
@@ -26,6 +27,7 @@ _LONGEST_CREDENTIAL = 1024
 _REST_XML = frozenset(("s3", "s3express", "s3-outposts", "s3-object-lambda", "cloudfront", "route53"))
 _S3_OUTPOSTS_JSON = b"/S3Outposts/"
 """Where the service of the outposts themselves is, which signs as their objects do and speaks JSON."""
+_OF_AN_SDK = b"amz-sdk-invocation-id"
 _CODE, _QUERY_CODE, _REST_XML_CODE = "UnknownOperationException", "InvalidAction", "NotImplemented"
 _TEXT_MAP_2, _TEXT_16 = b"\xa2", b"\x79"
 """CBOR (RFC 8949): a map of two entries, and the head of a text whose length takes two bytes."""
@@ -60,11 +62,16 @@ class AbsentServices:
         target = headers.get(b"x-amz-target", b"").partition(b".")[0]
         return None if service in self._present or target in self._targets else service
 
+    def is_asked(self, request: Request) -> bool:
+        """Tell whether an SDK of AWS made a request: some operations are not signed, and name no service by it."""
+        return _OF_AN_SDK in request.headers or request.headers.get(b"authorization", b"").startswith(b"AWS4-")
+
     async def respond(self, request: Request, send: Send, service: str) -> None:
-        """Say that a service is not here."""
+        """Say that a service is not here; the empty name: one that nothing but the path tells of."""
+        named = f"The service {service}" if service else f"A service with the path {shown(request.scope['raw_path'])}"
         message = (
-            f"The service {service} is not available in this version of Moorage, which serves {self._listed}. "
-            f"Send requests for {service} to another endpoint (AWS_ENDPOINT_URL_<SERVICE>)."
+            f"{named} is not available in this version of Moorage, which serves {self._listed}. "
+            f"Send requests for {service or 'it'} to another endpoint (AWS_ENDPOINT_URL_<SERVICE>)."
         )
         answer = _answer(request, service, message, str(UUID(bytes=os.urandom(16), version=4)))
         await Response(answer.status, answer.body, answer.headers).send(send, head=request.method == "HEAD")
