@@ -74,7 +74,7 @@ class Banner:
                 f"  aws ecr get-login-password | docker login --username AWS --password-stdin {place}",
                 "",
                 f"Then: docker tag IMAGE {place}/hello:v1 && docker push {place}/hello:v1",
-                f"An aws older than 2.13 knows no AWS_ENDPOINT_URL: alias aws='aws --endpoint-url {scheme}://{place}'",
+                f"An aws older than 2.13 takes each command with: --endpoint-url {scheme}://{place}",
             ]
         elif self._is_unused and settings.root_key_pair is None:
             lines += ["", f"No key of the root of {settings.account_id} has been used yet. Another one: {self._create_command()}"]
