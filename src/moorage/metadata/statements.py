@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Table
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import Dialect
 from sqlalchemy.sql.expression import Executable
 
@@ -23,10 +23,22 @@ def _sqlite_dialect() -> Dialect:
     return dialect
 
 
-_DIALECTS: dict[str, Callable[[], Dialect]] = {
-    "sqlite": _sqlite_dialect,
-    "postgresql": postgresql.psycopg.dialect,
-}
+def _postgresql_dialect() -> Dialect:
+    from sqlalchemy.dialects.postgresql import psycopg  # here, since commands on SQLite start sooner without it
+
+    dialect: Callable[[], Dialect] = psycopg.dialect
+    return dialect()
+
+
+def _insert(dialect: str) -> Callable[[Table], Any]:
+    if dialect == "sqlite":
+        return sqlite.insert
+    from sqlalchemy.dialects.postgresql import insert
+
+    return insert
+
+
+_DIALECTS: dict[str, Callable[[], Dialect]] = {"sqlite": _sqlite_dialect, "postgresql": _postgresql_dialect}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +69,7 @@ class Statement:
         """The statement in a dialect, compiled on first use."""
         ready = self._compiled.get(name)
         if ready is None:
-            insert = sqlite.insert if name == "sqlite" else postgresql.insert
-            compiled: Any = self._build(insert).compile(dialect=_DIALECTS[name]())  # type: ignore[attr-defined]  # every Core statement has it
+            compiled: Any = self._build(_insert(name)).compile(dialect=_DIALECTS[name]())  # type: ignore[attr-defined]  # every Core statement has it
             literals = {key: value for key, value in compiled.params.items() if not compiled.binds[key].required}
             ready = self._compiled[name] = Compiled(str(compiled), tuple(compiled.positiontup or ()), literals)
         return ready

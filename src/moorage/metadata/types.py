@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import BigInteger, Integer, LargeBinary, Text
-from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.elements import BindParameter, ColumnElement
 from sqlalchemy.sql.expression import bindparam, literal_column
@@ -18,7 +17,7 @@ from sqlalchemy.types import Boolean
 Number = BigInteger().with_variant(Integer(), "sqlite")
 """A 64-bit integer; also booleans (0, 1) and times (microseconds)."""
 
-String = Text().with_variant(postgresql.TEXT(collation="C"), "postgresql")
+String = Text().with_variant(Text(collation="C"), "postgresql")
 """Text compared by bytes."""
 
 Bytes = LargeBinary()

@@ -3,9 +3,10 @@
 from alembic import context
 
 from moorage.metadata import tables
-from moorage.metadata.tables.schema import metadata
+from moorage.metadata.tables.schema import complete, metadata
 
 assert tables.images is not None  # imported for its effect: it fills `metadata`
+complete()
 context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=metadata,

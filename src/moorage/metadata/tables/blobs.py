@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy import Column, ForeignKey, Index, UniqueConstraint
 
-from moorage.metadata.tables.schema import surrogate, table
+from moorage.metadata.tables.schema import partial_index, surrogate, table
 from moorage.metadata.types import Bytes, Number, String
 
 blobs = table(
@@ -38,11 +38,10 @@ repository_blobs = table(
     Column("blob_id", Number, ForeignKey("blobs.id"), nullable=False),
     Column("check_after", Number),
     Index(None, "blob_id"),
-    Index(
+    partial_index(
         "ix_repository_blobs_check_after",
         "check_after",
-        sqlite_where=text("check_after IS NOT NULL"),
-        postgresql_where=text("check_after IS NOT NULL"),
+        where="check_after IS NOT NULL",
     ),
 )
 
@@ -59,5 +58,5 @@ storage_objects = table(
     Column("key", String, primary_key=True),
     Column("state", String, nullable=False),  # writing, live, doomed
     Column("due", Number, nullable=False),
-    Index("ix_storage_objects_due", "due", sqlite_where=text("state <> 'live'"), postgresql_where=text("state <> 'live'")),
+    partial_index("ix_storage_objects_due", "due", where="state <> 'live'"),
 )

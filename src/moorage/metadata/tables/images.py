@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Column, ForeignKey, Index, UniqueConstraint, text
 
-from moorage.metadata.tables.schema import surrogate, table
+from moorage.metadata.tables.schema import partial_index, surrogate, table
 from moorage.metadata.types import Bytes, Number, String
 
 repositories = table(
@@ -22,15 +22,14 @@ repositories = table(
     Column("seal_id", Number, ForeignKey("seals.id"), nullable=False),
     Column("policy", String),  # the exact text that was given
     Column("policy_bindings", String),  # JSON: ARNs that it names, each with its unique id when it was set
-    Index(
+    partial_index(
         "uq_repositories_live",
         "registry",
         "name",
         unique=True,
-        sqlite_where=text("state = 'live'"),
-        postgresql_where=text("state = 'live'"),
+        where="state = 'live'",
     ),
-    Index("ix_repositories_deleted", "state", sqlite_where=text("state <> 'live'"), postgresql_where=text("state <> 'live'")),
+    partial_index("ix_repositories_deleted", "state", where="state <> 'live'"),
     sqlite_autoincrement=True,
 )
 
@@ -67,13 +66,12 @@ manifests = table(
     Column("last_activated_at", Number),  # in the future: it is being activated until then
     UniqueConstraint("repository_id", "digest"),
     Index(None, "repository_id", "pushed_at", "digest"),
-    Index(
+    partial_index(
         "ix_manifests_subject",
         "repository_id",
         "subject_digest",
         "id",
-        sqlite_where=text("subject_digest IS NOT NULL"),
-        postgresql_where=text("subject_digest IS NOT NULL"),
+        where="subject_digest IS NOT NULL",
     ),
     sqlite_autoincrement=True,
 )
@@ -129,13 +127,12 @@ tag_history = table(
     Column("reason", String, nullable=False),  # push
     Column("ended_by", String),
     Index(None, "repository_id", "name", "valid_from"),
-    Index(
+    partial_index(
         "uq_tag_history_current",
         "repository_id",
         "name",
         unique=True,
-        sqlite_where=text("valid_to IS NULL"),
-        postgresql_where=text("valid_to IS NULL"),
+        where="valid_to IS NULL",
     ),
     sqlite_autoincrement=True,
 )
