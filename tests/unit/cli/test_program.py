@@ -192,6 +192,23 @@ def test_a_start_imports_no_server(arguments: list[str]) -> None:
     assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < CPU_SECONDS
 
 
+def test_a_command_on_the_database_costs_little_more_than_its_library(folder: Path) -> None:
+    library = cpu_seconds([sys.executable, "-c", "import sqlalchemy"])
+    command = cpu_seconds([sys.executable, "-m", "moorage", "account", "list", "--data", str(folder)])
+    assert command < 1.8 * library, (command, library)
+
+
+def cpu_seconds(command: list[str]) -> float:
+    """The least of five runs: whatever else the machine does adds to it."""
+    runs = []
+    for _ in range(5):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run(command, capture_output=True, check=True, timeout=60)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        runs.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    return min(runs)
+
+
 def test_completion() -> None:
     environment = {**os.environ, "_MOORAGE_COMPLETE": "bash_complete", "COMP_WORDS": "moorage pub", "COMP_CWORD": "1"}
     done = subprocess.run(
