@@ -22,8 +22,11 @@ from moorage.metadata.transaction import Transaction
 from moorage.model.names import RepositoryName, parse_repository_name
 from moorage.model.principal import Caller, root_arn
 from moorage.model.scope import Scope
-from moorage.operations import accounts, images, repositories, repository_policy
+from moorage.operations.accounts import accounts
 from moorage.operations.identity import access_keys, attachments, inline_policies, managed_policies, users
+from moorage.operations.images import push
+from moorage.operations.repository import policy as repository_policy
+from moorage.operations.repository import repositories
 from moorage.server.installation import open_installation
 from moorage.server.settings import load
 
@@ -80,8 +83,8 @@ class Crowd:
             "manifests": [],
             "annotations": {"name": str(name), "pad": "x" * 700},
         }
-        pushed = images.read_push(json.dumps(manifest).encode(), _INDEX, None)
-        images.put_image(tx, self._keyring, self._caller, self._scope, name, pushed, None, ["v1"])
+        pushed = push.read_push(json.dumps(manifest).encode(), _INDEX, None)
+        push.put_image(tx, self._keyring, self._caller, self._scope, name, pushed, None, ["v1"])
         return str(name)
 
 

@@ -18,7 +18,9 @@ from moorage.model.digest import parse_digest
 from moorage.model.names import RepositoryName, parse_repository_name
 from moorage.model.principal import Caller
 from moorage.model.scope import Scope
-from moorage.operations import accounts, images, repositories, uploads
+from moorage.operations.accounts import accounts
+from moorage.operations.images import push, uploads
+from moorage.operations.repository import repositories
 from moorage.server.installation import Installation, open_installation
 from moorage.server.settings import load
 from moorage.transfer.key_reserve import KeyReserve
@@ -51,14 +53,14 @@ def _fill(installation: Installation, caller: Caller, scope: Scope, name: Reposi
     db.run_write(repositories.create_repository, keyring, caller, scope, repositories.RepositoryRequest(name))
     image = small_image()
     asyncio.run(_put_blobs(installation, keyring, caller, scope, name, image))
-    pending: list[tuple[str, images.Pushed]] = []
+    pending: list[tuple[str, push.Pushed]] = []
 
     def put(tx: Transaction) -> None:
         for tag, pushed in pending:
-            images.put_image(tx, keyring, caller, scope, name, pushed, None, [tag])
+            push.put_image(tx, keyring, caller, scope, name, pushed, None, [tag])
 
     for tag, manifest in manifests_of(image, count):
-        pending.append((tag, images.read_push(manifest, MANIFEST_TYPE, None)))
+        pending.append((tag, push.read_push(manifest, MANIFEST_TYPE, None)))
         if len(pending) == _BATCH:
             db.run_write(put)
             pending.clear()

@@ -28,7 +28,7 @@ import psycopg
 
 from moorage.cli.serving import _prepare
 from moorage.metadata import migrate
-from moorage.operations import accounts
+from moorage.operations.accounts import accounts
 from moorage.server.installation import exclusive, open_installation
 from moorage.server.settings import Settings, load
 from tests.crash import databases

@@ -22,7 +22,7 @@ from moorage.auth.snapshots import (
     session_policies,
     snapshot_of,
 )
-from moorage.metadata import identities
+from moorage.metadata.identity import identities
 from moorage.metadata.records import Repository
 from moorage.metadata.transaction import ReadTransaction
 from moorage.model.errors import NotAuthenticated

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
-from moorage.metadata import organizations, repositories
+from moorage.metadata.identity import organizations
 from moorage.metadata.records import Repository
+from moorage.metadata.registry import repositories
 from moorage.metadata.transaction import ReadTransaction
 from moorage.model.principal import Caller, RequestFacts
 from moorage.policy.context import RequestContext, Value, tags

@@ -11,8 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from moorage.auth.compiled_policies import compiled, policy_set, resource_policies
-from moorage.metadata import identities, identity_policies, managed_policies, registry_documents
-from moorage.metadata.identity_records import AttachedPolicy, Identity
+from moorage.metadata.identity import identities, managed_policies
+from moorage.metadata.identity import policies as identity_policies
+from moorage.metadata.identity.records import AttachedPolicy, Identity
+from moorage.metadata.registry import documents as registry_documents
 from moorage.metadata.transaction import ReadTransaction, Transaction
 from moorage.model.principal import Caller, Session
 from moorage.model.scope import Scope

@@ -12,7 +12,7 @@ from moorage.auth.authorize import admit, check_standing
 from moorage.auth.compiled_policies import resource_policies
 from moorage.auth.request_context import CallContext
 from moorage.auth.snapshots import Snapshot, principal_of, scope_policies, session_policies
-from moorage.metadata.identity_records import Identity
+from moorage.metadata.identity.records import Identity
 from moorage.metadata.transaction import ReadTransaction
 from moorage.model.principal import Caller, RequestFacts
 from moorage.policy.document import Kind

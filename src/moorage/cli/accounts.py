@@ -12,7 +12,7 @@ from moorage.model.scope import is_account_id
 from moorage.server.settings import Loaded
 
 _ACCESS_ROLE = "OrganizationAccountAccessRole"
-"""That of `moorage.operations.accounts`, which is imported when a command runs; a test holds them equal."""
+"""That of `moorage.operations.accounts.accounts`, which is imported when a command runs; a test holds them equal."""
 
 
 def _a_name(_: click.Context, __: click.Parameter, value: str) -> str:
@@ -48,7 +48,7 @@ def account() -> None:
 def create(loaded: Loaded, name: str, new_id: str | None, email: str | None, role_name: str, form: str) -> None:
     """Make an account and print the key of its root: it is shown this once."""
     from moorage.model.errors import AccountExists
-    from moorage.operations import accounts
+    from moorage.operations.accounts import accounts
 
     with opened(loaded) as installation:
         try:
@@ -73,7 +73,7 @@ def create(loaded: Loaded, name: str, new_id: str | None, email: str | None, rol
 @with_settings(*INSTALLATION)
 def list_accounts(loaded: Loaded, form: str) -> None:
     """Print accounts and their keys."""
-    from moorage.operations import accounts
+    from moorage.operations.accounts import accounts
 
     with opened(loaded) as installation:
         found = installation.db.run_read(accounts.list_accounts)
@@ -106,7 +106,7 @@ def create_key(loaded: Loaded, owner: str | None, user: str | None, form: str) -
     """Make a further key for an account's root, the default account's if none is named, and print it: it is shown this once."""
     from moorage.model.errors import AccountNotFound
     from moorage.model.identity_errors import EntityNotFound
-    from moorage.operations import accounts
+    from moorage.operations.accounts import accounts
     from moorage.operations.identity import access_keys
 
     account_id = owner or loaded.settings.account_id
@@ -145,7 +145,7 @@ def enable(loaded: Loaded, access_key_id: str) -> None:
 @with_settings(*INSTALLATION)
 def delete(loaded: Loaded, access_key_id: str) -> None:
     """Delete a key: it, and every token made with it, is refused from the next request on."""
-    from moorage.operations import accounts
+    from moorage.operations.accounts import accounts
 
     with opened(loaded) as installation:
         if not installation.db.run_write(accounts.delete_key, access_key_id):
@@ -153,7 +153,7 @@ def delete(loaded: Loaded, access_key_id: str) -> None:
 
 
 def _set_status(loaded: Loaded, access_key_id: str, *, active: bool) -> None:
-    from moorage.operations import accounts
+    from moorage.operations.accounts import accounts
 
     with opened(loaded) as installation:
         if not installation.db.run_write(accounts.set_key_status, access_key_id, active=active):

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from moorage.metadata.database import DatabaseUnavailable, DatabaseUnusable
 from moorage.model.errors import StorageFull
-from moorage.operations import accounts
-from moorage.operations.accounts import NewKey
+from moorage.operations.accounts import accounts
+from moorage.operations.accounts.accounts import NewKey
 from moorage.server.installation import Installation
 from moorage.server.settings import Settings
 

@@ -12,8 +12,9 @@ from contextlib import contextmanager
 from moorage.cli.banner import Banner
 from moorage.cli.exits import ENVIRONMENT, FAILED, fail
 from moorage.model.errors import InvalidValue
-from moorage.operations import accounts, garbage
-from moorage.operations.accounts import NewKey
+from moorage.operations.accounts import accounts
+from moorage.operations.accounts.accounts import NewKey
+from moorage.operations.images import garbage
 from moorage.server import logs, tls
 from moorage.server.ephemeral import as_ephemeral
 from moorage.server.installation import InstallationError, exclusive, open_installation, telling

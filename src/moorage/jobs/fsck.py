@@ -14,9 +14,9 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from moorage.keys.envelope import WrongKey
 from moorage.keys.registry_keys import LocalKeyring
-from moorage.metadata import inspection
 from moorage.metadata.database import Database
-from moorage.metadata.inspection import InspectedBlob, InspectedManifest
+from moorage.metadata.images import inspection
+from moorage.metadata.images.inspection import InspectedBlob, InspectedManifest
 from moorage.model.digest import Digest, algorithm_of, digest_of
 from moorage.model.errors import StorageCorrupt
 from moorage.storage.blob_store import BlobStore

@@ -10,10 +10,10 @@ from moorage.auth.activity import Activity
 from moorage.metadata.database import Database, DatabaseUnavailable
 from moorage.model.errors import StorageFull
 from moorage.model.usage import UsageCounts
-from moorage.operations import garbage
 from moorage.operations.identity.activity import record_activity
-from moorage.operations.rates import forget_full_buckets
-from moorage.operations.request_counts import forget_requests, record_requests
+from moorage.operations.images import garbage
+from moorage.operations.usage.rates import forget_full_buckets
+from moorage.operations.usage.request_counts import forget_requests, record_requests
 from moorage.storage import buffers
 from moorage.storage.blob_store import BlobStore, StorageKey, StoreUnavailable
 from moorage.transfer.anonymous_transfers import AnonymousTransfers

@@ -5,7 +5,7 @@ from __future__ import annotations
 import string
 from dataclasses import dataclass
 
-from moorage.metadata import manifests
+from moorage.metadata.images import manifests
 from moorage.metadata.records import Image, Repository
 from moorage.metadata.transaction import ReadTransaction
 from moorage.model.errors import ImageNotFound

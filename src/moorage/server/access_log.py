@@ -17,7 +17,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from moorage.server.http_terms import Access
+from moorage.server.http.terms import Access
 from moorage.wire.http import Asked
 
 _MOST_BYTES = 16 * 1024 * 1024

@@ -26,7 +26,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from moorage.metadata.database import Database
 from moorage.model.scope import Scope, is_account_id, is_region
-from moorage.operations import registry
+from moorage.operations.registry import registries
 from moorage.server.host_names import Spelled, is_loopback, name_of, port_of, spelled
 from moorage.server.regions import Regions, amazon_suffixes
 from moorage.server.remembered_hosts import RememberedHosts
@@ -85,12 +85,12 @@ class Addressing:
 
     async def start(self, listen: Listen) -> None:
         """Listen on the addresses that registries were given, and from now on on those that are given to others."""
-        if kept := self.regions.keep(await self._db.read(registry.used_regions)):
+        if kept := self.regions.keep(await self._db.read(registries.used_regions)):
             logger.warning("regions that are not on the list stay, because there are repositories: %s", ", ".join(kept))
         if self._domain is None and sys.platform == "linux":
             self._listen = listen
             self._listens_publicly = self.public_name == _PUBLIC_LOCAL and await listen(PUBLIC_ADDRESS)
-            for scope, address in await self._db.read(registry.all_addresses):
+            for scope, address in await self._db.read(registries.all_addresses):
                 if scope != self.default:
                     await self._listen_for(scope, address)
 
@@ -130,7 +130,7 @@ class Addressing:
         if found is not None:
             return found
         name = name_of(host)
-        found = await self._db.lookup(registry.scope_at, name) if _is_given(name) else self._resolve(name)
+        found = await self._db.lookup(registries.scope_at, name) if _is_given(name) else self._resolve(name)
         if found is not None:  # else it may become one's any time
             self._seen.put(host, found)
         return found
@@ -189,7 +189,7 @@ class Addressing:
         """The address of a registry that has repositories: who may only ask for tokens costs neither a row nor a socket."""
         if self._listen is None or time.monotonic() < self._not_before.get(scope, 0.0):
             return None
-        address = await self._db.lookup(registry.find_address, scope)
+        address = await self._db.lookup(registries.find_address, scope)
         if address is None or not await self._listen_for(scope, address):
             return None
         return address

@@ -22,7 +22,7 @@ from moorage.model.errors import StorageCorrupt
 from moorage.model.principal import Caller
 from moorage.model.quotas import Quotas
 from moorage.model.scope import Scope
-from moorage.operations import accounts
+from moorage.operations.accounts import accounts
 from moorage.operations.public import registries as public_registries
 from moorage.server.addressing import Addressing, Listen
 from moorage.server.clock_skew import told_skew

@@ -23,7 +23,7 @@ from moorage.metadata.transaction import Transaction
 from moorage.model import ids
 from moorage.model.principal import Caller, root_arn
 from moorage.model.scope import Scope, is_account_id
-from moorage.operations import accounts
+from moorage.operations.accounts import accounts
 from moorage.server.addressing import Listen
 from moorage.server.app import Application
 from moorage.server.installation import Installation, open_installation

@@ -11,7 +11,7 @@ from collections import deque
 from typing import NamedTuple
 
 from moorage.server.access_log import AccessLog, Parts
-from moorage.server.http_terms import KIND_FIELDS, Access
+from moorage.server.http.terms import KIND_FIELDS, Access
 from moorage.wire.web.metrics import Metrics, Series
 
 _SECONDS = 0.1

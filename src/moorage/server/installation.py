@@ -11,9 +11,10 @@ from pathlib import Path
 
 from moorage.files import whole
 from moorage.keys.root_key import RootKey, RootKeyError, load_root_key
-from moorage.metadata import faults, migrate, registries
+from moorage.metadata import faults, migrate
 from moorage.metadata.database import Database, DatabaseUnavailable, DatabaseUnusable
 from moorage.metadata.opening import open_database
+from moorage.metadata.registry import registries
 from moorage.metadata.transaction import Transaction
 from moorage.model.errors import StorageFull
 from moorage.server.settings import Settings

@@ -18,10 +18,10 @@ from typing import Any
 
 import uvicorn
 
-from moorage.server.accepting import BACKLOG, Doors
-from moorage.server.http_protocol import RegistryHttpProtocol
-from moorage.server.http_terms import HttpTerms, never_at_once
-from moorage.server.request_ids import RequestIds
+from moorage.server.http.accepting import BACKLOG, Doors
+from moorage.server.http.parser import RegistryHttpProtocol
+from moorage.server.http.request_ids import RequestIds
+from moorage.server.http.terms import HttpTerms, never_at_once
 
 _log = logging.getLogger("moorage.server")
 

@@ -30,8 +30,11 @@ from moorage.model.errors import DomainError
 from moorage.model.names import RepositoryName, parse_repository_name
 from moorage.model.principal import Caller, root_arn
 from moorage.model.scope import Scope
-from moorage.operations import accounts, images, repositories, repository_policy
+from moorage.operations.accounts import accounts
 from moorage.operations.identity import access_keys, attachments, inline_policies, users
+from moorage.operations.images import push
+from moorage.operations.repository import policy as repository_policy
+from moorage.operations.repository import repositories
 from moorage.server.settings import Settings
 from moorage.transfer.receive import Body, Receiver
 
@@ -178,8 +181,8 @@ class Sower:
             for part in (document["config"], *document["layers"]):
                 digest = parse_digest(part["digest"])
                 await self._receiver.put_blob(*place, digest, Body.of(_blob(layout, digest)))
-        pushed = images.read_push(data, descriptor.get("mediaType"), descriptor["digest"])
-        await self._db.write(images.put_image, self._receiver.keyring, *place, pushed, descriptor["digest"], tags)
+        pushed = push.read_push(data, descriptor.get("mediaType"), descriptor["digest"])
+        await self._db.write(push.put_image, self._receiver.keyring, *place, pushed, descriptor["digest"], tags)
 
 
 def _blob(layout: Path, digest: str) -> bytes:

@@ -19,7 +19,7 @@ from moorage.server.app import Application
 from moorage.server.ephemeral import EphemeralApplication
 from moorage.server.finished_requests import FinishedRequests
 from moorage.server.further_addresses import FurtherAddresses
-from moorage.server.http_terms import HttpLimits, HttpTerms
+from moorage.server.http.terms import HttpLimits, HttpTerms
 from moorage.server.installation import Installation, InstallationError, open_installation
 from moorage.server.metrics_app import MetricsApplication
 from moorage.server.run import HttpServer, listen

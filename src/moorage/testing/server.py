@@ -18,7 +18,7 @@ from typing import Any, Self
 from urllib.error import URLError
 from urllib.request import urlopen
 
-from moorage.operations import accounts
+from moorage.operations.accounts import accounts
 from moorage.server.installation import open_installation
 from moorage.server.parent import end_with_parent
 from moorage.server.settings import load

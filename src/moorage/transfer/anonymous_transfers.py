@@ -15,7 +15,7 @@ from typing import Any
 from moorage.metadata.database import Database
 from moorage.model.clock import Clock
 from moorage.model.errors import DataLimitExceeded
-from moorage.operations.anonymous_transfers import forget_sent, record_sent, sent_to
+from moorage.operations.usage.anonymous_transfers import forget_sent, record_sent, sent_to
 from moorage.transfer.handover import EXTENSION, Channel, Send, Sink, Source
 from moorage.transfer.pull_rate import place_of
 

@@ -13,7 +13,7 @@ from collections import deque
 
 from moorage.metadata.database import Database
 from moorage.model import ids
-from moorage.operations import garbage
+from moorage.operations.images import garbage
 from moorage.storage.blob_store import StorageKey
 
 _BATCH = 32

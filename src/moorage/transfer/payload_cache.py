@@ -8,8 +8,8 @@ from collections import OrderedDict
 from moorage.keys.registry_keys import LocalKeyring
 from moorage.metadata.database import Database
 from moorage.metadata.records import Image, Repository
-from moorage.operations.images import sealed_payload
-from moorage.operations.payloads import open_payload
+from moorage.operations.images.payloads import open_payload
+from moorage.operations.images.pull import sealed_payload
 
 _BUDGET_BYTES = 16 * 1024 * 1024
 

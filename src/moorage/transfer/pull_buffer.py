@@ -9,7 +9,7 @@ from __future__ import annotations
 from moorage.metadata.database import Database
 from moorage.model.clock import Clock, to_micros
 from moorage.model.principal import Caller
-from moorage.operations.garbage import record_pulls
+from moorage.operations.usage.pulls import record_pulls
 
 _FLUSHES_APART = 10
 """Of what is pulled all the time: every how many flushes it is written."""

@@ -11,7 +11,7 @@ from moorage.model.errors import DomainError, RepositoryExists, RepositoryNotFou
 from moorage.model.names import RepositoryName
 from moorage.model.principal import Caller
 from moorage.model.scope import Scope
-from moorage.operations.create_on_push import TemplateUnusable, create_on_push
+from moorage.operations.repository.create_on_push import TemplateUnusable, create_on_push
 
 T = TypeVar("T")
 

@@ -24,8 +24,8 @@ from moorage.model.errors import LimitExceeded, RangeMismatch, UploadBusy
 from moorage.model.names import RepositoryName
 from moorage.model.principal import Caller
 from moorage.model.scope import Scope
-from moorage.operations import uploads
-from moorage.operations.uploads import Grant, Stored, Unstarted
+from moorage.operations.images import uploads
+from moorage.operations.images.uploads import Grant, Stored, Unstarted
 from moorage.storage.blob_store import BlobStore, BlobWriter, StorageKey
 from moorage.storage.sealed import SealedWriter
 from moorage.transfer.handover import fill, receive_into

@@ -12,7 +12,7 @@ from moorage.metadata.database import Database
 from moorage.model.clock import Clock, to_micros
 from moorage.model.errors import RateExceeded, StorageFull
 from moorage.model.token_bucket import Rate, take, wait_micros
-from moorage.operations.rates import lease_tokens
+from moorage.operations.usage.rates import lease_tokens
 
 _ROUNDS = 20
 _REMEMBERED = 65_536

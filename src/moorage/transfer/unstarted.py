@@ -17,8 +17,8 @@ from moorage.model.errors import DigestMismatch
 from moorage.model.names import RepositoryName
 from moorage.model.principal import Caller
 from moorage.model.scope import Scope
-from moorage.operations import uploads
-from moorage.operations.uploads import Unstarted
+from moorage.operations.images import uploads
+from moorage.operations.images.uploads import Unstarted
 
 _BOUND = 4096
 """How many are kept; those that come when there are so many get their rows at once."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from moorage.operations.anonymous_transfers import sent_to
+from moorage.operations.usage.anonymous_transfers import sent_to
 from moorage.server.installation import open_installation
 from moorage.server.settings import load
 from moorage.testing import builders

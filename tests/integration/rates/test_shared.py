@@ -11,7 +11,7 @@ import pytest
 from moorage.auth.rates import most_held
 from moorage.metadata.transaction import ReadTransaction
 from moorage.model.token_bucket import Rate
-from moorage.operations.request_counts import requests_counted
+from moorage.operations.usage.request_counts import requests_counted
 from moorage.server.installation import open_installation
 from moorage.server.settings import load
 from moorage.testing import builders

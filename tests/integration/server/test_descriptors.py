@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import ClientError
 
-from moorage.metadata import registries, repositories
+from moorage.metadata.registry import registries, repositories
 from moorage.metadata.transaction import Transaction
 from moorage.model.names import parse_repository_name
 from moorage.model.scope import Scope

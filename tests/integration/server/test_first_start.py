@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from moorage.operations import accounts
+from moorage.operations.accounts import accounts
 from moorage.server.installation import open_installation
 from moorage.server.settings import load
 from moorage.testing.server import KeyPair, MoorageServer, make_client

@@ -151,7 +151,7 @@ def test_a_new_certificate_serves_new_connections(
 def test_signals_end_the_process_in_order(signals: list[signal.Signals]) -> None:
     program = """
         import asyncio, uvloop
-        from moorage.server.http_terms import HttpTerms
+        from moorage.server.http.terms import HttpTerms
         from moorage.server.run import serve
         from moorage.transfer.pools import Pool
 

@@ -16,7 +16,7 @@ from click.testing import CliRunner
 
 from moorage.cli import accounts as account_commands
 from moorage.cli.main import COMMANDS, main
-from moorage.operations import accounts
+from moorage.operations.accounts import accounts
 from moorage.server.settings import FIELDS
 from moorage.testing.reference.commands import commands
 from tests.crash import databases

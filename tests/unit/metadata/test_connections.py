@@ -11,10 +11,10 @@ from typing import Any
 import psycopg
 import pytest
 
-from moorage.metadata import registries
 from moorage.metadata.database import DatabaseUnavailable
 from moorage.metadata.opening import open_database
 from moorage.metadata.postgresql import PostgresDatabase
+from moorage.metadata.registry import registries
 from moorage.metadata.transaction import ReadTransaction, Transaction
 
 SECONDS = 1.0

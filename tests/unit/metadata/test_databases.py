@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 from sqlalchemy import create_engine, inspect
 
-from moorage.metadata import migrate, registries, repositories
+from moorage.metadata import migrate
 from moorage.metadata import tables as tables_package
 from moorage.metadata.database import Database, DatabaseUnavailable
 from moorage.metadata.opening import open_database
+from moorage.metadata.registry import registries, repositories
 from moorage.metadata.tables.schema import metadata
 from moorage.metadata.transaction import ReadTransaction, Transaction
 from moorage.model.names import parse_repository_name

@@ -10,23 +10,23 @@ from pathlib import Path
 import pytest
 
 from moorage.keys.root_key import RootKey
-from moorage.metadata import registries, replications
 from moorage.metadata.database import Database
 from moorage.metadata.opening import open_database
-from moorage.metadata.registry_records import Backfill, Destination, ReplicationRule
+from moorage.metadata.registry import registries, replications
+from moorage.metadata.registry.records import Backfill, Destination, ReplicationRule
 from moorage.metadata.transaction import Transaction
 from moorage.model.errors import LimitExceeded
 from moorage.model.principal import Caller, root_arn
 from moorage.model.registry_errors import BackfillEnded, BackfillRunning
 from moorage.model.scope import Scope
-from moorage.operations import accounts
-from moorage.operations.replication import put_replication_configuration
-from moorage.operations.replication_backfills import (
+from moorage.operations.accounts import accounts
+from moorage.operations.replication.backfills import (
     FIRST,
     list_replication_backfills,
     start_replication_backfill,
     stop_replication_backfill,
 )
+from moorage.operations.replication.rules import put_replication_configuration
 
 SCOPE, OTHER = Scope.of("us-east-1", "000000000000"), "111111111111"
 DESTINATIONS = tuple(Destination(f"eu-west-{number}", OTHER) for number in range(1, 13))

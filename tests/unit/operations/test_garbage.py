@@ -12,11 +12,11 @@ from sqlalchemy import select
 
 from moorage.keys.registry_keys import LocalKeyring
 from moorage.keys.root_key import RootKey
-from moorage.metadata import blobs
 from moorage.metadata.database import Database
+from moorage.metadata.images import blobs
 from moorage.metadata.opening import open_database
 from moorage.metadata.records import Piece
-from moorage.metadata.registry_records import Destination, ReplicationRule
+from moorage.metadata.registry.records import Destination, ReplicationRule
 from moorage.metadata.statements import Statement
 from moorage.metadata.tables.lifecycle import lifecycle_policies, lifecycle_preview_results, lifecycle_previews
 from moorage.metadata.tables.settings import image_replications
@@ -27,19 +27,12 @@ from moorage.model.errors import LayersNotFound, UploadNotFound
 from moorage.model.names import parse_repository_name
 from moorage.model.principal import Caller
 from moorage.model.scope import Scope
-from moorage.operations import (
-    accounts,
-    garbage,
-    image_removal,
-    images,
-    layers,
-    lifecycle,
-    lifecycle_preview,
-    replication,
-    repositories,
-    uploads,
-)
-from moorage.operations.repositories import RepositoryRequest
+from moorage.operations.accounts import accounts
+from moorage.operations.images import garbage, layers, push, removal, uploads
+from moorage.operations.replication import rules as replication
+from moorage.operations.repository import lifecycle, lifecycle_preview, repositories
+from moorage.operations.repository.repositories import RepositoryRequest
+from moorage.operations.usage.pulls import record_pulls
 from moorage.testing.builders import BuiltImage, digest, image
 
 SCOPE = Scope.of("us-east-1", "000000000000")
@@ -71,8 +64,8 @@ class World:
 
     def push(self, built: BuiltImage, tag: str) -> dict[str, str]:
         keys = {name: self.put_blob(data) for name, data in built.blobs.items()}
-        pushed = images.read_push(built.manifest, built.media_type, None)
-        self.db.run_write(images.put_image, KEYRING, self.caller, SCOPE, NAME, pushed, None, [tag])
+        pushed = push.read_push(built.manifest, built.media_type, None)
+        self.db.run_write(push.put_image, KEYRING, self.caller, SCOPE, NAME, pushed, None, [tag])
         return keys
 
     def holds(self, data_digest: str) -> bool:
@@ -129,7 +122,7 @@ def test_deleting_an_image_frees_its_blobs_but_not_those_of_its_neighbour(world:
     first, second = image(1), image(2)
     world.push(first, "one")
     world.push(second, "two")
-    world.db.run_write(image_removal.delete_manifest, world.caller, SCOPE, NAME, first.digest, None)
+    world.db.run_write(removal.delete_manifest, world.caller, SCOPE, NAME, first.digest, None)
     world.wait(limits.BLOB_GRACE_SECONDS + 1)
     world.db.run_write(garbage.check_links)
     assert not any(world.holds(name) for name in first.blobs)
@@ -177,9 +170,9 @@ def test_a_push_that_comes_after_the_collector_is_told_what_is_missing(world: Wo
         world.put_blob(data)
     world.wait(limits.BLOB_GRACE_SECONDS + 1)
     world.db.run_write(garbage.check_links)
-    pushed = images.read_push(built.manifest, built.media_type, None)
+    pushed = push.read_push(built.manifest, built.media_type, None)
     with pytest.raises(LayersNotFound) as missing:
-        world.db.run_write(images.put_image, KEYRING, world.caller, SCOPE, NAME, pushed, None, ["v1"])
+        world.db.run_write(push.put_image, KEYRING, world.caller, SCOPE, NAME, pushed, None, ["v1"])
     assert set(missing.value.digests) == set(built.blobs)
 
 
@@ -244,7 +237,7 @@ def test_a_deleted_repository_is_gone_at_once_and_its_content_in_time(world: Wor
 
 def test_pulls_of_images_that_are_gone_are_not_counted(world: World) -> None:
     def gone(tx: Transaction) -> None:
-        garbage.record_pulls(tx, {(999_999, "AIDAEXAMPLE"): (tx.now, 3)})
+        record_pulls(tx, {(999_999, "AIDAEXAMPLE"): (tx.now, 3)})
 
     world.db.run_write(gone)
 

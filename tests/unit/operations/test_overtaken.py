@@ -15,11 +15,13 @@ import pytest
 
 from moorage.keys.registry_keys import LocalKeyring
 from moorage.keys.root_key import RootKey
-from moorage.metadata import blobs, credentials, identities, identity_tags
 from moorage.metadata.database import Database
+from moorage.metadata.identity import credentials, identities
+from moorage.metadata.identity import tags as identity_tags
+from moorage.metadata.images import blobs
 from moorage.metadata.opening import open_database
 from moorage.metadata.records import Piece
-from moorage.metadata.registry_records import Template
+from moorage.metadata.registry.records import Template
 from moorage.metadata.transaction import Transaction
 from moorage.model import ids
 from moorage.model.digest import Digest
@@ -29,9 +31,11 @@ from moorage.model.names import parse_repository_name
 from moorage.model.principal import Caller
 from moorage.model.registry_errors import TemplateNotFound
 from moorage.model.scope import Scope
-from moorage.operations import accounts, creation_templates, garbage, image_removal, images, layers, repositories, uploads
+from moorage.operations.accounts import accounts
 from moorage.operations.identity import entities, login_profiles, tags, users
-from moorage.operations.repositories import RepositoryRequest
+from moorage.operations.images import garbage, layers, pull, push, removal, uploads
+from moorage.operations.repository import creation_templates, repositories
+from moorage.operations.repository.repositories import RepositoryRequest
 from moorage.operations.wanted_images import WantedImage
 from moorage.testing.builders import BuiltImage, digest, image
 
@@ -61,8 +65,8 @@ class World:
         self.write(uploads.put_blob, self.root, SCOPE, NAME, Digest(digest(data)), self.announced(data))
 
     def putting(self, built: BuiltImage, *tags: str) -> Callable[[Transaction], Any]:
-        pushed = images.read_push(built.manifest, built.media_type, None)
-        return lambda tx: images.put_image(tx, KEYRING, self.root, SCOPE, NAME, pushed, None, tags)
+        pushed = push.read_push(built.manifest, built.media_type, None)
+        return lambda tx: push.put_image(tx, KEYRING, self.root, SCOPE, NAME, pushed, None, tags)
 
     def push(self, built: BuiltImage, *tags: str) -> None:
         for data in built.blobs.values():
@@ -145,18 +149,18 @@ def test_a_tag_is_deleted_while_it_is_moved(world: World) -> None:
     world.push(first, "moving")
     world.push(second)
     wanted = [WantedImage(None, "moving")]
-    deleted = world.beside(world.putting(second, "moving"), image_removal.batch_delete_image, world.root, SCOPE, NAME, wanted)
+    deleted = world.beside(world.putting(second, "moving"), removal.batch_delete_image, world.root, SCOPE, NAME, wanted)
     assert deleted.result() == ([(second.digest, "moving")], [])
-    there = world.db.run_read(lambda tx: images.batch_get_image(tx, world.root, SCOPE, NAME, [WantedImage(first.digest, None)]))
+    there = world.db.run_read(lambda tx: pull.batch_get_image(tx, world.root, SCOPE, NAME, [WantedImage(first.digest, None)]))
     assert len(there[1]) == 1
 
 
 def test_an_image_is_tagged_while_it_is_deleted(world: World) -> None:
     built = image(1)
     world.push(built, "one")
-    delete = partial(image_removal.delete_manifest, caller=world.root, scope=SCOPE, name=NAME, digest=built.digest, tag=None)
+    delete = partial(removal.delete_manifest, caller=world.root, scope=SCOPE, name=NAME, digest=built.digest, tag=None)
     assert world.beside(delete, world.putting(built, "two")).result().changed
-    found = world.db.run_read(lambda tx: images.batch_get_image(tx, world.root, SCOPE, NAME, [WantedImage(None, "two")]))
+    found = world.db.run_read(lambda tx: pull.batch_get_image(tx, world.root, SCOPE, NAME, [WantedImage(None, "two")]))
     assert len(found[1]) == 1
 
 

@@ -15,9 +15,17 @@ from moorage.model.errors import TokenInvalid
 from moorage.model.names import parse_repository_name
 from moorage.model.principal import Caller, root_arn
 from moorage.model.scope import Scope
-from moorage.operations import accounts, repositories
-from moorage.operations.lifecycle_preview import PreviewPage, Snapshot, evaluated, get_preview_of, get_preview_page, keep
-from moorage.operations.repositories import RepositoryRequest
+from moorage.operations.accounts import accounts
+from moorage.operations.repository import repositories
+from moorage.operations.repository.lifecycle_preview import (
+    PreviewPage,
+    Snapshot,
+    evaluated,
+    get_preview_of,
+    get_preview_page,
+    keep,
+)
+from moorage.operations.repository.repositories import RepositoryRequest
 from moorage.operations.wanted_images import WantedImage
 
 SCOPE, NAME, ROOT_KEY = Scope.of("us-east-1", "000000000000"), parse_repository_name("app"), RootKey(bytes(32), "test")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from moorage.model.errors import ParameterInvalid
 from moorage.model.wildcards import matches
-from moorage.operations.tag_mutability import check_filters, is_mutable
+from moorage.operations.images.tag_mutability import check_filters, is_mutable
 
 
 @given(st.text(alphabet="ab*", max_size=8), st.text(alphabet="ab", max_size=10))

@@ -10,11 +10,11 @@ import pytest
 
 from moorage.keys.registry_keys import LocalKeyring
 from moorage.keys.root_key import RootKey
-from moorage.metadata import blobs
-from moorage.metadata import repositories as found_repositories
+from moorage.metadata.images import blobs
 from moorage.metadata.opening import open_database
 from moorage.metadata.postgresql import PostgresDatabase
 from moorage.metadata.records import Piece
+from moorage.metadata.registry import repositories as found_repositories
 from moorage.metadata.server_clock import ServerClock
 from moorage.model import ids
 from moorage.model.digest import Digest
@@ -23,8 +23,11 @@ from moorage.model.names import parse_repository_name
 from moorage.model.principal import Caller
 from moorage.model.scope import Scope
 from moorage.model.token_bucket import Rate
-from moorage.operations import accounts, garbage, rates, repositories, uploads
-from moorage.operations.repositories import RepositoryRequest
+from moorage.operations.accounts import accounts
+from moorage.operations.images import garbage, uploads
+from moorage.operations.repository import repositories
+from moorage.operations.repository.repositories import RepositoryRequest
+from moorage.operations.usage import rates
 from moorage.server.clock_skew import told_skew
 from moorage.testing.builders import digest
 

@@ -8,7 +8,7 @@ from moorage.metadata.records import Repository, Seal, Upload
 from moorage.model.errors import LimitExceeded, RangeMismatch
 from moorage.model.names import RepositoryName
 from moorage.model.scope import Scope
-from moorage.operations.uploads import check_position
+from moorage.operations.images.uploads import check_position
 
 MIB = 1024 * 1024
 PRIVATE, PUBLIC = Scope.of("us-east-1", "111122223333"), Scope.public("111122223333")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from moorage.server.accepting import chosen
 from moorage.server.descriptors import RESERVED, most_addresses, most_connections
+from moorage.server.http.accepting import chosen
 
 
 @dataclass(eq=False)

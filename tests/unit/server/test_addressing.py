@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from moorage.metadata import registries, repositories
 from moorage.metadata.database import Database
 from moorage.metadata.opening import open_database
+from moorage.metadata.registry import registries, repositories
 from moorage.metadata.transaction import Transaction
 from moorage.model.names import parse_repository_name
 from moorage.model.scope import Scope

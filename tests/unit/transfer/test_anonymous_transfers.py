@@ -13,7 +13,7 @@ import pytest
 from moorage.metadata.database import Database
 from moorage.metadata.opening import open_database
 from moorage.model.errors import DataLimitExceeded
-from moorage.operations.anonymous_transfers import sent_to
+from moorage.operations.usage.anonymous_transfers import sent_to
 from moorage.transfer.anonymous_transfers import AnonymousTransfers
 from tests.unit.hands import HandClock
 

@@ -14,7 +14,7 @@ from moorage.metadata.database import Database
 from moorage.metadata.opening import open_database
 from moorage.model.errors import RateExceeded
 from moorage.model.token_bucket import Rate
-from moorage.operations.rates import forget_full_buckets
+from moorage.operations.usage.rates import forget_full_buckets
 from moorage.transfer.pull_rate import PullRate
 from moorage.transfer.token_leases import TokenLeases
 from tests.unit.hands import HandClock

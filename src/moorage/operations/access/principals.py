@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from moorage.metadata import identities, registries
+from moorage.metadata.identity import identities
+from moorage.metadata.registry import registries
 from moorage.metadata.transaction import ReadTransaction
 from moorage.model.identity import account_of_root, parse_iam_arn
 from moorage.model.principal import Caller, RequestFacts, Session, SessionKind, root_arn

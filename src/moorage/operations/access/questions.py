@@ -5,9 +5,11 @@ from __future__ import annotations
 import difflib
 from dataclasses import dataclass
 
-from moorage.metadata import identities, identity_tags, repositories
-from moorage.metadata.identity_records import Identity
+from moorage.metadata.identity import identities
+from moorage.metadata.identity import tags as identity_tags
+from moorage.metadata.identity.records import Identity
 from moorage.metadata.records import Repository
+from moorage.metadata.registry import repositories
 from moorage.metadata.transaction import ReadTransaction
 from moorage.model.arn import parse_repository_arn
 from moorage.model.errors import ArnInvalid, InvalidValue

@@ -12,8 +12,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from moorage.metadata import activity
 from moorage.metadata.transaction import ReadTransaction
+from moorage.metadata.usage import activity
 from moorage.model.principal import Caller
 from moorage.operations.access.principals import caller_for
 from moorage.policy import actions

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from moorage.auth.authorize import decision_about
-from moorage.metadata import identities, registries, repositories
+from moorage.metadata.identity import identities
+from moorage.metadata.registry import registries, repositories
 from moorage.metadata.transaction import ReadTransaction
 from moorage.model.errors import InvalidValue, NotAuthenticated
 from moorage.model.identity import Kind

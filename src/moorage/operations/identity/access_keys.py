@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from moorage.keys.root_key import RootKey
-from moorage.metadata import credentials, identities, registries
-from moorage.metadata.identity_records import Identity, KeyUse
+from moorage.metadata.identity import credentials, identities
+from moorage.metadata.identity.records import Identity, KeyUse
 from moorage.metadata.records import AccessKey
+from moorage.metadata.registry import registries
 from moorage.metadata.transaction import ReadTransaction, Transaction
 from moorage.model import identity_limits, ids
 from moorage.model.errors import InvalidValue, LimitExceeded

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from moorage.metadata import (
+from moorage.metadata.identity import (
     account_facts,
     credentials,
     identities,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from moorage.auth.activity import KeyUsed, Use
-from moorage.metadata import activity
 from moorage.metadata.transaction import Transaction
+from moorage.metadata.usage import activity
 
 
 def record_activity(tx: Transaction, uses: Mapping[tuple[str, str, str], Use], keys: Mapping[str, KeyUsed]) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from moorage.metadata import identities, identity_policies
-from moorage.metadata.identity_records import Identity
+from moorage.metadata.identity import identities
+from moorage.metadata.identity import policies as identity_policies
+from moorage.metadata.identity.records import Identity
 from moorage.metadata.transaction import ReadTransaction, Transaction
 from moorage.model import identity_limits
 from moorage.model.errors import LimitExceeded

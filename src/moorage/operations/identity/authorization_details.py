@@ -5,15 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from moorage.metadata import (
-    identities,
-    identity_policies,
-    identity_tags,
-    instance_profiles,
-    managed_policies,
-    memberships,
-)
-from moorage.metadata.identity_records import Identity, InstanceProfile, ManagedPolicy, PolicyVersion
+from moorage.metadata.identity import identities, instance_profiles, managed_policies, memberships
+from moorage.metadata.identity import policies as identity_policies
+from moorage.metadata.identity import tags as identity_tags
+from moorage.metadata.identity.records import Identity, InstanceProfile, ManagedPolicy, PolicyVersion
 from moorage.metadata.transaction import ReadTransaction
 from moorage.model.identity import KINDS, Kind, fold, parse_iam_arn
 from moorage.model.principal import Caller

@@ -7,7 +7,7 @@ from functools import cache
 
 from msgspec import Struct
 
-from moorage.metadata.identity_records import ManagedPolicy, PolicyVersion
+from moorage.metadata.identity.records import ManagedPolicy, PolicyVersion
 from moorage.policy import managed
 
 AWS = "aws"

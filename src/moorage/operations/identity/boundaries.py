@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from moorage.metadata import identities, managed_policies
+from moorage.metadata.identity import identities, managed_policies
 from moorage.metadata.transaction import ReadTransaction, Transaction
 from moorage.model.identity import Kind, parse_iam_arn
 from moorage.model.identity_errors import EntityNotFound, NotAttachable, RequestInvalid

@@ -8,8 +8,9 @@ import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from moorage.metadata import account_facts, credentials, identities, mfa_devices, registries
-from moorage.metadata.identity_records import Document, Identity, KeyUse, LoginProfile
+from moorage.metadata.identity import account_facts, credentials, identities, mfa_devices
+from moorage.metadata.identity.records import Document, Identity, KeyUse, LoginProfile
+from moorage.metadata.registry import registries
 from moorage.metadata.transaction import ReadTransaction, Transaction
 from moorage.model import identity_limits
 from moorage.model.identity_errors import ReportMissing, ReportOutdated

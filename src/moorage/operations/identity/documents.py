@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from moorage.metadata.transaction import ReadTransaction
 from moorage.model.errors import LimitExceeded
-from moorage.operations import policy_documents
+from moorage.operations.identity import policy_documents
 from moorage.policy import sizes
 from moorage.policy.document import Kind
 from moorage.policy.parse import parse

@@ -7,24 +7,17 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 
-from moorage.metadata import (
-    account_facts,
-    credentials,
-    identities,
-    identity_policies,
-    identity_tags,
-    instance_profiles,
-    memberships,
-    mfa_devices,
-)
-from moorage.metadata.identity_records import Identity
+from moorage.metadata.identity import account_facts, credentials, identities, instance_profiles, memberships, mfa_devices
+from moorage.metadata.identity import policies as identity_policies
+from moorage.metadata.identity import tags as identity_tags
+from moorage.metadata.identity.records import Identity
 from moorage.metadata.transaction import ReadTransaction, Transaction
 from moorage.model import identity_limits
 from moorage.model.errors import LimitExceeded
 from moorage.model.identity import Kind, arn_of, fold
 from moorage.model.identity_errors import DeleteConflict, EntityExists
 from moorage.model.principal import Caller
-from moorage.operations import policy_documents
+from moorage.operations.identity import policy_documents
 from moorage.operations.identity.finding import changing, identity_for, permit, renewed
 from moorage.operations.identity.login_profiles import HISTORY
 from moorage.operations.identity.paging import Key, Page, after_text, page_of

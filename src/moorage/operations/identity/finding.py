@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from moorage.auth.authorize import authorize
-from moorage.metadata import identities, identity_tags
-from moorage.metadata.identity_records import Identity
+from moorage.metadata.identity import identities
+from moorage.metadata.identity import tags as identity_tags
+from moorage.metadata.identity.records import Identity
 from moorage.metadata.transaction import Overtaken, ReadTransaction, Transaction
 from moorage.model.errors import AccessDenied
 from moorage.model.identity import Kind, arn_of, home

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from moorage.metadata import identities, memberships
-from moorage.metadata.identity_records import Identity
+from moorage.metadata.identity import identities, memberships
+from moorage.metadata.identity.records import Identity
 from moorage.metadata.transaction import ReadTransaction, Transaction
 from moorage.model import identity_limits, ids
 from moorage.model.errors import LimitExceeded

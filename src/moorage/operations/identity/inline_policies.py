@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from moorage.metadata import identity_policies
-from moorage.metadata.identity_records import Identity
+from moorage.metadata.identity import policies as identity_policies
+from moorage.metadata.identity.records import Identity
 from moorage.metadata.transaction import ReadTransaction, Transaction
 from moorage.model.errors import LimitExceeded
 from moorage.model.identity import Kind

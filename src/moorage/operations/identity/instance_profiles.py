@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from moorage.metadata import identities, identity_tags, instance_profiles
-from moorage.metadata.identity_records import Identity, InstanceProfile
+from moorage.metadata.identity import identities, instance_profiles
+from moorage.metadata.identity import tags as identity_tags
+from moorage.metadata.identity.records import Identity, InstanceProfile
 from moorage.metadata.transaction import ReadTransaction, Transaction
 from moorage.model import identity_limits, ids
 from moorage.model.errors import LimitExceeded

@@ -11,8 +11,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from moorage.metadata import account_facts, identities, identity_policies, managed_policies, memberships
-from moorage.metadata.identity_records import AccessReport, Activity, Identity
+from moorage.metadata.identity import account_facts, identities, managed_policies, memberships
+from moorage.metadata.identity import policies as identity_policies
+from moorage.metadata.identity.records import AccessReport, Activity, Identity
 from moorage.metadata.transaction import ReadTransaction, Transaction
 from moorage.model import identity_limits
 from moorage.model.identity import KINDS, Kind, parse_iam_arn

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from hmac import compare_digest
 
 from moorage.auth.passwords import hash_password, is_among, verify_password
-from moorage.metadata import account_facts, credentials, identities
-from moorage.metadata.identity_records import Identity, LoginProfile
+from moorage.metadata.identity import account_facts, credentials, identities
+from moorage.metadata.identity.records import Identity, LoginProfile
 from moorage.metadata.transaction import ReadTransaction, Transaction
 from moorage.model.errors import AccessDenied
 from moorage.model.identity_errors import (

@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from moorage.metadata import identities, identity_policies, identity_tags, managed_policies
-from moorage.metadata.identity_records import ManagedPolicy
+from moorage.metadata.identity import identities, managed_policies
+from moorage.metadata.identity import policies as identity_policies
+from moorage.metadata.identity import tags as identity_tags
+from moorage.metadata.identity.records import ManagedPolicy
 from moorage.metadata.transaction import ReadTransaction, Transaction
 from moorage.model import identity_limits, ids
 from moorage.model.errors import LimitExceeded

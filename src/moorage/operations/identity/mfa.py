@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from moorage.auth.totp import matching_step, step_at
 from moorage.keys.root_key import RootKey
-from moorage.metadata import mfa_devices
-from moorage.metadata.identity_records import MfaDevice
+from moorage.metadata.identity import mfa_devices
+from moorage.metadata.identity.records import MfaDevice
 from moorage.metadata.transaction import Transaction
 from moorage.operations.identity.tries import locked_until
 

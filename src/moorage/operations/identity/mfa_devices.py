@@ -8,8 +8,9 @@ from typing import Literal
 
 from moorage.auth.totp import new_seed
 from moorage.keys.root_key import RootKey
-from moorage.metadata import identities, identity_tags, mfa_devices
-from moorage.metadata.identity_records import Identity, MfaDevice
+from moorage.metadata.identity import identities, mfa_devices
+from moorage.metadata.identity import tags as identity_tags
+from moorage.metadata.identity.records import Identity, MfaDevice
 from moorage.metadata.transaction import ReadTransaction, Transaction
 from moorage.model import identity_limits
 from moorage.model.errors import LimitExceeded

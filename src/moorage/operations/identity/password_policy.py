@@ -7,7 +7,7 @@ from hmac import compare_digest
 
 import msgspec
 
-from moorage.metadata import account_facts, identities
+from moorage.metadata.identity import account_facts, identities
 from moorage.metadata.transaction import ReadTransaction, Transaction
 from moorage.model.identity_errors import EntityNotFound, PasswordRefused
 from moorage.model.principal import Caller

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from moorage.metadata import managed_policies
-from moorage.metadata.identity_records import ManagedPolicy, PolicyVersion
+from moorage.metadata.identity import managed_policies
+from moorage.metadata.identity.records import ManagedPolicy, PolicyVersion
 from moorage.metadata.transaction import ReadTransaction, Transaction
 from moorage.model import identity_limits
 from moorage.model.errors import LimitExceeded

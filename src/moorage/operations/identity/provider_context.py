@@ -9,8 +9,8 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from moorage.metadata import account_facts
-from moorage.metadata.identity_records import Provider
+from moorage.metadata.identity import account_facts
+from moorage.metadata.identity.records import Provider
 from moorage.metadata.transaction import ReadTransaction, Transaction
 from moorage.model.identity_errors import InputInvalid
 

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from moorage.metadata import identities, identity_tags, providers
-from moorage.metadata.identity_records import Provider
+from moorage.metadata.identity import identities, providers
+from moorage.metadata.identity import tags as identity_tags
+from moorage.metadata.identity.records import Provider
 from moorage.metadata.transaction import ReadTransaction, Transaction
 from moorage.model import identity_limits
 from moorage.model.errors import LimitExceeded

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from moorage.metadata import identities
-from moorage.metadata.identity_records import Identity
+from moorage.metadata.identity import identities
+from moorage.metadata.identity.records import Identity
 from moorage.metadata.transaction import Transaction
 from moorage.model import identity_limits, ids
 from moorage.model.identity import arn_of

@@ -10,8 +10,9 @@ import uuid
 
 from msgspec import Struct
 
-from moorage.metadata import account_facts, identities, identity_policies
-from moorage.metadata.identity_records import Identity
+from moorage.metadata.identity import account_facts, identities
+from moorage.metadata.identity import policies as identity_policies
+from moorage.metadata.identity.records import Identity
 from moorage.metadata.transaction import ReadTransaction, Transaction
 from moorage.model import identity_limits, ids
 from moorage.model.identity import arn_of

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from moorage.metadata import account_facts
-from moorage.metadata.identity_records import Identity
+from moorage.metadata.identity import account_facts
+from moorage.metadata.identity.records import Identity
 from moorage.metadata.transaction import ReadTransaction, Transaction
 from moorage.model.identity_errors import InputInvalid
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from moorage.auth.authorize import snapshot_about
-from moorage.metadata.identity_records import Identity
+from moorage.metadata.identity.records import Identity
 from moorage.metadata.transaction import ReadTransaction
 from moorage.model.errors import MalformedPolicy
 from moorage.model.identity import KINDS, account_of_root, parse_iam_arn

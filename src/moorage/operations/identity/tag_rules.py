@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from moorage.metadata import identity_tags
+from moorage.metadata.identity import tags as identity_tags
 from moorage.metadata.transaction import Transaction
 from moorage.model import identity_limits
 from moorage.model.errors import LimitExceeded

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from moorage.metadata import identities, identity_tags
+from moorage.metadata.identity import identities
+from moorage.metadata.identity import tags as identity_tags
 from moorage.metadata.transaction import ReadTransaction, Transaction
 from moorage.model.identity_errors import Unmodifiable
 from moorage.model.principal import Caller

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from moorage.metadata import identities, registries
-from moorage.metadata.identity_records import Identity
+from moorage.metadata.identity import identities
+from moorage.metadata.identity.records import Identity
+from moorage.metadata.registry import registries
 from moorage.metadata.transaction import ReadTransaction, Transaction
 from moorage.model import ids
 from moorage.model.identity import arn_of

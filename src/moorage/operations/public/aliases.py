@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from moorage.metadata import public_registries, registries
-from moorage.metadata.public_registries import PublicRegistry
+from moorage.metadata.registry import public_registries, registries
+from moorage.metadata.registry.public_registries import PublicRegistry
 from moorage.metadata.transaction import ReadTransaction, Transaction
 from moorage.model import limits
 from moorage.model.errors import AccountNotFound, AliasTaken, InvalidValue, LimitExceeded

@@ -8,8 +8,8 @@ request that somebody approves is here one step, so an alias is never pending or
 from __future__ import annotations
 
 from moorage.auth.authorize import authorize
-from moorage.metadata import public_registries, registries
-from moorage.metadata.public_registries import PublicRegistry
+from moorage.metadata.registry import public_registries, registries
+from moorage.metadata.registry.public_registries import PublicRegistry
 from moorage.metadata.transaction import ReadTransaction, Transaction
 from moorage.model import ids
 from moorage.model.principal import Caller

@@ -6,16 +6,17 @@ from __future__ import annotations
 import msgspec
 
 from moorage.keys.registry_keys import LocalKeyring
-from moorage.metadata import manifests, public_registries, repositories
+from moorage.metadata.images import manifests
 from moorage.metadata.records import Image, Repository
+from moorage.metadata.registry import public_registries, repositories
 from moorage.metadata.transaction import ReadTransaction, Transaction
 from moorage.model.names import RepositoryName
 from moorage.model.principal import Caller
 from moorage.model.scope import Scope
-from moorage.operations.finding import locked_repository_for, repository_for
+from moorage.operations.authorized import locked_repository_for, repository_for
 from moorage.operations.public import registries
-from moorage.operations.repositories import RepositoryRequest
-from moorage.operations.repositories import create_repository as create_any_repository
+from moorage.operations.repository.repositories import RepositoryRequest
+from moorage.operations.repository.repositories import create_repository as create_any_repository
 
 
 class CatalogData(msgspec.Struct, frozen=True):

@@ -6,7 +6,7 @@ from msgspec import Struct, structs
 
 from moorage.auth.authorize import check_standing
 from moorage.auth.sessions import TemporaryKey, new_key
-from moorage.metadata.identity_records import Identity
+from moorage.metadata.identity.records import Identity
 from moorage.metadata.transaction import ReadTransaction
 from moorage.model.errors import AccessDenied
 from moorage.model.principal import Caller, RequestFacts, Session

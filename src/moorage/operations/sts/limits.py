@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from moorage.auth.packed_session import packed_percent
-from moorage.metadata import managed_policies
+from moorage.metadata.identity import managed_policies
 from moorage.metadata.transaction import ReadTransaction
 from moorage.model.errors import ParameterInvalid
 from moorage.model.principal import Caller, Session

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NoReturn
 
 from moorage.auth.authorize import admit, authorize, check_standing
-from moorage.metadata import registries
+from moorage.metadata.registry import registries
 from moorage.metadata.transaction import ReadTransaction
 from moorage.model.errors import AccessDenied, ParameterInvalid
 from moorage.model.identity import home

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from moorage.auth.trust import authorize_trust
-from moorage.metadata import identities, identity_tags
-from moorage.metadata.identity_records import Identity
+from moorage.metadata.identity import identities
+from moorage.metadata.identity import tags as identity_tags
+from moorage.metadata.identity.records import Identity
 from moorage.metadata.transaction import ReadTransaction
 from moorage.model.identity import parse_iam_arn
 from moorage.model.principal import Caller, RequestFacts

@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 from moorage.auth.oidc import WebIdentity, condition_keys
-from moorage.metadata import providers
-from moorage.metadata.identity_records import Provider
+from moorage.metadata.identity import providers
+from moorage.metadata.identity.records import Provider
 from moorage.metadata.transaction import ReadTransaction
 from moorage.model.principal import Session
 from moorage.model.rates import Ticket

@@ -25,7 +25,7 @@ from moorage.model.errors import (
 from moorage.model.principal import Caller
 from moorage.model.scope import Scope
 from moorage.model.shown import shown
-from moorage.operations import registry
+from moorage.operations.registry import registries
 from moorage.storage.blob_store import StoreUnavailable
 from moorage.transfer.receive import ClientGone
 from moorage.wire.http import ASKED, Asked, AtOnce, BadRequest, ClientLeft, Header, Request, Response, Send
@@ -42,7 +42,7 @@ Handler = Callable[[Exchange], Awaitable[None]]
 
 async def _base(exchange: Exchange) -> None:
     """``GET /v2/``: the login of docker. A token that counts is enough."""
-    await exchange.services.db.lookup(registry.log_in, exchange.caller)
+    await exchange.services.db.lookup(registries.log_in, exchange.caller)
     await Response(200, b"{}", [VERSION, JSON]).send(exchange.send, head=exchange.is_head)
 
 

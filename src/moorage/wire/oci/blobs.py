@@ -7,7 +7,7 @@ from moorage.model.errors import BlobNotFound, NotBuilt
 from moorage.model.names import parse_repository_name
 from moorage.model.principal import Caller
 from moorage.model.scope import Scope
-from moorage.operations import layers
+from moorage.operations.images import layers
 from moorage.wire.blob_response import content_headers, send_blob
 from moorage.wire.http import AtOnce, Request, Response
 from moorage.wire.oci.exchange import VERSION, Exchange, Services

@@ -11,7 +11,8 @@ from moorage.metadata.records import Image
 from moorage.model import limits, media_types
 from moorage.model.digest import parse_digest
 from moorage.model.errors import ParameterInvalid
-from moorage.operations import listing, registry
+from moorage.operations.images import listing
+from moorage.operations.registry import registries
 from moorage.wire.http import Header, Response
 from moorage.wire.oci.errors import JSON
 from moorage.wire.oci.exchange import VERSION, Exchange
@@ -33,7 +34,7 @@ async def tags(exchange: Exchange) -> None:
 async def catalog(exchange: Exchange) -> None:
     """GET _catalog: names of repositories in byte order, for those who may describe all of them."""
     count, last = _page(exchange)
-    found, more = await exchange.services.db.read(registry.catalog, exchange.caller, exchange.scope, last, count)
+    found, more = await exchange.services.db.read(registries.catalog, exchange.caller, exchange.scope, last, count)
     link = _link("/v2/_catalog", count, found[-1]) if more else None
     await _json(exchange, {"repositories": found}, link)
 

@@ -10,8 +10,8 @@ from moorage.model.errors import DigestInvalid, ImageNotFound, TagImmutable, Tag
 from moorage.model.names import ImageId, RepositoryName, parse_reference, parse_repository_name, parse_tag
 from moorage.model.principal import Caller
 from moorage.model.scope import Scope
-from moorage.operations import image_removal, images
-from moorage.operations.tag_mutability import is_mutable
+from moorage.operations.images import pull, push, removal
+from moorage.operations.images.tag_mutability import is_mutable
 from moorage.operations.wanted_images import WantedImage
 from moorage.wire.blob_response import matches_etag
 from moorage.wire.http import NOSNIFF, Asked, AtOnce, Header, Request, Response, read_body
@@ -36,7 +36,7 @@ async def get(exchange: Exchange) -> None:
     name = exchange.name
     wanted = _wanted(exchange, name)
     services = exchange.services
-    pulled = await services.db.lookup(images.get_image, exchange.caller, exchange.scope, name, wanted.digest, wanted.tag)
+    pulled = await services.db.lookup(pull.get_image, exchange.caller, exchange.scope, name, wanted.digest, wanted.tag)
     repository, image = pulled.repository, pulled.image
     headers = _headers(image, by_tag=wanted.tag is not None)
     if matches_etag(exchange.request.headers.get(b"if-none-match"), image.digest.encode()):
@@ -56,7 +56,7 @@ def get_at_once(services: Services, request: Request, route: Route, scope: Scope
         return None
     name, wanted = parse_repository_name(route.name), parse_reference(route.reference)
     version = services.db.version_at_once()
-    pulled = services.db.lookup_at_once(images.get_image, caller, scope, name, wanted.digest, wanted.tag)
+    pulled = services.db.lookup_at_once(pull.get_image, caller, scope, name, wanted.digest, wanted.tag)
     image = pulled.image
     head = _rendered_head(image, wanted.tag is not None)
     is_counted = request.method == "GET"
@@ -116,12 +116,12 @@ async def put(exchange: Exchange) -> None:
         declared = None  # what generic HTTP clients say by default: it declares nothing
     services = exchange.services
     if len(data) > _PARSE_ON_LOOP_BYTES:
-        pushed = await services.pools.on_cpu(images.read_push, data, declared, reference.digest)
+        pushed = await services.pools.on_cpu(push.read_push, data, declared, reference.digest)
     else:
-        pushed = images.read_push(data, declared, reference.digest)
+        pushed = push.read_push(data, declared, reference.digest)
     outcome = await exchange.pushed(
         lambda: services.db.write(
-            images.put_image, services.receiver.keyring, exchange.caller, exchange.scope, name, pushed, reference.digest, tags
+            push.put_image, services.receiver.keyring, exchange.caller, exchange.scope, name, pushed, reference.digest, tags
         )
     )
     repository = outcome.repository
@@ -160,12 +160,10 @@ async def delete(exchange: Exchange) -> None:
     services = exchange.services
     if reference.tag is not None and services.quirks.last_tag_takes_image:
         gone, _ = await services.db.write(
-            image_removal.batch_delete_image, exchange.caller, exchange.scope, name, [WantedImage(None, reference.tag)]
+            removal.batch_delete_image, exchange.caller, exchange.scope, name, [WantedImage(None, reference.tag)]
         )
         if not gone:
             raise ImageNotFound(exchange.scope.registry_id, name, None, reference.tag)
     else:
-        await services.db.write(
-            image_removal.delete_manifest, exchange.caller, exchange.scope, name, reference.digest, reference.tag
-        )
+        await services.db.write(removal.delete_manifest, exchange.caller, exchange.scope, name, reference.digest, reference.tag)
     await Response(202, b"", [VERSION]).send(exchange.send)

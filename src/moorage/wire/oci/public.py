@@ -13,8 +13,8 @@ from moorage.auth.anonymous import LOGIN_NEEDED
 from moorage.model.errors import DomainError, NotAuthenticated, NotBuilt, RateExceeded, RepositoryNotFound
 from moorage.model.principal import Caller
 from moorage.model.scope import Scope
-from moorage.operations import registry
-from moorage.operations.public import registries
+from moorage.operations.public import registries as public_registries
+from moorage.operations.registry import registries
 from moorage.transfer.anonymous_transfers import AnonymousTransfers
 from moorage.transfer.pull_rate import PullRate
 from moorage.wire.http import Header, Request, Response, Send
@@ -102,12 +102,12 @@ class PublicApp:
         return stand_in
 
     async def _scope(self, alias: str) -> Scope:
-        account = await self._services.db.lookup(registries.account_of, alias)
+        account = await self._services.db.lookup(public_registries.account_of, alias)
         return _NO_REGISTRY if account is None else Scope.public(account)
 
     async def _log_in(self, request: Request, send: Send, caller: Caller) -> None:
         if not caller.is_anonymous:
-            await self._services.db.lookup(registry.log_in, caller)
+            await self._services.db.lookup(registries.log_in, caller)
         await Response(200, b"{}", [VERSION, JSON]).send(send, head=request.method == "HEAD")
 
     async def token(self, request: Request, send: Send, door: PublicDoor, origin: str) -> None:

@@ -7,7 +7,7 @@ import re
 from moorage.model.digest import ALGORITHMS, Digest, parse_digest
 from moorage.model.errors import DigestInvalid, LengthMismatch, NameInvalid, RangeMismatch, UploadBusy
 from moorage.model.names import RepositoryName, parse_repository_name
-from moorage.operations import uploads
+from moorage.operations.images import uploads
 from moorage.transfer.receive import Body
 from moorage.wire.http import Header, Response
 from moorage.wire.oci.errors import describe

@@ -7,7 +7,7 @@ import re
 from moorage.auth.presigned import LinkRefused, check_query
 from moorage.metadata.database import Database
 from moorage.model.clock import Clock
-from moorage.operations import layers
+from moorage.operations.images import layers
 from moorage.transfer.send import Sender
 from moorage.wire.blob_response import SANDBOX, send_blob
 from moorage.wire.http import Request, Response, Send

@@ -10,10 +10,12 @@ from typing import Concatenate, ParamSpec, TypeVar
 import pytest
 
 from moorage.keys.root_key import RootKey
-from moorage.metadata import identities, identity_policies, registries
 from moorage.metadata.database import Database
+from moorage.metadata.identity import identities
+from moorage.metadata.identity import policies as identity_policies
 from moorage.metadata.opening import open_database
 from moorage.metadata.records import AccessKey
+from moorage.metadata.registry import registries
 from moorage.metadata.transaction import ReadTransaction, Transaction
 from moorage.model.principal import Caller
 from moorage.operations.identity import access_keys, users

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from moorage.metadata import identities
+from moorage.metadata.identity import identities
 from moorage.model.errors import AccessDenied
 from moorage.model.identity import Kind
 from moorage.model.identity_errors import EntityNotFound, RequestInvalid

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from moorage.metadata import identities, identity_policies
+from moorage.metadata.identity import identities
+from moorage.metadata.identity import policies as identity_policies
 from moorage.model.identity_errors import EntityNotFound
 from moorage.operations.identity import (
     access_keys,

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from moorage.metadata import identities
+from moorage.metadata.identity import identities
 from moorage.operations.identity import entities, groups, roles, users
 from moorage.operations.identity.principals import unique_id_of
 from moorage.operations.identity.roles import RoleRequest

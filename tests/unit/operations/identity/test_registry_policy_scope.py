@@ -8,11 +8,13 @@ import pytest
 
 from moorage.auth.authorize import authorize
 from moorage.auth.snapshots import REGISTRY_POLICY_SCOPE
-from moorage.metadata import registries, registry_documents
+from moorage.metadata.registry import documents as registry_documents
+from moorage.metadata.registry import registries
 from moorage.metadata.transaction import Transaction
 from moorage.model.errors import AccessDenied, MalformedPolicy
 from moorage.model.scope import Scope
-from moorage.operations import account_settings, registry_policy
+from moorage.operations.registry import account_settings
+from moorage.operations.registry import policy as registry_policy
 from tests.unit.operations.identity.conftest import ACCOUNT, World
 
 SCOPE = Scope.of("us-east-1", ACCOUNT)

@@ -9,7 +9,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from moorage.metadata.identity_records import Identity, KeyUse, LoginProfile
+from moorage.metadata.identity.records import Identity, KeyUse, LoginProfile
 from moorage.operations.identity.credential_report import HEADER, Facts, as_csv
 from moorage.operations.identity.documents import size_of
 

@@ -6,7 +6,7 @@ import pytest
 
 from moorage.auth.passwords import hash_password
 from moorage.auth.totp import STEP_SECONDS, code_at, step_at
-from moorage.metadata import credentials
+from moorage.metadata.identity import credentials
 from moorage.model.errors import AccessDenied
 from moorage.model.identity_errors import OldPasswordWrong, PasswordRefused, TriesExhausted
 from moorage.model.principal import Caller

@@ -8,7 +8,7 @@ import msgspec
 
 from moorage.metadata.records import Image
 from moorage.model.errors import DigestInvalid, ParameterInvalid
-from moorage.operations import listing, storage_class
+from moorage.operations.images import listing, storage_class
 from moorage.wire.aws.callers import caller_of
 from moorage.wire.aws.service import Call, Output, Service
 from moorage.wire.aws.services.ecr.context import (

@@ -9,8 +9,8 @@ from moorage.metadata.records import Image
 from moorage.model import media_types
 from moorage.model.errors import ImageExists, ImageNotFound, ParameterInvalid, TagInvalid
 from moorage.model.scope import Scope
-from moorage.operations import image_removal, images, listing
-from moorage.operations.listing import FIRST, ImageDetail, ImageFilter, ListPosition
+from moorage.operations.images import listing, pull, push, removal
+from moorage.operations.images.listing import FIRST, ImageDetail, ImageFilter, ListPosition
 from moorage.operations.wanted_images import NOT_FOUND, BatchFailure, WantedImage
 from moorage.wire.aws.callers import caller_of
 from moorage.wire.aws.service import Call, Output, Service
@@ -37,14 +37,14 @@ def register(service: Service, context: EcrContext) -> None:
         scope, name, tag = scope_of(call), name_of(call), call.get("imageTag")
         data = call["imageManifest"].encode()
         declared, claimed = call.get("imageManifestMediaType"), call.get("imageDigest")
-        read = partial(images.read_push, data, declared, claimed, by_shape=False)
+        read = partial(push.read_push, data, declared, claimed, by_shape=False)
         pushed = read() if len(data) <= _LARGE_BYTES else await context.pools.on_cpu(read)
         try:
             outcome = await pushed_by(
                 context,
                 call,
                 lambda: context.db.write(
-                    images.put_image,
+                    push.put_image,
                     context.receiver.keyring,
                     caller_of(call),
                     scope,
@@ -73,7 +73,7 @@ def register(service: Service, context: EcrContext) -> None:
         scope, name = scope_of(call), name_of(call)
         wanted = _wanted(call["imageIds"])
         few = context.db.lookup if len(wanted) <= 10 else context.db.read
-        repository, found, failures = await few(images.batch_get_image, caller_of(call), scope, name, wanted)
+        repository, found, failures = await few(pull.batch_get_image, caller_of(call), scope, name, wanted)
         shown = []
         for entry, image in found:
             try:
@@ -96,7 +96,7 @@ def register(service: Service, context: EcrContext) -> None:
     @service.operation("BatchDeleteImage")
     async def batch_delete_image(call: Call) -> Output:
         gone, failures = await context.db.write(
-            image_removal.batch_delete_image, caller_of(call), scope_of(call), name_of(call), _wanted(call["imageIds"])
+            removal.batch_delete_image, caller_of(call), scope_of(call), name_of(call), _wanted(call["imageIds"])
         )
         return {
             "imageIds": [{"imageDigest": digest, "imageTag": tag} for digest, tag in gone],

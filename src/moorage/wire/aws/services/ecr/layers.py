@@ -8,7 +8,7 @@ from moorage.auth.presigned import BlobLink, make_query
 from moorage.model import limits
 from moorage.model.digest import Digest, is_digest
 from moorage.model.errors import ParameterInvalid, RangeMismatch, UploadBusy
-from moorage.operations import layers, uploads
+from moorage.operations.images import layers, uploads
 from moorage.wire.aws.callers import caller_of
 from moorage.wire.aws.service import Call, Output, Service
 from moorage.wire.aws.services.ecr.context import EcrContext, name_of, pushed_by, scope_of

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from moorage.metadata.registry_records import LifecyclePolicy, PreviewResult
-from moorage.operations import lifecycle, lifecycle_preview
+from moorage.metadata.registry.records import LifecyclePolicy, PreviewResult
+from moorage.operations.repository import lifecycle, lifecycle_preview
 from moorage.operations.wanted_images import WantedImage
 from moorage.wire.aws.callers import caller_of
 from moorage.wire.aws.service import Call, Output, Service

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from moorage.operations import registry_policy, repository_policy
+from moorage.operations.registry import policy as registry_policy
+from moorage.operations.repository import policy as repository_policy
 from moorage.wire.aws.callers import caller_of
 from moorage.wire.aws.service import Call, Output, Service
 from moorage.wire.aws.services.ecr.context import EcrContext, name_of, scope_of

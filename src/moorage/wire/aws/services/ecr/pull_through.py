@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from moorage.metadata.registry_records import PullThroughRule
-from moorage.operations import pull_through_rules
-from moorage.operations.pull_through_rules import NOT_FETCHED, RuleRequest
+from moorage.metadata.registry.records import PullThroughRule
+from moorage.operations.pull_through import rules as pull_through_rules
+from moorage.operations.pull_through.rules import NOT_FETCHED, RuleRequest
 from moorage.wire.aws.callers import caller_of
 from moorage.wire.aws.service import Call, Output, Service
 from moorage.wire.aws.services.ecr.context import (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from moorage.operations import pull_time_exclusions
+from moorage.operations.registry import pull_time_exclusions
 from moorage.wire.aws.callers import caller_of
 from moorage.wire.aws.service import Call, Output, Service
 from moorage.wire.aws.services.ecr.context import EcrContext, page_size, position_of, scope_of

@@ -6,7 +6,8 @@ import base64
 
 from moorage.auth.registry_token import USER
 from moorage.model.scope import Scope
-from moorage.operations import account_settings, authorization_token, replication
+from moorage.operations.registry import account_settings, authorization_token
+from moorage.operations.replication import rules as replication
 from moorage.wire.aws.callers import caller_of
 from moorage.wire.aws.service import Call, Output, Service
 from moorage.wire.aws.services.ecr.context import EcrContext, scope_of

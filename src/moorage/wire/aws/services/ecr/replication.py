@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from moorage.metadata.registry_records import Backfill, Destination, ReplicationRule
-from moorage.operations import replication, replication_backfills
+from moorage.metadata.registry.records import Backfill, Destination, ReplicationRule
+from moorage.operations.replication import backfills as replication_backfills
+from moorage.operations.replication import rules as replication
 from moorage.wire.aws.callers import caller_of
 from moorage.wire.aws.service import Call, Output, Service
 from moorage.wire.aws.services.ecr.context import (

@@ -6,8 +6,8 @@ from moorage.model.arn import parse_repository_arn
 from moorage.model.errors import ArnInvalid, ParameterInvalid
 from moorage.model.names import RepositoryName
 from moorage.model.scope import Scope
-from moorage.operations import repositories, resource_tags
-from moorage.operations.repositories import RepositoryRequest
+from moorage.operations.repository import repositories, resource_tags
+from moorage.operations.repository.repositories import RepositoryRequest
 from moorage.wire.aws.callers import caller_of
 from moorage.wire.aws.service import Call, Output, Service
 from moorage.wire.aws.services.ecr.context import (

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from moorage.metadata.registry_records import ScanningConfiguration, ScanningRule
-from moorage.operations import image_scans, scan_findings, scanning_configuration
+from moorage.metadata.registry.records import ScanningConfiguration, ScanningRule
+from moorage.operations.scanning import configuration as scanning_configuration
+from moorage.operations.scanning import findings as scan_findings
+from moorage.operations.scanning import scans as image_scans
 from moorage.wire.aws.callers import caller_of
 from moorage.wire.aws.service import Call, Output, Service
 from moorage.wire.aws.services.ecr.context import EcrContext, image_of, name_of, names_of, position_of, scope_of

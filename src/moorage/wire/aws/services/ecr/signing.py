@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from moorage.metadata.registry_records import SigningRule
-from moorage.operations import signing_configuration
+from moorage.metadata.registry.records import SigningRule
+from moorage.operations.signing import configuration as signing_configuration
 from moorage.wire.aws.callers import caller_of
 from moorage.wire.aws.service import Call, Output, Service
 from moorage.wire.aws.services.ecr.context import EcrContext, image_of, name_of, scope_of, shown_image

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from moorage.metadata.registry_records import StoredTemplate, Template
-from moorage.operations import creation_templates
+from moorage.metadata.registry.records import StoredTemplate, Template
+from moorage.operations.repository import creation_templates
 from moorage.wire.aws.callers import caller_of
 from moorage.wire.aws.service import Call, Output, Service
 from moorage.wire.aws.services.ecr.context import (

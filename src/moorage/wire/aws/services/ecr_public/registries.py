@@ -6,8 +6,8 @@ import base64
 
 from moorage.auth.registry_token import USER
 from moorage.model.errors import TokenInvalid
-from moorage.operations import authorization_token
 from moorage.operations.public import registries
+from moorage.operations.registry import authorization_token
 from moorage.wire.aws.callers import caller_of
 from moorage.wire.aws.service import Call, Output, Service
 from moorage.wire.aws.services.ecr.context import EcrContext, scope_of

@@ -7,7 +7,7 @@ from typing import Any
 
 from moorage.operations.public import repositories
 from moorage.operations.public.repositories import Catalog, CatalogData
-from moorage.operations.repositories import RepositoryRequest
+from moorage.operations.repository.repositories import RepositoryRequest
 from moorage.wire.aws.callers import caller_of
 from moorage.wire.aws.service import Call, Output, Service
 from moorage.wire.aws.services.ecr.context import EcrContext, described, name_of, page_size, position_of, scope_of, seconds

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from moorage.metadata.identity_records import AccessReport
+from moorage.metadata.identity.records import AccessReport
 from moorage.operations.identity import authorization_details, credential_report, last_accessed
 from moorage.operations.identity.authorization_details import SECTIONS, IdentityDetail, PolicyDetail
 from moorage.operations.identity.last_accessed import SERVICES, Granting, Granularity, Use

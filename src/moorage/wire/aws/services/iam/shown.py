@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import quote
 
-from moorage.metadata.identity_records import Identity, PolicyVersion
+from moorage.metadata.identity.records import Identity, PolicyVersion
 from moorage.operations.identity.entities import Described
 from moorage.operations.identity.instance_profiles import ProfileView
 from moorage.operations.identity.managed_policies import PolicyView

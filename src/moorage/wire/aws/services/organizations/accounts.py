@@ -7,9 +7,9 @@ from typing import Any
 
 from moorage.auth.cursors import Cursors
 from moorage.metadata.database import Database
-from moorage.metadata.organization_records import AccountRequest, Member, Organization
+from moorage.metadata.identity.organization_records import AccountRequest, Member, Organization
 from moorage.model.errors import TokenInvalid
-from moorage.operations import organizations
+from moorage.operations.accounts import organizations
 from moorage.wire.aws.callers import caller_of
 from moorage.wire.aws.service import Call, Output, Service
 

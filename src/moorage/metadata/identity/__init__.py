@@ -1,0 +1,1 @@
+"""Principals and what hangs on them: users, groups, roles, policies, credentials, providers, organizations."""

@@ -1,0 +1,1 @@
+"""Manifests, tags, blobs, uploads and pulls: what repositories hold."""

@@ -1,0 +1,1 @@
+"""Registries, their repositories, and what is set for either."""

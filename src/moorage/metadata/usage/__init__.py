@@ -1,0 +1,1 @@
+"""What was used how often: activity of principals, requests by rate."""

@@ -1,0 +1,1 @@
+"""Accounts of this installation, and the organizations that they form."""

@@ -1,0 +1,1 @@
+"""Push, pull, list and remove images; layers and uploads; storage classes; what sweeps collect."""

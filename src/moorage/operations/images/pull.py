@@ -1,0 +1,78 @@
+"""Pull images. Source: ECR BatchGetImage; OCI distribution-spec 1.1, pulling manifests."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from moorage.auth.authorize import judge, key_to_check
+from moorage.metadata.images import manifests, pulls
+from moorage.metadata.records import Image, Payload, Repository
+from moorage.metadata.transaction import ReadTransaction
+from moorage.model.errors import ImageNotFound, RepositoryNotFound
+from moorage.model.names import RepositoryName
+from moorage.model.principal import Caller
+from moorage.model.scope import Scope
+from moorage.operations.authorized import repository_for
+from moorage.operations.wanted_images import NOT_FOUND, BatchFailure, WantedImage, fault_of, find
+
+
+@dataclass(frozen=True, slots=True)
+class Pulled:
+    """An image that may be pulled. `is_lasting`: this caller would get the same until something changes in the database."""
+
+    repository: Repository
+    image: Image
+    is_lasting: bool
+
+
+def get_image(
+    tx: ReadTransaction, caller: Caller, scope: Scope, name: RepositoryName, digest: str | None, tag: str | None
+) -> Pulled:
+    """The image that is pulled. Raises RepositoryNotFound, ImageNotFound."""
+    # An anonymous caller has no account row; join from the registry's account.
+    pull = pulls.find(tx, caller.account_id or scope.registry_id, key_to_check(caller), scope, name, digest, tag)
+    arn = scope.repository_arn(name)
+    is_lasting = judge(tx, pull.standing, caller, "ecr:BatchGetImage", scope, arn, repository=pull.repository)
+    if pull.repository is None:
+        raise RepositoryNotFound(scope.registry_id, name)
+    if pull.image is None or pull.image.status_at(tx.now) != "ACTIVE":
+        raise ImageNotFound(scope.registry_id, name, digest, tag)
+    return Pulled(pull.repository, pull.image, is_lasting)
+
+
+def sealed_payload(tx: ReadTransaction, repository: Repository, image: Image) -> Payload:
+    """The sealed bytes of an image that was found. Raises ImageNotFound if it has gone meanwhile."""
+    payload = manifests.payload_of(tx, image.id)
+    if payload is None:
+        raise ImageNotFound(repository.scope.registry_id, repository.name, image.digest, None)
+    return payload
+
+
+def batch_get_image(
+    tx: ReadTransaction, caller: Caller, scope: Scope, name: RepositoryName, wanted: Sequence[WantedImage]
+) -> tuple[Repository, list[tuple[WantedImage, Image]], list[BatchFailure]]:
+    """Images by digest or tag, each entry standing or falling alone."""
+    repository = repository_for(tx, caller, "ecr:BatchGetImage", scope, name)
+    found: list[tuple[WantedImage, Image]] = []
+    failures: list[BatchFailure] = []
+    for entry in dict.fromkeys(wanted):
+        fault = fault_of(entry)
+        if fault is not None:
+            failures.append(BatchFailure(entry, *fault))
+            continue
+        image = find(tx, repository, entry)
+        status = None if image is None else image.status_at(tx.now)
+        if image is None:
+            failures.append(BatchFailure(entry, *NOT_FOUND))
+        elif entry.digest is not None and image.digest != entry.digest:
+            failures.append(
+                BatchFailure(entry, "ImageTagDoesNotMatchDigest", "Requested image tag does not match the image digest")
+            )
+        elif status == "ARCHIVED":
+            failures.append(BatchFailure(entry, *NOT_FOUND))
+        elif status == "ACTIVATING":
+            failures.append(BatchFailure(entry, "ImageInaccessible", "Requested image is being activated"))
+        else:
+            found.append((entry, image))
+    return repository, found, failures

@@ -1,0 +1,193 @@
+"""Push an image: a manifest and its tags. Source: ECR PutImage; OCI distribution-spec 1.1, pushing manifests.
+
+Both planes call this; where they differ (an unchanged push), the outcome says what happened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from moorage.keys.registry_keys import LocalKeyring
+from moorage.metadata.images import blobs, manifests, tags
+from moorage.metadata.records import Repository
+from moorage.metadata.registry import repositories
+from moorage.metadata.transaction import Overtaken, Transaction
+from moorage.model.digest import Digest, algorithm_of, digest_of, is_digest
+from moorage.model.errors import (
+    LayerMismatch,
+    LayersNotFound,
+    LimitExceeded,
+    ManifestInvalid,
+    ReferencedImagesNotFound,
+    TagImmutable,
+)
+from moorage.model.manifest import Manifest, parse_manifest
+from moorage.model.names import RepositoryName, Tag, parse_tag
+from moorage.model.principal import Caller
+from moorage.model.scope import Scope
+from moorage.operations import quotas
+from moorage.operations.authorized import locked_repository_for
+from moorage.operations.images.payloads import seal_payload
+from moorage.operations.images.storage_class import restore_children_now, restore_now
+from moorage.operations.images.tag_mutability import is_mutable
+from moorage.operations.replication import rules as replication
+
+_SIDE_BY_SIDE = 100
+"""More pushes than ever run at the same time: connections to the database of all nodes together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pushed:
+    """A manifest as it arrived, parsed outside the transaction. A fault is kept, to be raised after authorisation."""
+
+    data: bytes
+    digest: Digest
+    manifest: Manifest | None
+    fault: ManifestInvalid | None
+
+
+@dataclass(frozen=True, slots=True)
+class PutOutcome:
+    """What a push did. `changed` is False if the image and all its tags were there already, and not in the archive."""
+
+    repository: Repository
+    digest: Digest
+    manifest: Manifest
+    changed: bool
+
+
+def read_push(data: bytes, declared_type: str | None, claimed: str | None, *, by_shape: bool = True) -> Pushed:
+    """Parse and hash the bytes of a manifest; the digest is of the algorithm that was claimed, else sha256.
+
+    `by_shape`: see `parse_manifest`.
+    """
+    algorithm = algorithm_of(Digest(claimed)) if claimed is not None and is_digest(claimed) else "sha256"
+    try:
+        manifest, fault = parse_manifest(data, declared_type, by_shape=by_shape), None
+    except ManifestInvalid as error:
+        manifest, fault = None, error
+    return Pushed(data, digest_of(data, algorithm), manifest, fault)
+
+
+def put_image(
+    tx: Transaction,
+    keyring: LocalKeyring,
+    caller: Caller,
+    scope: Scope,
+    name: RepositoryName,
+    pushed: Pushed,
+    claimed: str | None,
+    new_tags: Sequence[str],
+) -> PutOutcome:
+    """Store a manifest and point tags at it: all of it or nothing.
+
+    Args:
+        claimed: the digest the client expects, if it says one.
+        new_tags: none for a push by digest.
+
+    Raises:
+        RepositoryNotFound, ManifestInvalid, LayerMismatch, TagInvalid, LayersNotFound, ReferencedImagesNotFound, TagImmutable,
+        LimitExceeded: checked in this order, which is PutImage's.
+    """
+    repository = locked_repository_for(tx, caller, "ecr:PutImage", scope, name, share=True)
+    if pushed.fault is not None or pushed.manifest is None:
+        raise pushed.fault or ManifestInvalid("Invalid JSON syntax")
+    if claimed is not None and claimed != pushed.digest:
+        raise LayerMismatch(scope.registry_id, name, "", claimed, pushed.digest)
+    checked_tags = [parse_tag(tag) for tag in dict.fromkeys(new_tags)]
+    manifest = pushed.manifest
+    image = manifests.keep(tx, repository.id, pushed.digest)
+    inserted = restored = False
+    if image is None:
+        sizes = _require_references(tx, repository, manifest)
+        manifest_id = _insert(tx, keyring, repository, pushed, manifest, caller, sizes)
+        inserted = manifest_id is not None
+        if manifest_id is None:
+            image = manifests.keep(tx, repository.id, pushed.digest)
+            if image is None:
+                raise Overtaken  # another push was first, and its image is gone already
+            manifest_id = image.id
+    else:
+        manifest_id = image.id
+        restored = restore_now(tx, repository, image)
+    if inserted and manifest.is_index:
+        restore_children_now(tx, repository, manifest_id)
+    most = quotas.limit(tx, "tags_per_image")
+    if checked_tags and not inserted and tags.count_of(tx, manifest_id) + len(checked_tags) > most - _SIDE_BY_SIDE:
+        # So near to the quota tags are set one push after the other, or each would count without those of the others.
+        manifests.hold_tags(tx, manifest_id)
+    moved = [_move_tag(tx, repository, tag, manifest_id, pushed.digest, caller) for tag in sorted(checked_tags)]
+    if any(moved) and tags.count_of(tx, manifest_id) > most:
+        raise LimitExceeded(f"The maximum number of tags per image ({most}) has been reached")
+    changed = inserted or restored or any(moved)
+    if changed:
+        replication.ask(tx, repository, manifest_id)
+    if inserted and repositories.add_images(tx, repository.id, 1) > (most := quotas.limit(tx, "images_per_repository")):
+        raise LimitExceeded(
+            f"The maximum number of images per repository ({most}) in the repository with name "
+            f"'{name}' in the registry with id '{scope.registry_id}' has been reached"
+        )
+    return PutOutcome(repository, pushed.digest, manifest, changed)
+
+
+def _require_references(tx: Transaction, repository: Repository, manifest: Manifest) -> dict[str, int]:
+    """Make sure that all a manifest names is here and stays; return the sizes of an index's children."""
+    needed: list[str] = sorted({blob.digest for blob in manifest.blobs if blob.must_exist})
+    links = blobs.links(tx, repository.id, needed)
+    missing = {digest for digest in needed if digest not in links}
+    unsure = [digest for digest in needed if digest in links and links[digest][0] is not None]
+    # A link that awaits collection has to be locked before it counts: the collector may be at it.
+    missing |= set(unsure) - blobs.keep_links(tx, repository.id, unsure)
+    if missing:
+        raise LayersNotFound(repository.scope.registry_id, repository.name, sorted(missing))
+    children = sorted({child.digest for child in manifest.children})
+    present = manifests.present(tx, repository.id, [str(child) for child in children])
+    absent = [child for child in children if child not in present]
+    if absent:
+        raise ReferencedImagesNotFound(repository.scope.registry_id, repository.name, absent)
+    for child in children:
+        # Keep the child: deleting it looks for parents when nobody keeps it any more.
+        if manifests.keep(tx, repository.id, child) is None:
+            raise ReferencedImagesNotFound(repository.scope.registry_id, repository.name, [child])
+    return present
+
+
+def _insert(
+    tx: Transaction,
+    keyring: LocalKeyring,
+    repository: Repository,
+    pushed: Pushed,
+    manifest: Manifest,
+    caller: Caller,
+    child_sizes: dict[str, int],
+) -> int | None:
+    sealed, wrapped_key = seal_payload(keyring, repository, pushed.digest, pushed.data)
+    return manifests.insert(
+        tx,
+        repository.id,
+        pushed.digest,
+        manifest,
+        annotations=msgspec.json.encode(manifest.annotations).decode(),
+        size_bytes=len(pushed.data),
+        image_size_bytes=max(child_sizes.values(), default=0) if manifest.is_index else manifest.content_size,
+        pushed_by=caller.arn,
+        sealed=sealed,
+        wrapped_key=wrapped_key,
+    )
+
+
+def _move_tag(tx: Transaction, repository: Repository, tag: Tag, manifest_id: int, digest: Digest, caller: Caller) -> bool:
+    """Point a tag at a manifest; False if it does already. Raises TagImmutable."""
+    while (target := tags.lock_target(tx, repository.id, tag)) is None:
+        # A tag that is not there cannot be locked: of several pushes one adds it, the others look again at what it set.
+        if tags.add(tx, repository.id, tag, manifest_id, digest, caller.arn, "push"):
+            return True
+    if target[1] == digest:
+        return False
+    if not is_mutable(repository.tag_mutability, repository.mutability_filters, tag):
+        raise TagImmutable(repository.scope.registry_id, repository.name, tag)
+    tags.move(tx, repository.id, tag, manifest_id, digest, target[1], caller.arn, "push")
+    return True

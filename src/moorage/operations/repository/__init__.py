@@ -1,0 +1,1 @@
+"""Repositories, and what is set for each: policy, lifecycle, tags, templates."""

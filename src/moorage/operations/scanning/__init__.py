@@ -1,0 +1,1 @@
+"""Image scanning: configuration, scans, findings."""

@@ -1,0 +1,1 @@
+"""Managed signing: its configuration."""

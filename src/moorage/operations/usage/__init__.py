@@ -1,0 +1,1 @@
+"""Metering at run time: rates, requests, transfers, pulls."""
