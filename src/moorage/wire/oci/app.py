@@ -14,6 +14,7 @@ from moorage.model.errors import (
     AccessDenied,
     BlobNotFound,
     DomainError,
+    KeyUnavailable,
     ManifestInvalid,
     NotAuthenticated,
     ParameterInvalid,
@@ -201,10 +202,10 @@ class OciApp:
             described = OciError(405, "UNSUPPORTED", told.message, told.detail)
         elif isinstance(error, DomainError):
             described = describe(error)
-            if isinstance(error, RateExceeded):
+            if isinstance(error, RateExceeded | KeyUnavailable):
                 headers.append((b"retry-after", b"%d" % error.retry_after_seconds))
-                if request.counted_as is not None:
-                    self._services.usage.throttled(request.counted_as)
+            if isinstance(error, RateExceeded) and request.counted_as is not None:
+                self._services.usage.throttled(request.counted_as)
             elif isinstance(error, AccessDenied) and request.ticket is not None:
                 request.ticket.give_back()  # of several actions the first was allowed
         elif isinstance(error, BadRequest):
