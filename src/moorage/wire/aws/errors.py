@@ -127,6 +127,10 @@ def _constraint(member: str, text: str) -> _Wording:
     return lambda e, context: context.constraint(member, text, e.value)
 
 
+def _kms(e: domain.KeyUnusable, context: _Context) -> AwsError:
+    return context.modelled("KmsException", str(e), kmsError=e.code)
+
+
 def _server_fault(_error: object, _context: _Context) -> AwsError:
     return AwsError("ServerException", INTERNAL_MESSAGE, 500, is_sender_fault=False)
 
@@ -262,7 +266,8 @@ ECR: dict[type[domain.DomainError], _Wording] = {
     domain.TooManyTags: _code("TooManyTagsException", "{e}"),
     domain.RateExceeded: _code("ThrottlingException", "{e}"),
     domain.TagKeyInvalid: _code("InvalidTagParameterException", "{e}"),
-    domain.KeyUnusable: lambda e, context: context.modelled("KmsException", str(e), kmsError=e.code),
+    domain.KeyUnusable: _kms,
+    domain.KeyUnavailable: _kms,
     domain.NotBuilt: _code("UnknownOperationException", "{e}"),
     domain.Unsupported: _code("UnsupportedCommandException", "{e}"),
     domain.StorageFull: lambda *_: AwsError("ServerException", NO_ROOM_MESSAGE, 507, is_sender_fault=False),
