@@ -8,6 +8,7 @@ from collections import OrderedDict
 from moorage.keys.data_keys import DataKeys
 from moorage.metadata.database import Database
 from moorage.metadata.records import Image, Repository
+from moorage.model.errors import StorageCorrupt
 from moorage.operations.images.pull import sealed_payload
 from moorage.transfer.payloads import open_payload
 
@@ -35,7 +36,10 @@ class PayloadCache:
         if data is not None:
             return data
         payload = await self._db.lookup(sealed_payload, repository, image)
-        data = await open_payload(self._keys, repository.seal, repository.id, image.digest, payload)
+        try:
+            data = await open_payload(self._keys, repository.seal, repository.id, image.digest, payload)
+        except StorageCorrupt as damage:
+            raise StorageCorrupt(f"{damage}, in repository {repository.arn}") from None
         if image.id not in self._open:
             self._open[image.id] = data
             self._size += len(data)

@@ -40,4 +40,4 @@ async def open_payload(keys: DataKeys, seal: Seal, repository_id: int, digest: s
         key = await keys.open(seal, stored.wrapped_key, _context(repository_id, digest))
         return Sealing(key).open(stored.sealed, digest.encode())
     except (WrongKey, NotAuthentic):
-        raise StorageCorrupt(f"manifest {digest} of repository {repository_id} fails authentication") from None
+        raise StorageCorrupt(f"manifest {digest} fails authentication") from None
