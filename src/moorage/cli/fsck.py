@@ -51,8 +51,12 @@ def _faults(installation: Installation, *, deep: bool) -> Iterator[str]:
                 yield f"database: {fault}"
         keys = DataKeys({AES256: LocalKeyring(installation.root_key)})
         lines = check(installation.db, installation.store, keys, deep=deep)
-        with asyncio.Runner() as runner:
-            while (line := runner.run(anext(lines, None))) is not None:
+
+        async def following() -> str | None:
+            return await anext(lines, None)
+
+        with asyncio.Runner() as runner:  # line by line: each is shown when it is found
+            while (line := runner.run(following())) is not None:
                 yield line
     except Exception as error:  # a file so damaged that it cannot be read to its end is a fault, and not the end of this command
         said = faults.in_words(error, str(path))

@@ -85,13 +85,15 @@ class DataKeys:
             WrongKey: not wrapped under this seal for this context, or altered.
             KeyUnusable, KeyUnavailable
         """
-        provider = self._provider(seal.kind)
-        if provider.answers_at_once:  # that takes no longer than to look here, and a key that is not kept cannot be found
-            return await provider.open_data_key(seal, wrapped, context)
         known = (seal.id, wrapped, tuple(sorted(context.items())))
         kept = self._open.get(known)
         if kept is not None and self._clock() - kept[0] < self._kept_seconds:
             return kept[1]
+        provider = self._provider(seal.kind)
+        if provider.answers_at_once:
+            key = await provider.open_data_key(seal, wrapped, context)
+            self._keep(known, key)
+            return key
         opening = self._opening.get(known)
         if opening is None:
             opening = self._opening[known] = asyncio.create_task(self._open_now(provider, seal, known, context))
@@ -103,7 +105,7 @@ class DataKeys:
         if len(wanted) == 1:
             return [await self.open(seal, *wanted[0])]
         keys: list[bytes] = []
-        for begin in range(0, len(wanted), _BATCH):
+        for begin in range(0, len(wanted), _BATCH):  # in between, others have their turn on the event loop
             keys += await asyncio.gather(*(self.open(seal, *each) for each in wanted[begin : begin + _BATCH]))
         return keys
 

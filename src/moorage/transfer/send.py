@@ -13,7 +13,7 @@ from moorage.transfer.handover import send_source
 from moorage.transfer.hot_blobs import HotBlobs
 from moorage.transfer.pieces import PieceKeys, PiecesReader, open_keys, open_small
 
-_FEW = 64
+_FEW = 8
 """Pieces whose keys are opened together, whatever range of them is asked for: then the blob can be kept in memory."""
 
 
