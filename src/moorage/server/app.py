@@ -12,6 +12,9 @@ from moorage.auth.cursors import Cursors
 from moorage.auth.rates import HeldTokens, RequestRates
 from moorage.auth.registry_token import RegistryTokens
 from moorage.auth.sessions import SessionTokens
+from moorage.events.activity import Activity
+from moorage.events.event import Sink
+from moorage.events.pulls import PullBuffer
 from moorage.jobs.sweeper import Sweeper
 from moorage.keys.data_keys import DataKeys
 from moorage.keys.local_keyring import LocalKeyring
@@ -37,7 +40,6 @@ from moorage.transfer.anonymous_transfers import AnonymousTransfers
 from moorage.transfer.hot_blobs import HotBlobs
 from moorage.transfer.key_reserve import KeyReserve
 from moorage.transfer.payload_cache import PayloadCache
-from moorage.transfer.pull_buffer import PullBuffer
 from moorage.transfer.pull_rate import PullRate
 from moorage.transfer.receive import Receiver
 from moorage.transfer.send import Sender
@@ -65,6 +67,7 @@ from moorage.wire.aws.services.ecr import (
 )
 from moorage.wire.aws.services.ecr import policies as ecr_policies
 from moorage.wire.aws.services.ecr.context import EcrContext
+from moorage.wire.aws.services.ecr.errors import ECR
 from moorage.wire.aws.services.ecr_public import registries as public_registry_rooms
 from moorage.wire.aws.services.ecr_public import repositories as public_repository_rooms
 from moorage.wire.aws.services.ecr_public.service import PublicService, Shared
@@ -83,11 +86,16 @@ from moorage.wire.aws.services.iam import (
     tags,
 )
 from moorage.wire.aws.services.iam.context import IamContext
+from moorage.wire.aws.services.iam.errors import IAM
 from moorage.wire.aws.services.organizations import accounts as organization_accounts
 from moorage.wire.aws.services.organizations.accounts import OrganizationsContext
+from moorage.wire.aws.services.organizations.errors import ORGANIZATIONS
 from moorage.wire.aws.services.service_quotas import quotas
+from moorage.wire.aws.services.service_quotas.errors import SERVICE_QUOTAS
+from moorage.wire.aws.services.service_quotas.quotas import QuotasContext
 from moorage.wire.aws.services.sts import lookups, own_sessions, roles
 from moorage.wire.aws.services.sts.context import StsContext
+from moorage.wire.aws.services.sts.errors import STS
 from moorage.wire.http import AtOnce, Request, Response, Send
 from moorage.wire.oci.access import Access
 from moorage.wire.oci.app import OciApp
@@ -160,7 +168,8 @@ class Application:
         tokens = RegistryTokens(root_key.derive("registry tokens"))
         self._sessions = SessionTokens(root_key.derive("session tokens"))
         link_key = root_key.derive("layer links")
-        pulls, payloads = PullBuffer(db, clock), PayloadCache(db, keys)
+        activity, pulls, payloads = Activity(), PullBuffer(), PayloadCache(db, keys)
+        sinks: tuple[Sink, ...] = (activity, pulls, metrics.usage)
         alone = db.dialect == "sqlite" and settings.workers == 1  # no second server can have its data folder
         unstarted = UnstartedUploads(db, alone=alone)
         receiver = Receiver(db, store, keys, self.pools, KeyReserve(db), unstarted)
@@ -168,21 +177,18 @@ class Application:
         oci_services = Services(
             db=db,
             keys=keys,
-            access=Access(tokens, clock, belief.caller if belief is not None else None, rates),
+            access=Access(tokens, clock, belief.caller if belief is not None else None, rates, sinks),
             receiver=receiver,
             sender=sender,
             payloads=payloads,
-            pulls=pulls,
-            remembered=RememberedPulls(db, pulls, clock, metrics.usage, rates),
+            remembered=RememberedPulls(db, clock, rates),
             pools=self.pools,
             quirks=Quirks(settings.ecr_quirks),
             clock=clock,
             bearer_challenge=settings.bearer_challenge,
-            usage=metrics.usage,
         )
         self._oci = OciApp(oci_services)
-        pull_rate = PullRate(settings.anonymous_pull_rate, leases)
-        self._public = PublicApp(oci_services, self._oci, pull_rate, transfers)
+        self._public = PublicApp(oci_services, self._oci, PullRate(settings.anonymous_pull_rate, leases), transfers)
         self._public_door = PublicDoor(self.addressing.public_name)
         self._public_path = PublicDoor(self.addressing.public_name, f"{self.addressing.public_name}/")
         cursors = Cursors(root_key.derive("pagination"))
@@ -191,7 +197,6 @@ class Application:
             keys=keys,
             receiver=receiver,
             payloads=payloads,
-            pulls=pulls,
             pools=self.pools,
             tokens=tokens,
             cursors=cursors,
@@ -219,7 +224,7 @@ class Application:
             clock=clock,
             believed=believed,
             default_region=settings.region if belief is not None else "",
-            usage=metrics.usage,
+            sinks=sinks,
             rates=rates,
         )
         self.receiver = receiver
@@ -228,7 +233,7 @@ class Application:
         self._logos = Logos(db)
         self.metrics = metrics
         self._serves_metrics, self._metrics_password = not settings.metrics_listen, settings.metrics_password
-        self._sweeper = Sweeper(db, store, self.pools, pulls, unstarted, metrics.usage, transfers)
+        self._sweeper = Sweeper(db, store, self.pools, activity, pulls, metrics.usage, unstarted, transfers)
         self._background: asyncio.Task[None] | None = None
 
     async def start(self, listen: Listen) -> None:
@@ -397,8 +402,9 @@ def aws_services(
     context: EcrContext, iam_context: IamContext, sts_context: StsContext, organizations_context: OrganizationsContext
 ) -> list[Service]:
     """The AWS services with the operations that are built."""
-    ecr, public, iam, sts = Service("ecr"), PublicService(context), Service("iam"), Service("sts")
-    organizations, service_quotas = Service("organizations"), Service("service-quotas")
+    ecr, public = Service("ecr", ECR), PublicService(context)
+    iam, sts = Service("iam", IAM), Service("sts", STS)
+    organizations, service_quotas = Service("organizations", ORGANIZATIONS), Service("service-quotas", SERVICE_QUOTAS)
     for own in (public_registry_rooms, public_repository_rooms):
         own.register(public, context)
     for module in (repositories, images, layers, registry, ecr_policies):
@@ -412,7 +418,7 @@ def aws_services(
     for room in (lookups, roles, own_sessions):
         room.register(sts, sts_context)
     organization_accounts.register(organizations, organizations_context)
-    quotas.register(service_quotas, context)
+    quotas.register(service_quotas, QuotasContext(context.db, context.cursors))
     return [ecr, public, iam, organizations, service_quotas, sts]
 
 

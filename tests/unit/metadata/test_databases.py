@@ -179,18 +179,21 @@ def statements() -> list[tuple[str, Any]]:
     from moorage.metadata.statements import Statement
 
     found: list[tuple[str, Any]] = []
-    for info in pkgutil.iter_modules(package.__path__):
-        if info.ispkg or info.name == "inspection":
+    for info in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+        room = info.name.rpartition(".")[2]
+        if info.ispkg or room == "inspection" or ".migrations." in info.name:
             continue
-        for name, value in vars(importlib.import_module(f"{package.__name__}.{info.name}")).items():
+        for name, value in vars(importlib.import_module(info.name)).items():
             values = value if isinstance(value, tuple) else tuple(value.values()) if isinstance(value, dict) else (value,)
             if not name.endswith("_ON_POSTGRESQL"):
-                found += [(f"{info.name}.{name}", item) for item in values if isinstance(item, Statement)]
+                found += [(f"{room}.{name}", item) for item in values if isinstance(item, Statement)]
+    assert len(found) > 200, "rooms of queries were overlooked"
     return found
 
 
 ON_PURPOSE = {
     "account_facts._PURGE_REPORTS",
+    "answers._VERSION",
     "manifests._NEWEST_TAGS",
     "organizations._FIND",
     "organizations._BY_EMAIL",
@@ -203,7 +206,8 @@ ON_PURPOSE = {
     "repositories._DELETED",
     "uploads._RELEASE_ALL",
 }
-"""There are few of these: accounts, registries, aliases, keys of an account, deleted repositories, uploads at a start, reports.
+"""There are few of these: accounts, registries, aliases, keys of an account, deleted repositories, uploads at a start, reports,
+and 64 versions of answers, which PostgreSQL alone reads.
 Tags by their age are sorted: an index for that would cost every push, and only ECR Public's DescribeImageTags asks."""
 
 

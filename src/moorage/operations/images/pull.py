@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from moorage.auth.authorize import judge, key_to_check
+from moorage.auth.authorize import Question, authorize, key_to_check
 from moorage.metadata.images import manifests, pulls
 from moorage.metadata.records import Image, Payload, Repository
 from moorage.metadata.transaction import ReadTransaction
@@ -19,11 +19,13 @@ from moorage.operations.wanted_images import NOT_FOUND, BatchFailure, WantedImag
 
 @dataclass(frozen=True, slots=True)
 class Pulled:
-    """An image that may be pulled. `is_lasting`: this caller would get the same until something changes in the database."""
+    """An image that may be pulled. `is_lasting`: this caller would get the same until something changes in the database;
+    `version`: see `Pull`."""
 
     repository: Repository
     image: Image
     is_lasting: bool
+    version: str | None
 
 
 def get_image(
@@ -33,12 +35,13 @@ def get_image(
     # An anonymous caller has no account row; join from the registry's account.
     pull = pulls.find(tx, caller.account_id or scope.registry_id, key_to_check(caller), scope, name, digest, tag)
     arn = scope.repository_arn(name)
-    is_lasting = judge(tx, pull.standing, caller, "ecr:BatchGetImage", scope, arn, repository=pull.repository)
+    question = Question("ecr:BatchGetImage", scope, arn, repository=pull.repository)
+    is_lasting = authorize(tx, caller, question, pull.standing)
     if pull.repository is None:
         raise RepositoryNotFound(scope.registry_id, name)
     if pull.image is None or pull.image.status_at(tx.now) != "ACTIVE":
         raise ImageNotFound(scope.registry_id, name, digest, tag)
-    return Pulled(pull.repository, pull.image, is_lasting)
+    return Pulled(pull.repository, pull.image, is_lasting, pull.version)
 
 
 def sealed_payload(tx: ReadTransaction, repository: Repository, image: Image) -> Payload:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from moorage.auth.authorize import judge, key_to_check
+from moorage.auth.authorize import Question, authorize, key_to_check
 from moorage.metadata.images import blobs, manifests, pulls, tags
 from moorage.metadata.records import Repository
 from moorage.metadata.registry import repositories
@@ -100,7 +100,8 @@ def may_put_image(
     """
     account = caller.account_id or scope.registry_id
     found = pulls.find(tx, account, key_to_check(caller), scope, name, pushed.digest, None)
-    judge(tx, found.standing, caller, "ecr:PutImage", scope, scope.repository_arn(name), repository=found.repository)
+    question = Question("ecr:PutImage", scope, scope.repository_arn(name), repository=found.repository)
+    authorize(tx, caller, question, found.standing)
     if found.repository is None:
         raise RepositoryNotFound(scope.registry_id, name)
     _well_formed(scope, name, pushed, claimed, new_tags)

@@ -8,8 +8,10 @@ from typing import Any
 
 from moorage.auth.credentials import Credential
 from moorage.auth.signature_errors import FaultKind, refuse
+from moorage.events.event import Event
 from moorage.model.rates import Ticket
 from moorage.wire.aws.models import ModelMissing, service_plan
+from moorage.wire.aws.wording import Errors
 
 Output = Mapping[str, Any]
 
@@ -27,6 +29,7 @@ class Call:
         scheme: ``http`` or ``https``, as the client used it; `host` likewise, with its port.
         source_ip: the client's address, empty where the server does not know it.
         ticket: the request's claim to be within its rate; None: it has no rate.
+        event: the event of the request.
     """
 
     service: str
@@ -40,6 +43,7 @@ class Call:
     source_ip: str
     user_agent: str
     ticket: Ticket | None = None
+    event: Event | None = None
 
     def __getitem__(self, member: str) -> Any:
         return self.params[member]
@@ -60,10 +64,10 @@ Handler = Callable[[Call], Awaitable[Output]]
 
 
 class Service:
-    """A service of the model, and the handlers of those of its operations that are built."""
+    """A service of the model, how it words errors, and the handlers of those of its operations that are built."""
 
-    def __init__(self, name: str) -> None:
-        self.plan = service_plan(name)
+    def __init__(self, name: str, errors: Errors) -> None:
+        self.plan, self.errors = service_plan(name), errors
         self.handlers: dict[str, Handler] = {}
         self.refused: set[str] = set()
         """Those of them that answer nothing but a refusal, whoever asks."""

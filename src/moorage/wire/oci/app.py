@@ -9,6 +9,7 @@ from dataclasses import replace
 import msgspec
 
 from moorage.auth.rates import TokensNeeded
+from moorage.events.event import Asked, Event
 from moorage.metadata.database import DatabaseUnavailable
 from moorage.model.errors import (
     AccessDenied,
@@ -29,11 +30,11 @@ from moorage.model.shown import shown
 from moorage.operations.registry import registries
 from moorage.storage.blob_store import StoreUnavailable
 from moorage.transfer.receive import ClientGone
-from moorage.wire.http import ASKED, Asked, AtOnce, BadRequest, ClientLeft, Header, Request, Response, Send
+from moorage.wire.http import AtOnce, BadRequest, ClientLeft, Header, Request, Response, Send
 from moorage.wire.oci import blobs, lists, manifests, uploads
 from moorage.wire.oci.access import challenge
 from moorage.wire.oci.errors import JSON, OciError, describe
-from moorage.wire.oci.exchange import VERSION, Exchange, Services
+from moorage.wire.oci.exchange import FOUND, VERSION, Exchange, Found, Services
 from moorage.wire.oci.router import Route, parse_route
 
 logger = logging.getLogger("moorage.oci")
@@ -76,6 +77,9 @@ AT_ONCE: dict[tuple[str, str], Callable[[Services, Request, Route, Scope, Caller
 }
 
 
+_REMEMBERED = frozenset((("manifest", "GET"), ("manifest", "HEAD")))
+
+
 class OciApp:
     """The ASGI application for everything below /v2 and for /token, of private registries."""
 
@@ -89,14 +93,22 @@ class OciApp:
             scope: the registry that the host addresses.
             origin: scheme and host as the client used them, for the challenge.
         """
+        found: Found | None = request.scope.pop(FOUND, None)
         try:
-            route = parse_route(request.path)
+            route = parse_route(request.path) if found is None else found.route
             if route is None:
                 await nothing_there(send)
                 return
-            request.scope[ASKED] = Asked("", "", f"{request.method} {route.kind}")
+            if found is not None:
+                await self.answer(Exchange(self._services, request, send, route, scope, found.caller, found=found))
+                return
+            if not self._services.db.answers_at_once and (route.kind, request.method) in _REMEMBERED:
+                kept = await self._services.remembered.find_later(request, scope)
+                if kept is not None:
+                    await kept.send(send)
+                    return
+            request.event = Event(Asked("", "", f"{request.method} {route.kind}"))
             caller = self._services.access.caller(request, scope, route)
-            self._services.count(request, caller, scope.region, route)
             await self.answer(Exchange(self._services, request, send, route, scope, caller))
         except Exception as error:  # the last line of defence: an answer instead of a traceback
             await self.fail(error, request, send, challenge(origin, bearer=self._services.bearer_challenge))
@@ -151,26 +163,12 @@ class OciApp:
             described = describe(error)
             answer = AtOnce.of(described.status, [VERSION, JSON], b"", len(described.body()))
         except RateExceeded as error:
-            assert caller is not None and route is not None, "only a use case raises it"
-            services.count(request, caller, scope.region, route)
-            return self._too_fast(error, request)
+            return _too_fast(error, request)
         except (DomainError, BadRequest, DatabaseUnavailable, TokensNeeded):
             pass
-        if caller is not None and route is not None:
-            if answer is not None:
-                services.count(request, caller, scope.region, route)
-            elif caller.ticket is not None:
-                caller.ticket.give_back()
+        if answer is None and caller is not None and caller.ticket is not None and FOUND not in request.scope:
+            caller.ticket.give_back()
         return answer
-
-    def _too_fast(self, error: RateExceeded, request: Request) -> AtOnce:
-        """A refusal that costs no more than what was asked for: there may be many."""
-        if request.counted_as is not None:
-            self._services.usage.throttled(request.counted_as)
-        described = describe(error)
-        body = described.body()
-        headers = [VERSION, JSON, (b"retry-after", b"%d" % error.retry_after_seconds)]
-        return AtOnce.of(described.status, headers, b"" if request.method == "HEAD" else body, len(body))
 
     async def token(self, request: Request, send: Send, origin: str) -> None:
         """``GET /token``: the same token for clients that prefer Bearer. Source: Docker token authentication specification."""
@@ -204,8 +202,8 @@ class OciApp:
             described = describe(error)
             if isinstance(error, RateExceeded | KeyUnavailable):
                 headers.append((b"retry-after", b"%d" % error.retry_after_seconds))
-            if isinstance(error, RateExceeded) and request.counted_as is not None:
-                self._services.usage.throttled(request.counted_as)
+            if isinstance(error, RateExceeded) and request.event is not None:
+                request.event.is_throttled = True
             elif isinstance(error, AccessDenied) and request.ticket is not None:
                 request.ticket.give_back()  # of several actions the first was allowed
         elif isinstance(error, BadRequest):
@@ -222,6 +220,16 @@ class OciApp:
             where = request.method, shown(request.scope["raw_path"])
             logger.error("%s %s failed: %s", *where, error, exc_info=trace, extra={"request_id": request.id})
         await Response(described.status, described.body(), headers).send(send, head=request.method == "HEAD")
+
+
+def _too_fast(error: RateExceeded, request: Request) -> AtOnce:
+    """A refusal that costs no more than what was asked for: there may be many."""
+    if request.event is not None:
+        request.event.is_throttled = True
+    described = describe(error)
+    body = described.body()
+    headers = [VERSION, JSON, (b"retry-after", b"%d" % error.retry_after_seconds)]
+    return AtOnce.of(described.status, headers, b"" if request.method == "HEAD" else body, len(body))
 
 
 def _named(request: Request) -> str:

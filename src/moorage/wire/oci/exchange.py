@@ -4,27 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from msgspec import Struct
 
 from moorage.keys.data_keys import DataKeys
-from moorage.metadata.database import Database
+from moorage.metadata.database import Database, Version
 from moorage.model.clock import Clock
 from moorage.model.errors import NameInvalid
 from moorage.model.names import RepositoryName, parse_repository_name
 from moorage.model.principal import Caller
 from moorage.model.scope import Scope
-from moorage.model.usage import UsageCounts
+from moorage.operations.images.pull import Pulled
 from moorage.transfer.payload_cache import PayloadCache
-from moorage.transfer.pull_buffer import PullBuffer
 from moorage.transfer.pushing import pushing
 from moorage.transfer.receive import Receiver
 from moorage.transfer.send import Sender
 from moorage.transfer.work import Pools
-from moorage.wire.http import ASKED, Asked, Header, Request, Send
+from moorage.wire.http import Header, Request, Send
 from moorage.wire.oci.access import Access
-from moorage.wire.oci.actions import request_key
 from moorage.wire.oci.quirks import Quirks
 from moorage.wire.oci.remembered_pulls import RememberedPulls
 from moorage.wire.oci.router import Route
@@ -43,22 +41,24 @@ class Services:
     receiver: Receiver
     sender: Sender
     payloads: PayloadCache
-    pulls: PullBuffer
     remembered: RememberedPulls
     pools: Pools
     quirks: Quirks
     clock: Clock
     bearer_challenge: bool
-    usage: UsageCounts
 
-    def count(self, request: Request, caller: Caller, region: str, route: Route) -> None:
-        """Count a request whose caller is known, at a registry of `region` (empty: a public one)."""
-        key = request_key(caller.account_id, region, route, request.method)
-        operation = key[2] if key is not None else f"{request.method} {route.kind}"
-        request.scope[ASKED] = Asked(caller.arn, caller.account_id, operation)
-        if key is not None:
-            request.counted_as, request.ticket = key, caller.ticket
-            self.usage.count(key)
+
+class Found(NamedTuple):
+    """What was found out about a pull that could not be answered at once: it is not asked for again."""
+
+    route: Route
+    caller: Caller
+    pulled: Pulled
+    version: Version
+
+
+FOUND = "moorage.found"
+"""Key of the ASGI scope."""
 
 
 class Exchange(Struct, frozen=True):
@@ -72,6 +72,7 @@ class Exchange(Struct, frozen=True):
     caller: Caller
     prefix: str = ""
     """What stands before the repository's name in paths: of a public one its registry's alias, with a slash."""
+    found: Found | None = None
 
     @property
     def name(self) -> RepositoryName:

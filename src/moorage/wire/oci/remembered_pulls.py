@@ -1,6 +1,6 @@
 """Answers to pulls of manifests, as they left: whoever asks for the same again is answered so while nothing has changed.
 
-Nothing: not one commit of any process, but those that only count (`Database.version_at_once`). What is kept was allowed whatever
+Nothing: not one commit of any process, but those that no answer rests on (`Database.version`). What is kept was allowed whatever
 the request's context, to the holder of a token that has not expired. So this is never another answer than the whole way's, and
 a right that is taken away, a tag that is moved or an image that is deleted counts from the next request on.
 """
@@ -9,16 +9,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from moorage.auth.activity import Activity
 from moorage.auth.rates import RequestRates
-from moorage.metadata.database import Database
-from moorage.model.clock import Clock, to_micros
-from moorage.model.principal import Caller
-from moorage.model.rates import RequestKey
+from moorage.events.event import EVENT, Event
+from moorage.metadata.database import Database, Version
+from moorage.model.clock import Clock
 from moorage.model.scope import Scope
-from moorage.model.usage import UsageCounts
-from moorage.transfer.pull_buffer import PullBuffer
-from moorage.wire.http import ASKED, Asked, AtOnce, Request
+from moorage.wire.http import AtOnce, Header, Request, Send
 
 _BOUND = 8192
 """Answers that are kept; their bodies are those of the cache of opened manifests, or were."""
@@ -30,55 +26,65 @@ Target = tuple[str, bytes, Scope]
 
 
 class RememberedPull(NamedTuple):
-    """What was answered, to whom, and for how long that counts.
+    """What was answered, and for how long that counts.
 
-    `version` is the database's before the answer was looked up; `image_id` is that of an image whose pull is counted, and
-    `counted_as` what the request is.
+    `version` is the database's before the answer was looked up; `event` is that of whoever is answered so.
     """
 
     answer: AtOnce
-    version: int
+    headers: tuple[Header, ...]
+    """Those of `answer`, for a server that renders them itself."""
+    version: Version
     expires_at: float
-    caller: Caller
-    repository_arn: str
-    image_id: int | None
-    counted_as: RequestKey
-    asked: Asked
+    event: Event
+
+    async def send(self, send: Send) -> None:
+        """Answer with it."""
+        await send({"type": "http.response.start", "status": self.answer.status, "headers": list(self.headers)})
+        await send({"type": "http.response.body", "body": self.answer.body})
 
 
 class RememberedPulls:
-    """By token, then by what was asked. Belongs to the event loop; only where the database `answers_at_once`.
+    """By token, then by what was asked. Belongs to the event loop.
 
     Args:
         rates: the rates that requests are held to; None: to none.
     """
 
-    def __init__(
-        self, db: Database, pulls: PullBuffer, clock: Clock, usage: UsageCounts, rates: RequestRates | None = None
-    ) -> None:
-        self._db, self._pulls, self._clock = db, pulls, clock
-        self._usage, self._rates = usage, rates
-        self._activity = db.memory.of(Activity)
+    def __init__(self, db: Database, clock: Clock, rates: RequestRates | None = None) -> None:
+        self._db, self._clock, self._rates = db, clock, rates
         self._kept: dict[bytes, dict[Target, RememberedPull]] = {}
         self._count = self._body_bytes = 0
 
     def find(self, request: Request, scope: Scope) -> AtOnce | None:
-        """The answer, counted as a pull like any other; None: look it up."""
+        """The answer, counted as a pull like any other; None: look it up. Only where the database `answers_at_once`."""
+        kept = self._candidate(request, scope)
+        if kept is None or kept.version != self._db.version_at_once():
+            return None
+        return self._passed(request, kept)
+
+    async def find_later(self, request: Request, scope: Scope) -> RememberedPull | None:
+        """`find` where the database has to be asked: once for all who ask at the same time. Raises DatabaseUnavailable."""
+        kept = self._candidate(request, scope)
+        if kept is None or kept.version != await self._db.version() or self._passed(request, kept) is None:
+            return None
+        return kept
+
+    def _candidate(self, request: Request, scope: Scope) -> RememberedPull | None:
         headers = request.headers
         of_token = self._kept.get(headers.get(b"authorization", b""))
-        if of_token is None:
+        if of_token is None or b"if-none-match" in headers:
             return None
-        kept = of_token.get((request.scope["method"], request.scope["raw_path"], scope))
-        if kept is None or b"if-none-match" in headers or kept.version != self._db.version_at_once():
+        return of_token.get((request.scope["method"], request.scope["raw_path"], scope))
+
+    def _passed(self, request: Request, kept: RememberedPull) -> AtOnce | None:
+        """The answer, if the token still counts and the request is within its rate."""
+        if self._clock() >= kept.expires_at:
             return None
-        now = self._clock()
-        if now >= kept.expires_at or (self._rates is not None and not self._rates.admits(kept.counted_as)):
+        key = kept.event.counted_as
+        if self._rates is not None and key is not None and not self._rates.admits(key):
             return None
-        self._usage.count(kept.counted_as)
-        self._activity.note(kept.caller, "ecr:BatchGetImage", kept.repository_arn, scope.region, to_micros(now))
-        if kept.image_id is not None:
-            self._pulls.add(kept.image_id, kept.caller)
-        request.scope[ASKED] = kept.asked
+        request.scope[EVENT] = kept.event
         return kept.answer
 
     def keep(self, request: Request, scope: Scope, pull: RememberedPull) -> None:

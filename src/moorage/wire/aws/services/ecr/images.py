@@ -82,7 +82,8 @@ def register(service: Service, context: EcrContext) -> None:
             if isinstance(manifest, BatchFailure):
                 failures.append(manifest)
                 continue
-            context.pulls.add(image.id, caller_of(call))
+            if call.event is not None:
+                call.event.manifests.append(image.id)
             shown.append(
                 {
                     "registryId": scope.registry_id,
