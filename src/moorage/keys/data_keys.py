@@ -66,6 +66,11 @@ class DataKeys:
         """How many opened keys are in memory now."""
         return len(self._open)
 
+    def answers_at_once(self, seal: Seal) -> bool:
+        """Whether nobody waits for a key of a seal, nor notices that it is asked for."""
+        provider = self._providers.get(seal.kind)
+        return provider is not None and provider.answers_at_once
+
     async def new_seal_key(self, kind: str, wanted: str) -> SealKey:
         """What a new seal is to remember of its key. Raises KeyUnusable, KeyUnavailable."""
         provider = self._provider(kind)
