@@ -15,11 +15,12 @@ from moorage.metadata import migrate
 from moorage.metadata import tables as tables_package
 from moorage.metadata.database import Database, DatabaseUnavailable
 from moorage.metadata.opening import open_database
-from moorage.metadata.registry import registries, repositories
+from moorage.metadata.registry import registries, repositories, seals
 from moorage.metadata.tables.schema import metadata
 from moorage.metadata.transaction import ReadTransaction, Transaction
 from moorage.model.names import parse_repository_name
 from moorage.model.scope import Scope
+from moorage.model.seal import SealKey
 
 assert tables_package.images is not None
 
@@ -111,7 +112,7 @@ def test_registries_get_addresses_of_their_own(db: Database) -> None:
                 scan_on_push=False,
                 encryption_type="AES256",
                 kms_key=None,
-                seal=registries.ensure_seal(tx, registry, "AES256", b"sealed"),
+                seal=seals.ensure_own(tx, registry, "AES256", SealKey("", b"sealed")),
             )
         return [registries.address_of_used(tx, scope) for scope in scopes]
 

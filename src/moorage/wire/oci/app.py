@@ -15,6 +15,7 @@ from moorage.model.errors import (
     AccessDenied,
     BlobNotFound,
     DomainError,
+    KeyUnavailable,
     ManifestInvalid,
     NotAuthenticated,
     ParameterInvalid,
@@ -199,10 +200,10 @@ class OciApp:
             described = OciError(405, "UNSUPPORTED", told.message, told.detail)
         elif isinstance(error, DomainError):
             described = describe(error)
-            if isinstance(error, RateExceeded):
+            if isinstance(error, RateExceeded | KeyUnavailable):
                 headers.append((b"retry-after", b"%d" % error.retry_after_seconds))
-                if request.event is not None:
-                    request.event.is_throttled = True
+            if isinstance(error, RateExceeded) and request.event is not None:
+                request.event.is_throttled = True
             elif isinstance(error, AccessDenied) and request.ticket is not None:
                 request.ticket.give_back()  # of several actions the first was allowed
         elif isinstance(error, BadRequest):
