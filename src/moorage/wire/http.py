@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, unquote_to_bytes
 
 from moorage.model.rates import RequestKey, Ticket
-from moorage.transfer.handover import EXTENSION
+from moorage.transfer.handover import EXTENSION, ClientLeft
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -40,10 +40,6 @@ ASKED, REQUEST_ID = "moorage.asked", "moorage.request_id"
 
 class BadRequest(Exception):
     """A request that is malformed below the level of any API."""
-
-
-class ClientLeft(ConnectionError):
-    """The client left before its body was whole: nobody waits for an answer."""
 
 
 class Request:

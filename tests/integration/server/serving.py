@@ -20,7 +20,8 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from moorage.model.errors import StorageCorrupt, StorageFull
-from moorage.server.http.terms import Access, HttpLimits, HttpTerms
+from moorage.server.http.limits import HttpLimits
+from moorage.server.http.terms import Access, HttpTerms
 from moorage.server.run import HttpServer
 from moorage.transfer.handover import Receive, Scope, Send
 from moorage.transfer.pools import Pool

@@ -95,7 +95,7 @@ def test_what_outlasts_the_grace_time_is_cut_off(blobs: Blobs, handover: bool) -
         down.request("GET", "/")
         down.head()
         never.request("GET", "/never")
-        until(lambda: len(running.server.server_state.tasks) == 2)
+        until(lambda: running.server.running_requests == 2)
         running.stop()
         running.thread.join(10)
         assert not running.thread.is_alive()
@@ -109,7 +109,7 @@ def test_a_second_stop_ends_at_once(blobs: Blobs) -> None:
     with serving(blobs, grace_seconds=600) as running:
         never = running.connect()
         never.request("GET", "/never")
-        until(lambda: len(running.server.server_state.tasks) == 1)
+        until(lambda: running.server.running_requests == 1)
         running.stop()
         running.stop()
         running.thread.join(10)
