@@ -23,7 +23,7 @@ class Connection:
     """
 
     __slots__ = (
-        "_discard_left", "_is_held", "_is_reading_paused", "_lent", "_unsent", "_writable", "client", "deadline",
+        "_discard_left", "_is_held", "_is_reading_paused", "_unsent", "_writable", "client", "deadline",
         "has_descriptor", "is_discarding", "is_lingering", "is_writing_paused", "limits", "loop", "scheme", "server", "transport",
     )  # fmt: skip
 
@@ -46,7 +46,6 @@ class Connection:
         self.is_writing_paused = False
         self._discard_left = limits.linger_bytes
         self._is_held = self._is_reading_paused = False
-        self._lent: socket.socket | None = None
         self._unsent = 0
         self._writable: asyncio.Event | None = None
 
@@ -123,11 +122,9 @@ class Connection:
         """A duplicate of the connection's descriptor, for a thread."""
         original = self.transport.get_extra_info("socket")
         duplicate = socket.socket(original.family, original.type, original.proto, fileno=os.dup(original.fileno()))
-        self._lent = duplicate
         try:
             yield duplicate
         finally:
-            self._lent = None
             duplicate.close()
 
     # Writing
@@ -173,12 +170,9 @@ class Connection:
         self.transport.abort()
 
     def lost(self) -> None:
-        """Called once it has ended: nobody waits for the client any longer, nor does a thread, whose duplicate keeps it open."""
+        """Called once it has ended: nobody waits for the client any longer."""
         self.deadline = None
         self.write_resumed()
-        if self._lent is not None:
-            with contextlib.suppress(OSError):  # the peer may have left before
-                self._lent.shutdown(socket.SHUT_RDWR)
 
     def end(self, *, rest_comes: bool) -> None:
         """The last answer has been written. `rest_comes`: what is left of the request is dropped for a while before it closes, so

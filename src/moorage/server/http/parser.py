@@ -172,11 +172,9 @@ class RequestParser:
         self._fields.append((name, value))
 
     def on_headers_complete(self) -> None:
-        self.in_head = False
-        self._shown = True
-        self.quiet_bytes = 0
         if self._is_primed:
             self._is_primed = False
+            self.in_head = False
             return
         parser = self._parser
         assert parser is not None, "closed meanwhile"
@@ -194,6 +192,9 @@ class RequestParser:
             self._length = None if self._codings else int(self._lengths[0])
         self._upgrading = parser.should_upgrade()
         raw_path, query = self._split_target()
+        self.in_head = False
+        self._shown = True
+        self.quiet_bytes = 0
         self._events.append(
             RequestHead(
                 parser.get_method().decode("ascii"),
