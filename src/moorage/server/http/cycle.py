@@ -53,8 +53,8 @@ class RequestCycle:
     """A request whose head has come, until its response is whole or its client gone."""
 
     __slots__ = (
-        "_begun", "_due", "_event", "_is_reported", "_marked", "_request_id", "answer", "body", "bytes_in", "connection",
-        "head", "is_broken", "is_complete", "is_disconnected", "keep_alive", "line", "more_body", "scope", "site",
+        "_begun", "_due", "_has_news", "_is_reported", "_marked", "_news", "_request_id", "answer", "body", "bytes_in",
+        "connection", "head", "is_broken", "is_complete", "is_disconnected", "keep_alive", "line", "more_body", "scope", "site",
         "waits_to_continue",
     )  # fmt: skip
 
@@ -78,9 +78,8 @@ class RequestCycle:
         """The response, once it is started."""
         self.is_complete = False
         """The response is."""
-        self._event = asyncio.Event()
-        if not self.more_body:
-            self._event.set()
+        self._has_news = not self.more_body  # for `receive`
+        self._news: asyncio.Event | None = None  # set with that, where somebody waits
         self._request_id: bytes = scope[REQUEST_ID]
         self._marked = 0  # bytes that had come when the present time for some more began
         self._due: float | None = None  # when that ends
@@ -122,12 +121,12 @@ class RequestCycle:
         self.body += piece
         if len(self.body) > _READ_AHEAD_BYTES:
             self.connection.pause_reading()
-        self._event.set()
+        self._tell_news()
 
     def take_end(self) -> None:
         """The body is whole."""
         self.more_body = False
-        self._event.set()
+        self._tell_news()
 
     def lost(self) -> None:
         """The connection has ended."""
@@ -137,13 +136,13 @@ class RequestCycle:
                 buffered = self.connection.transport.get_write_buffer_size()
                 self.answer.bytes_out = max(0, self.answer.bytes_out - buffered)
             self._report(whole=False)
-        self._event.set()
+        self._tell_news()
 
     def break_off(self) -> None:
         """The client sent something that is not HTTP where the body should go on."""
         self.is_broken = True
         self.keep_alive = False
-        self._event.set()
+        self._tell_news()
 
     # What the application calls
 
@@ -154,8 +153,8 @@ class RequestCycle:
             self.connection.resume_reading()
             if self.more_body:
                 self._expect_body()
-            await self._event.wait()
-            self._event.clear()
+            await self._news_come()
+            self._has_news = False
             self.connection.expect_nothing()
         if self._is_over():
             return {"type": "http.disconnect"}
@@ -197,7 +196,7 @@ class RequestCycle:
 
     def body_settled(self) -> None:
         """The body was taken in another way than `receive`."""
-        self._event.clear()
+        self._has_news = False
 
     async def send_body(self, answer: Answer, body: bytes, more_body: bool) -> None:
         """Send the next of the body, behind the head if that has not left. Raises ClientLeft."""
@@ -222,11 +221,22 @@ class RequestCycle:
         self.is_complete = True
         if self.answer is not None:
             self.answer.head = b""
-        self._event.set()
+        self._tell_news()
         self._report(whole=True)
         self.line.completed(self)
 
     # Inside
+
+    def _tell_news(self) -> None:
+        self._has_news = True
+        if self._news is not None:
+            self._news.set()
+
+    async def _news_come(self) -> None:
+        if not self._has_news:
+            if self._news is None or self._news.is_set():
+                self._news = asyncio.Event()
+            await self._news.wait()
 
     def _tell(self, text: str, *more: object, trace: Exception | None = None) -> None:
         """Log an error with the request's method and path, and its id."""

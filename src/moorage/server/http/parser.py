@@ -23,6 +23,9 @@ _LINE_BYTES = 32
 """What a head has beside its target and its fields, at most: so the bound on the fields is never above that on raw bytes."""
 
 
+_READ_HERE = frozenset((b"host", b"user-agent", b"content-length", b"transfer-encoding", b"expect"))
+
+
 class RequestHead(Struct, frozen=True, gc=False):
     """A request whose head is whole. Its body follows in further events, unless `length` is 0."""
 
@@ -124,7 +127,10 @@ class RequestParser:
         except httptools.HttpParserError:
             self._break(self._status or 400)
         else:
-            self._bound_quiet(len(data))
+            if self._shown:
+                self.quiet_bytes = 0
+            else:
+                self._count_quiet(len(data))
         return events
 
     def body_was_taken(self) -> None:
@@ -159,17 +165,9 @@ class RequestParser:
         if self._head_bytes + len(self._target) > limits.head_bytes or len(self._fields) >= limits.header_fields:
             self._refuse(431)
         name = name.lower()
-        if name == b"host":
-            self._hosts += (value,)
-        elif name == b"content-length":
-            self._lengths += (value,)
-        elif name == b"transfer-encoding":
-            self._codings += (value,)
-        elif name == b"user-agent":
-            self.agent = value
-        elif name == b"expect" and value.lower() == b"100-continue":
-            self._expects_continue = True
         self._fields.append((name, value))
+        if name in _READ_HERE:
+            self._read(name, value)
 
     def on_headers_complete(self) -> None:
         if self._is_primed:
@@ -225,6 +223,18 @@ class RequestParser:
 
     # Inside
 
+    def _read(self, name: bytes, value: bytes) -> None:
+        if name == b"host":
+            self._hosts += (value,)
+        elif name == b"user-agent":
+            self.agent = value
+        elif name == b"content-length":
+            self._lengths += (value,)
+        elif name == b"transfer-encoding":
+            self._codings += (value,)
+        elif value.lower() == b"100-continue":
+            self._expects_continue = True
+
     def _fresh(self) -> httptools.HttpRequestParser:
         parser = httptools.HttpRequestParser(self)
         # What stands behind a request that says `Connection: close` is swallowed: no fault of that one.
@@ -276,11 +286,8 @@ class RequestParser:
             parser.feed_data(b"POST / HTTP/1.1\r\n" + framing + b"\r\n\r\n")
         return parser
 
-    def _bound_quiet(self, count: int) -> None:
+    def _count_quiet(self, count: int) -> None:
         """Bound what is swallowed without anything to show for it: endless heads, trailers, chunk extensions."""
-        if self._shown:
-            self.quiet_bytes = 0
-            return
         self.quiet_bytes += count
         if self.quiet_bytes > self._limits.head_bytes:
             self._break(431 if self.in_head else 400)
