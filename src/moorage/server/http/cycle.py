@@ -27,8 +27,8 @@ _JOINED_BYTES = 64 * 1024
 """A body up to this size is copied behind its head, so that both leave in one segment."""
 
 
-class Line(Protocol):
-    """The line of requests on a connection, as the one whose turn it is sees it."""
+class Pipeline(Protocol):
+    """The requests of a connection in their order, as the one whose turn it is sees them."""
 
     parser: RequestParser
 
@@ -54,13 +54,13 @@ class RequestCycle:
 
     __slots__ = (
         "_begun", "_due", "_has_news", "_is_reported", "_marked", "_news", "_request_id", "answer", "body", "bytes_in",
-        "connection", "head", "is_broken", "is_complete", "is_disconnected", "keep_alive", "line", "more_body", "scope", "site",
-        "waits_to_continue",
+        "connection", "head", "is_broken", "is_complete", "is_disconnected", "keep_alive", "more_body", "pipeline", "scope",
+        "site", "waits_to_continue",
     )  # fmt: skip
 
-    def __init__(self, connection: Connection, line: Line, site: Site, head: RequestHead, scope: Scope) -> None:
+    def __init__(self, connection: Connection, pipeline: Pipeline, site: Site, head: RequestHead, scope: Scope) -> None:
         self.connection = connection
-        self.line = line
+        self.pipeline = pipeline
         self.site = site
         self.head = head
         self.scope = scope
@@ -86,7 +86,7 @@ class RequestCycle:
         self._begun = time.perf_counter()
         self._is_reported = False
 
-    # What the line of requests calls
+    # What the pipeline calls
 
     async def run(self) -> None:
         """Have the application answer."""
@@ -111,7 +111,7 @@ class RequestCycle:
                 await self._fail()
         finally:
             self.scope["extensions"].clear()  # it refers to this cycle
-            self.line.returned(self)
+            self.pipeline.returned(self)
 
     def take(self, piece: bytes) -> None:
         """A piece of the body has come."""
@@ -223,7 +223,7 @@ class RequestCycle:
             self.answer.head = b""
         self._tell_news()
         self._report(whole=True)
-        self.line.completed(self)
+        self.pipeline.completed(self)
 
     # Inside
 
@@ -261,7 +261,7 @@ class RequestCycle:
             fields,
             date=self.site.state.date,
             request_id=self._request_id,
-            keep_alive=self.keep_alive and not self.line.is_closing and self._body_is_over(),
+            keep_alive=self.keep_alive and not self.pipeline.is_closing and self._body_is_over(),
             to_head=self.head.method == "HEAD",
             to_1_0=self.head.version == "1.0",
         )

@@ -70,7 +70,7 @@ class DescriptorChannel:
         if step is Step.DONE:
             return True
         if step is Step.BROKEN:
-            cycle.line.refuse(400, cycle.head.agent, in_body=True)
+            cycle.pipeline.refuse(400, cycle.head.agent, in_body=True)
         else:
             self._give_up()
         return False
@@ -119,11 +119,11 @@ class DescriptorChannel:
             cycle.bytes_in += receiving.received
         if step is Step.DONE:
             cycle.more_body = False
-            cycle.line.parser.body_was_taken()
+            cycle.pipeline.parser.body_was_taken()
         return step
 
     async def _receive_chunks(self, sink: Sink, descriptor: socket.socket) -> Step:
-        cycle, parser, gathering = self._cycle, self._cycle.line.parser, Gathering(sink)
+        cycle, parser, gathering = self._cycle, self._cycle.pipeline.parser, Gathering(sink)
         behind: Sequence[Event] = ()
 
         def feed(data: memoryview) -> bool:
@@ -142,7 +142,7 @@ class DescriptorChannel:
             return False
 
         step = await self._take_in(ReceivingChunks(descriptor, cycle.site.terms.transfers, feed, gathering.flush), descriptor)
-        cycle.line.came_behind(behind)
+        cycle.pipeline.came_behind(behind)
         return step
 
     async def _take_in(self, receiving: Receiving | ReceivingChunks, descriptor: socket.socket) -> Step:

@@ -1,18 +1,20 @@
-"""HTTP/1.1 for the registry on one connection: requests in line, each answered in its turn, bounds on what a client decides.
+"""HTTP/1.1 for the registry on one connection: requests in their order, each answered in its turn, and bounds for the client.
 
-Beside what `parser` refuses, a client is bounded in how many requests it puts in line and in the time for each head, and is told
+Beside what `parser` refuses, a client is bounded in how many requests it may pipeline and in the time for each head, and is told
 what was wrong (400, 408, 414, 431, 503, 505) when its turn comes. Each request is reported, with the bytes that really moved.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 import urllib.parse
 from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
+from moorage.model.shown import shown
 from moorage.server.http.answer import STATUS_LINE, own_fields
 from moorage.server.http.connection import Connection
 from moorage.server.http.cycle import RequestCycle
@@ -22,6 +24,8 @@ from moorage.server.http.site import Site
 from moorage.server.http.terms import Access
 from moorage.transfer.handover import EXTENSION
 from moorage.wire.http import ASKED, REQUEST_ID
+
+_log = logging.getLogger("moorage.server")
 
 _FEED_BYTES = 32 * 1024
 """What is parsed before its requests have their turn: so a flood of small ones meets its bound before all are parsed."""
@@ -146,7 +150,7 @@ class HttpProtocol(asyncio.Protocol):
         else:
             self._connection.abort()
 
-    # Called by the request whose turn it is (`cycle.Line`)
+    # Called by the request whose turn it is (`cycle.Pipeline`)
 
     @property
     def is_closing(self) -> bool:
@@ -221,7 +225,7 @@ class HttpProtocol(asyncio.Protocol):
                 self.refuse(event.status, event.agent, in_body=event.in_body)
 
     def _begin(self, head: RequestHead) -> None:
-        """A request has come: answer it, or put it in line."""
+        """A request has come: answer it, or let it wait for its turn."""
         connection, site = self._connection, self._site
         if len(self._waiting) >= self._limits.pipelined_requests:
             self.refuse(503, head.agent, in_body=False)
@@ -275,7 +279,12 @@ class HttpProtocol(asyncio.Protocol):
         ):
             return False
         begun = time.perf_counter()
-        answer = site.terms.at_once(scope)
+        try:
+            answer = site.terms.at_once(scope)
+        except Exception:  # the long way may know better, and has an answer for what it does not know
+            where = head.method, shown(head.raw_path)
+            _log.exception("unhandled error in %s %s", *where, extra={"request_id": scope[REQUEST_ID].decode()})
+            return False
         if answer is None:
             return False
         request_id: bytes = scope[REQUEST_ID]
