@@ -88,10 +88,22 @@ class Server:
     """Microseconds of CPU for each request, by round."""
 
 
-def started(command: list[str], tree: Path, port: int, path: str, log: Path, secure: bool, **more: str) -> ServerProcess:
-    """A server from a checkout, once it answers."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("MOORAGE_")}
-    process = ServerProcess(command, {**environment, "PYTHONPATH": str(tree / "src"), **more}, log)
+class Checkout(Moorage):
+    """The server of a checkout, with a folder of its own."""
+
+    def __init__(self, folder: Path, tree: Path) -> None:
+        super().__init__(folder)
+        self._tree = tree
+
+    def environment(self) -> dict[str, str]:
+        return {**super().environment(), "PYTHONPATH": str(self._tree / "src")}
+
+
+def started(
+    command: list[str], environment: dict[str, str], port: int, path: str, log: Path, secure: bool, **more: str
+) -> ServerProcess:
+    """A server, once it answers."""
+    process = ServerProcess(command, {**environment, **more}, log)
     if not secure:
         process.wait_until_ready(port, path)
         return process
@@ -120,18 +132,20 @@ def connected(port: int, secure: bool) -> socket.socket:
     return context.wrap_socket(wire)
 
 
-def load(server: Server, secure: bool, seconds: float) -> int:
-    """Requests on all connections, each sending the next when it has read its answer; how many were answered."""
+def load(server: Server, secure: bool, seconds: float) -> tuple[float, float]:
+    """Requests on all connections, each sending the next when it has read its answer: how many were answered in a second, and what
+    each cost the server. Connecting does not count."""
     poll = select.epoll()
     wires = [connected(server.port, secure) for _ in range(CLIENTS)]
     by_number = {wire.fileno(): wire for wire in wires}
     waiting = dict.fromkeys(by_number, 0)
     wires[0].sendall(server.request)
     size = answer_bytes(wires[0])
+    cpu, begun = server.process.cpu_seconds(), time.perf_counter()
     for wire in wires:
         poll.register(wire, select.EPOLLIN)
         wire.sendall(server.request)
-    done, until = 0, time.perf_counter() + seconds
+    done, until = 0, begun + seconds
     try:
         while waiting:
             is_over = time.perf_counter() > until
@@ -150,7 +164,8 @@ def load(server: Server, secure: bool, seconds: float) -> int:
     finally:
         for wire in wires:
             wire.close()
-    return done
+    took, cpu = time.perf_counter() - begun, server.process.cpu_seconds() - cpu
+    return done / took, cpu / done * 1e6
 
 
 def answer_bytes(wire: socket.socket) -> int:
@@ -185,8 +200,7 @@ class Rows:
             for name in (*self._trees, STOCK):
                 self._trivial(name, secure)
             for name, tree in self._trees.items():
-                peer = Moorage(self._folder / f"{name}-{'tls' if secure else 'plain'}")
-                peer.environment = self._environment(peer, tree)  # type: ignore[method-assign]  # of that checkout
+                peer = Checkout(self._folder / f"{name}-{'tls' if secure else 'plain'}", tree)
                 peer.start()
                 try:
                     create_repository(peer, REPOSITORY)
@@ -198,21 +212,16 @@ class Rows:
                 certificate, key = self._tls[secure]
                 more = {"MOORAGE_TLS_CERTIFICATE": certificate, "MOORAGE_TLS_KEY": key} if secure else {}
                 log = self._folder / "moorage.log"
-                process = started(peer.command(), tree, peer.port, "/readyz", log, secure, **more)
+                process = started(peer.command(), peer.environment(), peer.port, "/readyz", log, secure, **more)
                 self._processes.append(process)
                 self.rows.setdefault(("manifest", secure), []).append(Server(name, peer.port, process, request))
-
-    @staticmethod
-    def _environment(peer: Moorage, tree: Path) -> object:
-        plain = peer.environment()
-        return lambda: {**plain, "PYTHONPATH": str(tree / "src")}
 
     def _trivial(self, name: str, secure: bool) -> None:
         port = free_port()
         program = textwrap.dedent(_APPLICATION) + textwrap.dedent(_STOCK if name == STOCK else _OURS)
         command = [sys.executable, "-c", program, str(port), *self._tls[secure], str(self._folder / "manifest")]
-        tree = self._trees.get(name, ROOT)
-        process = started(command, tree, port, "/", self._folder / "trivial.log", secure)
+        environment = {**os.environ, "PYTHONPATH": str(self._trees.get(name, ROOT) / "src")}
+        process = started(command, environment, port, "/", self._folder / "trivial.log", secure)
         self._processes.append(process)
         paths = {"hello": "/", "manifest": "/manifest"} if name == STOCK else {"hello": "/"}
         for row, path in paths.items():
@@ -231,12 +240,10 @@ def measure(rows: Rows, rounds: int, seconds: float) -> None:
         for (_, secure), servers in rows.rows.items():
             turn = number % len(servers)
             for server in servers[turn:] + servers[:turn]:
-                cpu, begun = server.process.cpu_seconds(), time.perf_counter()
-                done = load(server, secure, seconds)
-                took, cpu = time.perf_counter() - begun, server.process.cpu_seconds() - cpu
+                rate, cost = load(server, secure, seconds)
                 if number:
-                    server.rates.append(done / took)
-                    server.costs.append(cpu / done * 1e6)
+                    server.rates.append(rate)
+                    server.costs.append(cost)
         print(f"round {number} of {rounds}", file=sys.stderr, flush=True)
 
 
