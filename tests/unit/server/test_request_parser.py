@@ -242,7 +242,7 @@ def test_a_bound_on_the_head_holds_to_the_byte_wherever_it_is_cut(
         (b"0", b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n", 400, True),
     ],
 )
-@pytest.mark.parametrize("piece_bytes", [1, 7, 1000, 100_000])
+@pytest.mark.parametrize("piece_bytes", [1, 1000, 100_000])
 def test_what_never_ends_is_ended(endless: bytes, begin: bytes, status: int, in_body: bool, piece_bytes: int) -> None:
     parser = RequestParser(LIMITS)
     events = parser.feed(begin)

@@ -154,6 +154,7 @@ class RequestParser:
         if self._is_primed:
             return
         self._target += piece
+        self._head_bytes += len(piece)
         if len(self._target) > self._limits.target_bytes:
             self._refuse(414)
 
@@ -162,7 +163,7 @@ class RequestParser:
             return  # trailers are not header fields (RFC 9110, 6.5)
         self._head_bytes += len(name) + len(value) + 4
         limits = self._limits
-        if self._head_bytes + len(self._target) > limits.head_bytes or len(self._fields) >= limits.header_fields:
+        if self._head_bytes > limits.head_bytes or len(self._fields) >= limits.header_fields:
             self._refuse(431)
         name = name.lower()
         self._fields.append((name, value))
