@@ -29,7 +29,7 @@ from moorage.operations.images.uploads import Grant, Stored, Unstarted
 from moorage.operations.seals import SealOvertaken
 from moorage.storage.blob_store import BlobStore, BlobWriter, StorageKey
 from moorage.storage.sealed import SealedWriter
-from moorage.transfer.handover import fill, receive_into
+from moorage.transfer.handover import ClientLeft, fill, receive_into
 from moorage.transfer.key_reserve import KeyReserve
 from moorage.transfer.pieces import hash_pieces, new_object_key, open_keys, seal_small
 from moorage.transfer.put_image import ROUNDS
@@ -42,10 +42,6 @@ ROW_BYTES = 16 * 1024
 """A body up to this size is stored in the database, with the row that names it: no file, no sync of its own, no request to S3."""
 _RENEW_SECONDS = 3.0
 _LIVE_HASHERS = 512
-
-
-class ClientGone(Exception):
-    """The client left before its body was whole. What came is kept where the protocol can resume."""
 
 
 @dataclass(slots=True)
@@ -72,7 +68,7 @@ class Body:
         return self.length == 0
 
     async def read_small(self) -> bytes | None:
-        """The whole body if it is small, None for one that may be larger: then its begin is in `begun`. Raises ClientGone.
+        """The whole body if it is small, None for one that may be larger: then its begin is in `begun`. Raises ClientLeft.
 
         Small is `SMALL_BYTES`; of a chunked body, whose length nobody knows, `ROW_BYTES`.
         """
@@ -90,12 +86,12 @@ class Body:
 
 
 async def read_whole(receive: Any) -> bytes:
-    """All of a body whose size is known to be small. Raises ClientGone."""
+    """All of a body whose size is known to be small. Raises ClientLeft."""
     parts: list[bytes] = []
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise ClientGone
+            raise ClientLeft
         parts.append(message.get("body", b""))
         if not message.get("more_body", False):
             return parts[0] if len(parts) == 1 else b"".join(parts)
@@ -147,7 +143,7 @@ class Receiver:
         self._hashers: OrderedDict[str, tuple[int, int, Hasher]] = OrderedDict()
 
     async def put_blob(self, caller: Caller, scope: Scope, name: RepositoryName, digest: Digest, body: Body) -> Stored:
-        """A whole blob in one request. Raises what `operations.uploads.put_blob` raises, DigestMismatch, ClientGone."""
+        """A whole blob in one request. Raises what `operations.uploads.put_blob` raises, DigestMismatch, ClientLeft."""
         for _ in range(ROUNDS):
             repository = await self._db.lookup(uploads.may_put_blob, caller, scope, name)
             small = await body.read_small()
@@ -157,7 +153,7 @@ class Receiver:
             try:
                 async with self._stored(repository, body, hasher, 0) as (piece, complete):
                     if not complete:
-                        raise ClientGone
+                        raise ClientLeft
                     uploads.require_digest(repository, "", digest, finish(hasher, algorithm_of(digest)))
                     return await self._db.write(uploads.put_blob, caller, scope, name, digest, piece, repository.seal)
             except SealOvertaken:
@@ -191,7 +187,7 @@ class Receiver:
             await asyncio.shield(self._db.write(uploads.release_lease, grant))
             raise
         if not complete:
-            raise ClientGone
+            raise ClientLeft
         return size
 
     async def _append_small(
@@ -314,7 +310,7 @@ class Receiver:
                 if grant is not None and piece.size_bytes:  # what came is kept: the client may resume
                     prefix = finish(hasher, algorithm) if hasher is not None and algorithm == upload.algorithm else None
                     await self._db.write(uploads.commit_segment, grant, piece, prefix)
-                raise ClientGone
+                raise ClientLeft
             if hasher is not None:
                 computed = finish(hasher, algorithm)
             else:

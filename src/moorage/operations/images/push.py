@@ -24,7 +24,6 @@ from moorage.model.errors import (
     ManifestInvalid,
     ReferencedImagesNotFound,
     RepositoryNotFound,
-    TagImmutable,
 )
 from moorage.model.manifest import Manifest, parse_manifest
 from moorage.model.names import RepositoryName, Tag, parse_tag
@@ -32,9 +31,9 @@ from moorage.model.principal import Caller
 from moorage.model.scope import Scope
 from moorage.operations import quotas
 from moorage.operations.authorized import locked_repository_for
+from moorage.operations.images.changes import Change, image_changed
 from moorage.operations.images.storage_class import restore_children_now, restore_now
-from moorage.operations.images.tag_mutability import is_mutable
-from moorage.operations.replication import rules as replication
+from moorage.operations.images.tag_moves import point
 from moorage.operations.seals import SealOvertaken
 
 _SIDE_BY_SIDE = 100
@@ -152,12 +151,12 @@ def put_image(
     if checked_tags and not inserted and tags.count_of(tx, manifest_id) + len(checked_tags) > most - _SIDE_BY_SIDE:
         # So near to the quota tags are set one push after the other, or each would count without those of the others.
         manifests.hold_tags(tx, manifest_id)
-    moved = [_move_tag(tx, repository, tag, manifest_id, pushed.digest, caller) for tag in sorted(checked_tags)]
+    moved = [point(tx, repository, tag, manifest_id, pushed.digest, caller.arn, "push") for tag in sorted(checked_tags)]
     if any(moved) and tags.count_of(tx, manifest_id) > most:
         raise LimitExceeded(f"The maximum number of tags per image ({most}) has been reached")
     changed = inserted or restored or any(moved)
     if changed:
-        replication.ask(tx, repository, manifest_id)
+        image_changed(tx, repository, manifest_id, Change.PUSHED if inserted else Change.RESTORED if restored else Change.TAGGED)
     if inserted and repositories.add_images(tx, repository.id, 1) > (most := quotas.limit(tx, "images_per_repository")):
         raise LimitExceeded(
             f"The maximum number of images per repository ({most}) in the repository with name "
@@ -229,17 +228,3 @@ def _insert(
         sealed=payload.sealed,
         wrapped_key=payload.wrapped_key,
     )
-
-
-def _move_tag(tx: Transaction, repository: Repository, tag: Tag, manifest_id: int, digest: Digest, caller: Caller) -> bool:
-    """Point a tag at a manifest; False if it does already. Raises TagImmutable."""
-    while (target := tags.lock_target(tx, repository.id, tag)) is None:
-        # A tag that is not there cannot be locked: of several pushes one adds it, the others look again at what it set.
-        if tags.add(tx, repository.id, tag, manifest_id, digest, caller.arn, "push"):
-            return True
-    if target[1] == digest:
-        return False
-    if not is_mutable(repository.tag_mutability, repository.mutability_filters, tag):
-        raise TagImmutable(repository.scope.registry_id, repository.name, tag)
-    tags.move(tx, repository.id, tag, manifest_id, digest, target[1], caller.arn, "push")
-    return True

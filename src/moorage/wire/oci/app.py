@@ -29,8 +29,8 @@ from moorage.model.scope import Scope
 from moorage.model.shown import shown
 from moorage.operations.registry import registries
 from moorage.storage.blob_store import StoreUnavailable
-from moorage.transfer.receive import ClientGone
-from moorage.wire.http import AtOnce, BadRequest, ClientLeft, Header, Request, Response, Send
+from moorage.transfer.handover import ClientLeft
+from moorage.wire.http import AtOnce, BadRequest, Header, Request, Response, Send
 from moorage.wire.oci import blobs, lists, manifests, uploads
 from moorage.wire.oci.access import challenge
 from moorage.wire.oci.errors import JSON, OciError, describe
@@ -132,7 +132,7 @@ class OciApp:
         Args:
             login: the challenge for those who have to log in.
         """
-        if isinstance(error, ClientGone | ClientLeft):
+        if isinstance(error, ClientLeft):
             return
         # An OSError: the client left while it was answered, which is the connection's business.
         if not request.may_be_answered or isinstance(error, OSError):
