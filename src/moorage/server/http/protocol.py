@@ -204,10 +204,12 @@ class HttpProtocol(asyncio.Protocol):
         if connection.is_discarding:
             connection.discard(len(data))
             return
+        events = self.parser.feed(data)
         if self._is_idle:
             self._is_idle = False
-            connection.expect(self._limits.head_seconds)
-        self._handle(self.parser.feed(data))
+            if not events:
+                connection.expect(self._limits.head_seconds)
+        self._handle(events)
 
     def _handle(self, events: Sequence[Event]) -> None:
         for event in events:
@@ -284,7 +286,7 @@ class HttpProtocol(asyncio.Protocol):
             or head.expects_continue
             or connection.is_writing_paused
             or site.state.is_stopping
-            or connection.is_closing
+            or connection.transport.is_closing()
         ):
             return None
         try:
@@ -323,11 +325,11 @@ class HttpProtocol(asyncio.Protocol):
 
     def _wait_for_request(self) -> None:
         limits, parser = self._limits, self.parser
-        self._is_idle = parser.in_head and not parser.quiet_bytes
-        if self._is_idle:
-            self._connection.expect(limits.keep_alive_seconds)
-        else:
-            self._connection.expect(limits.head_seconds if parser.in_head else limits.stall_seconds)
+        seconds = limits.stall_seconds
+        if parser.in_head:
+            self._is_idle = not parser.quiet_bytes
+            seconds = limits.keep_alive_seconds if self._is_idle else limits.head_seconds
+        self._connection.expect(seconds)
 
     def _answer_fault(self) -> None:
         connection, site = self._connection, self._site
