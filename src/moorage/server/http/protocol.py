@@ -310,7 +310,7 @@ class HttpProtocol(asyncio.Protocol):
         """What was asked at once is known now."""
         if cycle.is_disconnected:
             self.returned(cycle)
-        elif answer is None or self._site.state.is_stopping or self._connection.is_writing_paused:
+        elif answer is None or self._site.state.is_stopping or self._connection.is_writing_paused or self._connection.is_closing:
             self._run(cycle)
         else:
             self._answer_quickly(cycle.head, cycle.scope, begun, answer)
