@@ -118,8 +118,9 @@ class PostgresDatabase(Database):
 
     def _write(self, begin: str, function: Callable[[Transaction], T], connection: PgConnection) -> T:
         connection.execute(begin.encode(), prepare=False)
+        tx: Transaction = self._transaction(Transaction, connection)
         try:
-            result = function(self._transaction(Transaction, connection))
+            result = function(tx)
         except BaseException:
             with contextlib.suppress(psycopg.Error):
                 connection.execute("ROLLBACK", prepare=False)
@@ -131,6 +132,8 @@ class PostgresDatabase(Database):
                 raise _CommitLost(str(error).strip().partition("\n")[0]) from error
             raise
         assert done.statusmessage == "COMMIT", "a transaction that had failed was not given up"
+        for hint in tx.hints or ():
+            hint()
         return result
 
     def _attempt(self, until: float, run: Callable[[PgConnection], T]) -> T:

@@ -12,7 +12,9 @@ from moorage.auth.cursors import Cursors
 from moorage.auth.rates import HeldTokens, RequestRates
 from moorage.auth.registry_token import RegistryTokens
 from moorage.auth.sessions import SessionTokens
-from moorage.jobs.sweeper import Sweeper
+from moorage.jobs import builtin
+from moorage.jobs.background import Background
+from moorage.jobs.flusher import Flusher
 from moorage.keys.registry_keys import LocalKeyring
 from moorage.keys.root_key import RootKey
 from moorage.metadata.database import Database, DatabaseUnavailable
@@ -222,25 +224,24 @@ class Application:
         self._logos = Logos(db)
         self.metrics = metrics
         self._serves_metrics, self._metrics_password = not settings.metrics_listen, settings.metrics_password
-        self._sweeper = Sweeper(db, store, self.pools, pulls, unstarted, metrics.usage, transfers)
-        self._background: asyncio.Task[None] | None = None
+        flusher = Flusher(db, pulls, unstarted, metrics.usage, transfers)
+        self._background = Background(self._db, builtin.registry(self._db, store, self.pools), flusher)
 
     async def start(self, listen: Listen) -> None:
         """Begin the background work, and listen on the loopback addresses that registries were given."""
         if skew := told_skew(self._db):
             logger.warning("%s", skew)
-        self._background = asyncio.create_task(self._sweeper.run())
+        self._background.start()
         await self.addressing.start(listen)
 
     def end(self) -> None:
-        """The server is about to stop: it is not ready from now on, and answers as before."""
+        """The server is about to stop: it is not ready from now on, takes no more jobs, and answers as before."""
         self._health.end()
+        self._background.end()
 
     async def stop(self) -> None:
-        """End the background work after its current round and flush what memory holds."""
-        self._sweeper.stop()
-        if self._background is not None:
-            await self._background
+        """Give running jobs a bounded time, and flush what memory holds."""
+        await self._background.stop()
         await asyncio.to_thread(self._hot.close)
         if self._owns_pools:
             self.pools.close()
