@@ -7,9 +7,10 @@ no condition and no variable had a say rests on the policies alone, so it is kep
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from operator import is_not
+from typing import NamedTuple
 
-from moorage.auth.activity import Activity
 from moorage.auth.anonymous import LOGIN_NEEDED, OPEN, PUBLIC_ACTION
 from moorage.auth.compiled_policies import compiled, policy_set, resource_policies
 from moorage.auth.request_context import CallContext
@@ -25,7 +26,7 @@ from moorage.auth.snapshots import (
 from moorage.metadata.identity import identities
 from moorage.metadata.records import Repository
 from moorage.metadata.transaction import ReadTransaction
-from moorage.model.errors import NotAuthenticated
+from moorage.model.errors import DomainError, NotAuthenticated
 from moorage.model.principal import NO_FACTS, Caller, RequestFacts
 from moorage.model.scope import PUBLIC_HOME, Scope
 from moorage.policy.compile import EMPTY, CompiledStatement, PolicySet, Source
@@ -76,31 +77,68 @@ def _check(tx: ReadTransaction, standing: Standing, caller: Caller) -> Snapshot:
     return snapshot
 
 
-def authorize(
-    tx: ReadTransaction,
-    caller: Caller,
-    action: str,
-    scope: Scope,
-    resource: str,
-    facts: RequestFacts = NO_FACTS,
-    *,
-    repository: Repository | None = None,
-) -> None:
-    """Allow `action` (such as ``ecr:PutImage``) on `resource` (an ARN or ``*``) of the registry `scope`, or raise.
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is to be decided.
+
+    Attributes:
+        action: such as ``ecr:PutImage``.
+        scope: whose the resource is. Services that know no region (IAM, STS) give that of their account in ``us-east-1``.
+        resource: an ARN or ``*``.
+        facts: what policy conditions may ask about this request.
+        repository: the resource, if it is a repository that exists: its policy and its tags take part.
+    """
+
+    action: str
+    scope: Scope
+    resource: str
+    facts: RequestFacts = NO_FACTS
+    repository: Repository | None = None
+
+
+class Verdict(NamedTuple):
+    """The answer to a question.
+
+    Attributes:
+        refused: what to raise; None: it is allowed.
+        action: the action as policies know it; empty: it is open to everybody and no use of a right.
+        is_lasting: it holds until something changes in the database, whatever else may differ in the same caller's next request.
+    """
+
+    refused: DomainError | None
+    action: str
+    is_lasting: bool = False
+
+
+def authorize(tx: ReadTransaction, caller: Caller, question: Question, standing: Standing | None = None) -> bool:
+    """Raise unless the caller may; note what was decided in the request's event, and take the request's token.
 
     Called before it is disclosed whether the resource exists.
 
     Args:
-        scope: whose the resource is. Services that know no region (IAM, STS) give that of their account in ``us-east-1``.
-        facts: what policy conditions may ask about this request.
-        repository: the resource, if it is a repository that exists: its policy and its tags take part.
+        standing: how the caller stands, where that was looked up already.
+
+    Returns:
+        `Verdict.is_lasting`.
 
     Raises:
         NotAuthenticated: the caller's key or principal was disabled or deleted.
         AccessDenied: it may not.
         RateExceeded, TokensNeeded: as `admit`.
     """
-    judge(tx, _standing(tx, caller), caller, action, scope, resource, facts, repository)
+    verdict = decide_for(tx, caller, question, standing or _standing(tx, caller))
+    event = caller.event
+    if verdict.refused is not None:
+        if event is not None:
+            event.deny(verdict.action, question.resource, str(verdict.refused))
+        raise verdict.refused
+    if caller.is_anonymous:
+        return verdict.is_lasting
+    if caller.ticket is not None:
+        caller.ticket.admit()
+    if verdict.action and event is not None:
+        event.allow(verdict.action, question.resource, question.scope.region or PUBLIC_HOME)
+    return verdict.is_lasting
 
 
 def _standing(tx: ReadTransaction, caller: Caller) -> Standing:
@@ -112,21 +150,9 @@ def _standing(tx: ReadTransaction, caller: Caller) -> Standing:
     return found
 
 
-def judge(
-    tx: ReadTransaction,
-    standing: Standing,
-    caller: Caller,
-    action: str,
-    scope: Scope,
-    resource: str,
-    facts: RequestFacts = NO_FACTS,
-    repository: Repository | None = None,
-) -> bool:
-    """`authorize` for those who have looked up how the caller stands themselves.
-
-    Returns:
-        Whether this holds until something changes in the database, whatever else may differ in the same caller's next request.
-    """
+def decide_for(tx: ReadTransaction, caller: Caller, question: Question, standing: Standing) -> Verdict:
+    """Decide, and leave no trace but in memory of what policies say. Raises NotAuthenticated."""
+    action, scope, resource = question.action, question.scope, question.resource
     if scope.is_public:
         if caller.is_anonymous and action not in OPEN:
             raise NotAuthenticated(LOGIN_NEEDED)
@@ -134,29 +160,25 @@ def judge(
             # A login that counts no more is refused, as one that never did: the client is to log in again, or not at all.
             if not caller.is_anonymous:
                 _check(tx, standing, caller)
-                admit(caller)
-            return False
+            return Verdict(None, "")
         action = PUBLIC_ACTION[action]
     snapshot = _check(tx, standing, caller)
-    own, registry = _resource_side(tx, caller, action, scope, resource, snapshot.epoch, repository)
+    own, registry = _resource_side(tx, caller, action, scope, resource, snapshot.epoch, question.repository)
     key, rests_on = (action, resource, id(caller.session)), (caller.session, own, registry)
     # What has no resource of its own is the same "*" in every account: what was allowed at home says nothing of others.
     is_elsewhere = resource == "*" and caller.account_id != scope.registry_id
     known = None if is_elsewhere else snapshot.allowed.get(key)
-    is_lasting = known is not None and not any(map(is_not, known, rests_on))
-    if not is_lasting:
-        decision = _decide(tx, caller, snapshot, action, scope, resource, facts, repository, own, registry)
-        if not decision.allowed:
-            raise decision.error()
-        is_lasting = _asks_no_context(decision)
-        if is_lasting:
-            if len(snapshot.allowed) >= _REMEMBERED:
-                snapshot.allowed.clear()
-            snapshot.allowed[key] = rests_on
-    if caller.ticket is not None:
-        caller.ticket.admit()
-    tx.memory.of(Activity).note(caller, action, resource, scope.region or PUBLIC_HOME, tx.now)
-    return is_lasting
+    if known is not None and not any(map(is_not, known, rests_on)):
+        return Verdict(None, action, True)
+    decision = _decide(tx, caller, snapshot, action, question, own, registry)
+    if not decision.allowed:
+        return Verdict(decision.error(), action)
+    is_lasting = _asks_no_context(decision)
+    if is_lasting:
+        if len(snapshot.allowed) >= _REMEMBERED:
+            snapshot.allowed.clear()
+        snapshot.allowed[key] = rests_on
+    return Verdict(None, action, is_lasting)
 
 
 def admit(caller: Caller) -> None:
@@ -170,35 +192,17 @@ def admit(caller: Caller) -> None:
         caller.ticket.admit()
 
 
-def decision_for(
-    tx: ReadTransaction,
-    caller: Caller,
-    action: str,
-    scope: Scope,
-    resource: str,
-    facts: RequestFacts = NO_FACTS,
-    *,
-    repository: Repository | None = None,
-) -> Decision:
+def decision_for(tx: ReadTransaction, caller: Caller, question: Question) -> Decision:
     """What `authorize` would decide, with all that it rests on. Raises NotAuthenticated."""
-    return _decision(tx, check_standing(tx, caller), caller, action, scope, resource, facts, repository)
+    return _decision(tx, check_standing(tx, caller), caller, question)
 
 
-def decision_about(
-    tx: ReadTransaction,
-    caller: Caller,
-    action: str,
-    scope: Scope,
-    resource: str,
-    facts: RequestFacts = NO_FACTS,
-    *,
-    repository: Repository | None = None,
-) -> Decision:
+def decision_about(tx: ReadTransaction, caller: Caller, question: Question) -> Decision:
     """What `authorize` would decide if somebody called who does not: nobody has verified credentials, and no key is asked for.
 
     For explanations only. Raises NotAuthenticated: there is no such principal.
     """
-    return _decision(tx, snapshot_about(tx, caller), caller, action, scope, resource, facts, repository)
+    return _decision(tx, snapshot_about(tx, caller), caller, question)
 
 
 def snapshot_about(tx: ReadTransaction, caller: Caller) -> Snapshot:
@@ -210,20 +214,10 @@ def snapshot_about(tx: ReadTransaction, caller: Caller) -> Snapshot:
     return snapshot
 
 
-def _decision(
-    tx: ReadTransaction,
-    snapshot: Snapshot,
-    caller: Caller,
-    action: str,
-    scope: Scope,
-    resource: str,
-    facts: RequestFacts,
-    repository: Repository | None,
-) -> Decision:
-    if scope.is_public:
-        action = PUBLIC_ACTION[action]
-    own, registry = _resource_side(tx, caller, action, scope, resource, snapshot.epoch, repository)
-    return _decide(tx, caller, snapshot, action, scope, resource, facts, repository, own, registry)
+def _decision(tx: ReadTransaction, snapshot: Snapshot, caller: Caller, question: Question) -> Decision:
+    action = PUBLIC_ACTION[question.action] if question.scope.is_public else question.action
+    own, registry = _resource_side(tx, caller, action, question.scope, question.resource, snapshot.epoch, question.repository)
+    return _decide(tx, caller, snapshot, action, question, own, registry)
 
 
 def _resource_side(
@@ -245,19 +239,17 @@ def _decide(
     caller: Caller,
     snapshot: Snapshot,
     action: str,
-    scope: Scope,
-    resource: str,
-    facts: RequestFacts,
-    repository: Repository | None,
+    question: Question,
     own: PolicySet,
     registry: RegistryPolicies | None,
 ) -> Decision:
+    scope, resource = question.scope, question.resource
     principal = principal_of(snapshot, caller)
     identity = snapshot.policies
     if snapshot.identity is None and principal.kind is PrincipalKind.FEDERATED_USER:
         identity = _EVERYTHING  # a root's federated user may do what its session's policies allow
     region = scope.region or PUBLIC_HOME
-    context = CallContext(tx, caller, principal, snapshot.tags, region, scope.registry_id, facts, repository)
+    context = CallContext(tx, caller, principal, snapshot.tags, region, scope.registry_id, question.facts, question.repository)
     policies = Policies(
         identity=identity,
         boundary=snapshot.boundary,

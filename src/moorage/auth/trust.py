@@ -7,7 +7,6 @@ anywhere decides. A web identity has no policies of its own. Source: IAM User Gu
 
 from __future__ import annotations
 
-from moorage.auth.activity import Activity
 from moorage.auth.authorize import admit, check_standing
 from moorage.auth.compiled_policies import resource_policies
 from moorage.auth.request_context import CallContext
@@ -46,12 +45,15 @@ def authorize_trust(
     """
     snapshot = None if caller is None else check_standing(tx, caller)
     decision = trust_decision(tx, caller, snapshot, action, role, facts, federated=federated)
-    if decision is None or not decision.allowed:
-        return False
+    is_allowed = decision is not None and decision.allowed
     if caller is not None:
-        admit(caller)
-        tx.memory.of(Activity).note(caller, action, role.arn, _REGION, tx.now)
-    return True
+        if is_allowed:
+            admit(caller)
+        if caller.event is not None and is_allowed:
+            caller.event.allow(action, role.arn, _REGION)
+        elif caller.event is not None:
+            caller.event.deny(action, role.arn, "its trust policy, with the caller's own policies, does not allow it")
+    return is_allowed
 
 
 def trust_decision(

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
+from typing import TypeVar
 
-from moorage.auth.activity import Activity
+from moorage.events.activity import Activity
+from moorage.events.pulls import PullBuffer
+from moorage.events.request_counts import RequestCounts
 from moorage.metadata.database import Database, DatabaseUnavailable
+from moorage.metadata.transaction import Transaction
 from moorage.model.errors import StorageFull
-from moorage.model.usage import UsageCounts
-from moorage.operations.identity.activity import record_activity
+from moorage.operations.identity.activity import record_keys, record_uses
+from moorage.operations.usage.pulls import record_pulls
 from moorage.operations.usage.request_counts import record_requests
 from moorage.storage import buffers
 from moorage.storage.blob_store import StoreUnavailable
 from moorage.transfer.anonymous_transfers import AnonymousTransfers
-from moorage.transfer.pull_buffer import PullBuffer
 from moorage.transfer.unstarted import UnstartedUploads
+
+K = TypeVar("K")
+V = TypeVar("V")
 
 logger = logging.getLogger("moorage.jobs")
 
@@ -32,20 +39,21 @@ class Flusher:
     def __init__(
         self,
         db: Database,
+        activity: Activity,
         pulls: PullBuffer,
+        requests: RequestCounts,
         unstarted: UnstartedUploads,
-        usage: UsageCounts,
         transfers: AnonymousTransfers | None = None,
     ) -> None:
-        self._db, self._pulls = db, pulls
-        self._unstarted, self._usage, self._transfers = unstarted, usage, transfers
+        self._db, self._activity, self._pulls, self._requests = db, activity, pulls, requests
+        self._unstarted, self._transfers = unstarted, transfers
         self._stopping = asyncio.Event()
 
     async def run(self) -> None:
         """Flush pulls every second, activity and usage every few, and tidy up twice a minute."""
         until_tidy, until_activity, until_usage = 0.0, _ACTIVITY_SECONDS, _USAGE_SECONDS
         while not self._stopping.is_set():
-            await self._quietly(self._pulls.flush())
+            await self._quietly(self.flush_pulls())
             if self._transfers is not None:
                 await self._quietly(self._transfers.flush())
             if until_usage <= 0:
@@ -63,7 +71,7 @@ class Flusher:
                 until_tidy -= _FLUSH_SECONDS
                 until_activity -= _FLUSH_SECONDS
                 until_usage -= _FLUSH_SECONDS
-        await self._quietly(self._pulls.flush(everything=True))
+        await self._quietly(self.flush_pulls(everything=True))
         await self._quietly(self.flush_activity())
         await self._quietly(self.flush_usage())
         if self._transfers is not None:
@@ -74,26 +82,34 @@ class Flusher:
         """End after the round that runs."""
         self._stopping.set()
 
+    async def flush_pulls(self, *, everything: bool = False) -> None:
+        """Write down what was pulled since the last time; see `PullBuffer.take`."""
+        await self._written(sorted(self._pulls.take(everything=everything).items()), record_pulls, self._pulls.put_back)
+
     async def flush_activity(self) -> None:
         """Write down what principals did since the last time."""
-        uses, keys = self._db.memory.of(Activity).take()
-        entries = sorted(uses.items())
-        for begin in range(0, len(entries), _BATCH):
-            await self._db.write_lightly(record_activity, dict(entries[begin : begin + _BATCH]), {})
-        if keys:
-            await self._db.write_lightly(record_activity, {}, keys)
+        activity = self._activity
+        await self._written(sorted(activity.take_uses().items()), record_uses, activity.put_back_uses)
+        await self._written(sorted(activity.take_keys().items()), record_keys, activity.put_back_keys)
 
     async def flush_usage(self) -> None:
         """Write down how many requests were counted since the last time."""
-        counted = self._usage.take()
-        entries = sorted(counted.items())
+        await self._written(sorted(self._requests.take().items()), record_requests, self._requests.put_back)
+
+    async def _written(
+        self,
+        entries: list[tuple[K, V]],
+        write: Callable[[Transaction, dict[K, V]], None],
+        put_back: Callable[[dict[K, V]], None],
+    ) -> None:
+        """Write in batches, since on SQLite everybody waits behind the writer; what could not be written goes back."""
         written = 0
         try:
             for begin in range(0, len(entries), _BATCH):
-                await self._db.write_lightly(record_requests, dict(entries[begin : begin + _BATCH]))
+                await self._db.write_lightly(write, dict(entries[begin : begin + _BATCH]))
                 written = begin + _BATCH
         finally:
-            self._usage.put_back(dict(entries[written:]))
+            put_back(dict(entries[written:]))
 
     async def _tidy(self) -> None:
         await self._unstarted.flush()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Literal, Protocol
 
 from msgspec import Struct
 
@@ -41,6 +41,13 @@ class Session(Struct, frozen=True):
     its time alone was shortened."""
 
 
+class DecisionLog(Protocol):
+    """Where it is noted what was decided in a request's name: see `moorage.events.event.Event`."""
+
+    def allow(self, action: str, resource: str, region: str, /) -> None: ...
+    def deny(self, action: str, resource: str, reason: str, /) -> None: ...
+
+
 class Caller(Struct, frozen=True):
     """The verified holder of an access key.
 
@@ -62,6 +69,8 @@ class Caller(Struct, frozen=True):
     """The request came over TLS."""
     ticket: Ticket | None = None
     """The request's claim to be within its rate; None: it has no rate."""
+    event: DecisionLog | None = None
+    """The event of the request; None: there is no request."""
 
     @property
     def is_root(self) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from moorage.auth.authorize import authorize
+from moorage.auth.authorize import Question, authorize
 from moorage.metadata.records import Repository
 from moorage.metadata.registry import repositories
 from moorage.metadata.transaction import ReadTransaction, Transaction
@@ -35,7 +35,7 @@ def repository_for(
     """
     repository = repositories.find(tx, scope, name)
     for each in (*also, action):
-        authorize(tx, caller, each, scope, scope.repository_arn(name), facts, repository=repository)
+        authorize(tx, caller, Question(each, scope, scope.repository_arn(name), facts, repository=repository))
     if repository is None:
         raise RepositoryNotFound(scope.registry_id, name)
     return repository
@@ -55,7 +55,7 @@ def locked_repository_for(
     """`repository_for`, holding its row: alone to change it, with `share` so that nobody deletes it under a push."""
     repository = repositories.lock(tx, scope, name, share=share)
     for each in (*also, action):
-        authorize(tx, caller, each, scope, scope.repository_arn(name), facts, repository=repository)
+        authorize(tx, caller, Question(each, scope, scope.repository_arn(name), facts, repository=repository))
     if repository is None:
         raise RepositoryNotFound(scope.registry_id, name)
     return repository

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from moorage.auth.authorize import authorize
+from moorage.auth.authorize import Question, authorize
 from moorage.metadata.transaction import ReadTransaction
 from moorage.model.principal import Caller
 from moorage.model.quotas import QUOTAS, Quota, Quotas
@@ -28,7 +28,7 @@ def limit(tx: ReadTransaction, setting: str) -> int:
 def get_service_quota(tx: ReadTransaction, caller: Caller, scope: Scope, service: str, code: str, *, default: bool) -> QuotaValue:
     """One quota. Raises QuotaNotFound: no such service or code."""
     action = "GetAWSDefaultServiceQuota" if default else "GetServiceQuota"
-    authorize(tx, caller, f"servicequotas:{action}", scope, "*")
+    authorize(tx, caller, Question(f"servicequotas:{action}", scope, "*"))
     for quota in QUOTAS.get(service, ()):
         if quota.code == code:
             return _valued(tx, service, quota, default=default)
@@ -40,7 +40,7 @@ def list_service_quotas(
 ) -> tuple[list[QuotaValue], str | None]:
     """At most `count` quotas whose names come after `after`, and the last name if there are more. Raises QuotaNotFound."""
     action = "ListAWSDefaultServiceQuotas" if default else "ListServiceQuotas"
-    authorize(tx, caller, f"servicequotas:{action}", scope, "*")
+    authorize(tx, caller, Question(f"servicequotas:{action}", scope, "*"))
     if service not in QUOTAS:
         raise QuotaNotFound(service, "")
     found = sorted((quota for quota in QUOTAS[service] if quota.name > after), key=lambda quota: quota.name)

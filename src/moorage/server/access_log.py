@@ -17,13 +17,12 @@ from collections.abc import Iterator
 
 import msgspec
 
-from moorage.server.http.terms import Access
-from moorage.wire.http import Asked
+from moorage.events.event import NOBODY
+from moorage.events.record import FinishedRequest
 
 _MOST_BYTES = 16 * 1024 * 1024
 """Of lines that wait to be written; what comes above it is counted, said, and lost."""
 _LONGEST_PATH, _LONGEST_AGENT = 512, 256
-_NOBODY = Asked("", "", "")
 
 logger = logging.getLogger("moorage.access")
 
@@ -49,37 +48,37 @@ class _Line(msgspec.Struct):
     user_agent: str
 
 
-def json_parts(access: Access) -> Parts:
+def json_parts(finished: FinishedRequest) -> Parts:
     """A line of the JSON form: every field is one of its own."""
-    asked = access.asked or _NOBODY
+    asked = finished.event.asked if finished.event is not None else NOBODY
     line = _Line(
         "info",
         "moorage.access",
-        access.client[0] if access.client else None,
+        finished.client[0] if finished.client else None,
         asked.principal or None,
         asked.account or None,
         asked.operation or None,
-        access.method,
-        access.raw_path[:_LONGEST_PATH].decode("latin-1"),
-        access.status,
-        access.bytes_in,
-        access.bytes_out,
-        access.whole,
-        access.agent[:_LONGEST_AGENT].decode("latin-1"),
+        finished.method,
+        finished.raw_path[:_LONGEST_PATH].decode("latin-1"),
+        finished.status,
+        finished.bytes_in,
+        finished.bytes_out,
+        finished.whole,
+        finished.agent[:_LONGEST_AGENT].decode("latin-1"),
     )
     return b'","request_id":"', b'","duration_ms":', b"," + msgspec.json.encode(line)[1:] + b"\n"
 
 
-def text_parts(access: Access) -> Parts:
+def text_parts(finished: FinishedRequest) -> Parts:
     """A line of the text form."""
-    asked = access.asked or _NOBODY
-    client = access.client[0] if access.client else "-"
+    asked = finished.event.asked if finished.event is not None else NOBODY
+    client = finished.client[0] if finished.client else "-"
     # repr: what clients send must not pass for a line of its own, nor steer a terminal.
-    target = repr(f"{access.method} {access.raw_path[:_LONGEST_PATH].decode('latin-1')}")
-    agent = repr(access.agent[:_LONGEST_AGENT].decode("latin-1"))
+    target = repr(f"{finished.method} {finished.raw_path[:_LONGEST_PATH].decode('latin-1')}")
+    agent = repr(finished.agent[:_LONGEST_AGENT].decode("latin-1"))
     rest = (
-        f"ms {client} {asked.principal or '-'} {target} {access.status} {access.bytes_in} {access.bytes_out} "
-        f"{asked.operation or '-'} {agent}{'' if access.whole else ' broken off'}\n"
+        f"ms {client} {asked.principal or '-'} {target} {finished.status} {finished.bytes_in} {finished.bytes_out} "
+        f"{asked.operation or '-'} {agent}{'' if finished.whole else ' broken off'}\n"
     )
     return b" INFO moorage.access: ", b" ", rest.encode("utf-8", "backslashreplace")
 

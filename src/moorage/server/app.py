@@ -12,6 +12,9 @@ from moorage.auth.cursors import Cursors
 from moorage.auth.rates import HeldTokens, RequestRates
 from moorage.auth.registry_token import RegistryTokens
 from moorage.auth.sessions import SessionTokens
+from moorage.events.activity import Activity
+from moorage.events.event import Sink
+from moorage.events.pulls import PullBuffer
 from moorage.jobs import builtin
 from moorage.jobs.background import Background
 from moorage.jobs.flusher import Flusher
@@ -37,7 +40,6 @@ from moorage.transfer.anonymous_transfers import AnonymousTransfers
 from moorage.transfer.hot_blobs import HotBlobs
 from moorage.transfer.key_reserve import KeyReserve
 from moorage.transfer.payload_cache import PayloadCache
-from moorage.transfer.pull_buffer import PullBuffer
 from moorage.transfer.pull_rate import PullRate
 from moorage.transfer.receive import Receiver
 from moorage.transfer.send import Sender
@@ -158,28 +160,26 @@ class Application:
         tokens = RegistryTokens(root_key.derive("registry tokens"))
         self._sessions = SessionTokens(root_key.derive("session tokens"))
         link_key = root_key.derive("layer links")
-        pulls, payloads = PullBuffer(db, clock), PayloadCache(db, keyring)
+        activity, pulls, payloads = Activity(), PullBuffer(), PayloadCache(db, keyring)
+        sinks: tuple[Sink, ...] = (activity, pulls, metrics.usage)
         alone = db.dialect == "sqlite" and settings.workers == 1  # no second server can have its data folder
         unstarted = UnstartedUploads(db, alone=alone)
         receiver = Receiver(db, store, keyring, self.pools, KeyReserve(db), unstarted)
         sender = Sender(store, keyring, self._hot)
         oci_services = Services(
             db=db,
-            access=Access(tokens, clock, belief.caller if belief is not None else None, rates),
+            access=Access(tokens, clock, belief.caller if belief is not None else None, rates, sinks),
             receiver=receiver,
             sender=sender,
             payloads=payloads,
-            pulls=pulls,
-            remembered=RememberedPulls(db, pulls, clock, metrics.usage, rates),
+            remembered=RememberedPulls(db, clock, rates),
             pools=self.pools,
             quirks=Quirks(settings.ecr_quirks),
             clock=clock,
             bearer_challenge=settings.bearer_challenge,
-            usage=metrics.usage,
         )
         self._oci = OciApp(oci_services)
-        pull_rate = PullRate(settings.anonymous_pull_rate, leases)
-        self._public = PublicApp(oci_services, self._oci, pull_rate, transfers)
+        self._public = PublicApp(oci_services, self._oci, PullRate(settings.anonymous_pull_rate, leases), transfers)
         self._public_door = PublicDoor(self.addressing.public_name)
         self._public_path = PublicDoor(self.addressing.public_name, f"{self.addressing.public_name}/")
         cursors = Cursors(root_key.derive("pagination"))
@@ -187,7 +187,6 @@ class Application:
             db=db,
             receiver=receiver,
             payloads=payloads,
-            pulls=pulls,
             pools=self.pools,
             tokens=tokens,
             cursors=cursors,
@@ -215,7 +214,7 @@ class Application:
             clock=clock,
             believed=believed,
             default_region=settings.region if belief is not None else "",
-            usage=metrics.usage,
+            sinks=sinks,
             rates=rates,
         )
         self.receiver = receiver
@@ -224,7 +223,7 @@ class Application:
         self._logos = Logos(db)
         self.metrics = metrics
         self._serves_metrics, self._metrics_password = not settings.metrics_listen, settings.metrics_password
-        flusher = Flusher(db, pulls, unstarted, metrics.usage, transfers)
+        flusher = Flusher(db, activity, pulls, metrics.usage, unstarted, transfers)
         self._background = Background(self._db, builtin.registry(self._db, store, self.pools), flusher)
 
     async def start(self, listen: Listen) -> None:

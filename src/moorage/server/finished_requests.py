@@ -1,6 +1,6 @@
-"""Finished requests, counted and logged in batches: a request itself pays for being put down, and no more.
+"""Finished requests, passed on, counted and logged in batches: a request itself pays for being put down, and no more.
 
-Both ask which kind of request it was, and most requests are of a kind that has just been seen: so that is looked up once.
+Metrics and log ask which kind of request it was. Most are of a kind that has just been seen, so that is looked up once.
 """
 
 from __future__ import annotations
@@ -10,8 +10,10 @@ import time
 from collections import deque
 from typing import NamedTuple
 
+from moorage.events.door import pass_through
+from moorage.events.event import NOBODY
+from moorage.events.record import KIND_FIELDS, FinishedRequest
 from moorage.server.access_log import AccessLog, Parts
-from moorage.server.http.terms import KIND_FIELDS, Access
 from moorage.wire.web.metrics import Metrics, Series
 
 _SECONDS = 0.1
@@ -34,7 +36,7 @@ class FinishedRequests:
 
     def __init__(self, metrics: Metrics, log: AccessLog | None) -> None:
         self._metrics, self._log = metrics, log
-        self._waiting: deque[Access] = deque()
+        self._waiting: deque[FinishedRequest] = deque()
         self._kinds: dict[tuple[object, ...], _Kind] = {}
         self.add = self._waiting.append
         """Put a finished request down."""
@@ -47,31 +49,37 @@ class FinishedRequests:
             self.flush()
 
     def flush(self) -> None:
-        """Count and log what was put down."""
+        """Pass what was put down through the door, count it and log it."""
         waiting, kinds, log = self._waiting, self._kinds, self._log
         if not waiting:
             return
-        began = time.time() - time.perf_counter()
+        batch = [waiting.popleft() for _ in range(len(waiting))]
+        epoch = time.time() - time.perf_counter()
+        pass_through(batch, epoch)
         stamped, stamp, lines = -1, b"", []
-        for _ in range(len(waiting)):
-            access = waiting.popleft()
-            kind = kinds.get(access[:KIND_FIELDS]) or self._kind_of(access)
-            seconds = access.ended - access.begun
-            kind.series.add(access.bytes_in, access.bytes_out, seconds)
+        for each in batch:
+            kind = kinds.get(_kind_key(each)) or self._kind_of(each)
+            seconds = each.ended - each.begun
+            kind.series.add(each.bytes_in, each.bytes_out, seconds)
             if log is not None:
-                at = int((began + access.ended) * 1000)
+                at = int((epoch + each.ended) * 1000)
                 if at != stamped:
                     stamped, stamp = at, log.time(at)
                 before_id, before_duration, rest = kind.parts
-                lines.append(b"".join((stamp, before_id, access.request_id, before_duration, b"%.3f" % (seconds * 1000), rest)))
+                lines.append(b"".join((stamp, before_id, each.request_id, before_duration, b"%.3f" % (seconds * 1000), rest)))
         if log is not None:
             log.write(lines)
 
-    def _kind_of(self, access: Access) -> _Kind:
-        series = self._metrics.series(access.method, access.raw_path, access.status)
-        kind = _Kind(series, _NO_PARTS if self._log is None else self._log.parts_of(access))
+    def _kind_of(self, finished: FinishedRequest) -> _Kind:
+        series = self._metrics.series(finished.method, finished.raw_path, finished.status)
+        kind = _Kind(series, _NO_PARTS if self._log is None else self._log.parts_of(finished))
         if len(self._kinds) >= _MOST_KINDS:
             self._kinds.clear()
-        if len(access.raw_path) + len(access.agent) <= _LONGEST_KIND:  # strangers write as much as they like
-            self._kinds[access[:KIND_FIELDS]] = kind
+        if len(finished.raw_path) + len(finished.agent) <= _LONGEST_KIND:  # strangers write as much as they like
+            self._kinds[_kind_key(finished)] = kind
         return kind
+
+
+def _kind_key(finished: FinishedRequest) -> tuple[object, ...]:
+    event = finished.event
+    return NOBODY if event is None else event.asked, finished[:KIND_FIELDS]

@@ -112,7 +112,7 @@ async def _run(
     context = reloading.context if reloading is not None else None
     descriptors_in_all = descriptors.raise_limit()
     limits = HttpLimits(connections=descriptors.most_connections(descriptors_in_all))
-    terms = HttpTerms(transfers=app.pools.transfers, limits=limits, on_access=finished.add, at_once=app.at_once)
+    terms = HttpTerms(transfers=app.pools.transfers, limits=limits, on_finished=finished.add, at_once=app.at_once)
     server = HttpServer(
         app,
         terms,
@@ -144,6 +144,7 @@ async def _run(
         for task in (watching, sharing, noting):
             if task is not None:
                 task.cancel()
+        finished.flush()  # what memory holds is written when the application stops
         await app.stop()
         finished.flush()
         if access_log is not None:

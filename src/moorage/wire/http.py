@@ -6,7 +6,8 @@ from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, unquote_to_bytes
 
-from moorage.model.rates import RequestKey, Ticket
+from moorage.events.event import EVENT, Event
+from moorage.model.rates import Ticket
 from moorage.transfer.handover import EXTENSION
 
 Scope = MutableMapping[str, Any]
@@ -24,18 +25,8 @@ def _never() -> bool:
     return False
 
 
-class Asked(NamedTuple):
-    """Who asks for what, as far as it is known: for the access log. A wire puts it into the ASGI scope under `ASKED`."""
-
-    principal: str
-    """ARN; empty for nobody in particular."""
-    account: str
-    operation: str
-    """As which operation it counts (``ecr:BatchGetImage``), else its route."""
-
-
-ASKED, REQUEST_ID = "moorage.asked", "moorage.request_id"
-"""Keys of the ASGI scope; the server sets the second one, in ASCII bytes."""
+REQUEST_ID = "moorage.request_id"
+"""Key of the ASGI scope; the server sets it, in ASCII bytes."""
 
 
 class BadRequest(Exception):
@@ -49,7 +40,7 @@ class ClientLeft(ConnectionError):
 class Request:
     """An ASGI request. Header names are lower-case bytes."""
 
-    __slots__ = ("_headers", "counted_as", "is_answered", "receive", "scope", "ticket")
+    __slots__ = ("_headers", "is_answered", "receive", "scope", "ticket")
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
         self.scope = scope
@@ -57,10 +48,18 @@ class Request:
         self._headers: dict[bytes, bytes] | None = None
         self.is_answered = False
         """True once a response has begun."""
-        self.counted_as: RequestKey | None = None
-        """Whose request it is; None: nobody's yet."""
         self.ticket: Ticket | None = None
-        """Its claim to be within the rate of that."""
+        """Its claim to be within its rate; None: it has none, or nobody knows yet whose it is."""
+
+    @property
+    def event(self) -> Event | None:
+        """What the request does, as far as that is known."""
+        found: Event | None = self.scope.get(EVENT)
+        return found
+
+    @event.setter
+    def event(self, event: Event) -> None:
+        self.scope[EVENT] = event
 
     @property
     def may_be_answered(self) -> bool:

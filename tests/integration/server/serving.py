@@ -19,8 +19,9 @@ import uvloop
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from moorage.events.record import FinishedRequest
 from moorage.model.errors import StorageCorrupt, StorageFull
-from moorage.server.http.terms import Access, HttpLimits, HttpTerms
+from moorage.server.http.terms import HttpLimits, HttpTerms
 from moorage.server.run import HttpServer
 from moorage.transfer.handover import Receive, Scope, Send
 from moorage.transfer.pools import Pool
@@ -138,7 +139,7 @@ class Running:
     loop: asyncio.AbstractEventLoop
     pool: Pool
     port: int
-    accesses: list[Access]
+    accesses: list[FinishedRequest]
     client_ssl: ssl.SSLContext | None
     thread: threading.Thread
     wires: list[Wire] = field(default_factory=list)
@@ -162,7 +163,7 @@ class Running:
         """As the first SIGTERM, and as the second when called again."""
         self.loop.call_soon_threadsafe(self.server.stop)
 
-    def access(self, number: int = -1) -> Access:
+    def access(self, number: int = -1) -> FinishedRequest:
         """A report of the access hook, waited for."""
         wanted = number + 1 if number >= 0 else 1
         until(lambda: len(self.accesses) >= wanted)
@@ -252,7 +253,7 @@ def serving(
     send_buffer: int | None = None,
 ) -> Iterator[Running]:
     """Run `app` until the block ends. `tls` is the server's and the client's context."""
-    accesses: list[Access] = []
+    accesses: list[FinishedRequest] = []
     pool = Pool("test-bytes", threads)
     listener = socket.create_server(("127.0.0.1", 0))
     if send_buffer is not None:

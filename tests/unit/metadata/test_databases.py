@@ -192,6 +192,7 @@ def statements() -> list[tuple[str, Any]]:
 
 ON_PURPOSE = {
     "account_facts._PURGE_REPORTS",
+    "claims._END_ALL",
     "manifests._NEWEST_TAGS",
     "organizations._FIND",
     "organizations._BY_EMAIL",
@@ -204,8 +205,12 @@ ON_PURPOSE = {
     "repositories._DELETED",
     "uploads._RELEASE_ALL",
 }
-"""There are few of these: accounts, registries, aliases, keys of an account, deleted repositories, uploads at a start, reports.
-Tags by their age are sorted: an index for that would cost every push, and only ECR Public's DescribeImageTags asks."""
+"""There are few of these: accounts, registries, aliases, keys of an account, deleted repositories, reports, uploads and leases at
+a start. Tags by their age are sorted: an index for that would cost every push, and only ECR Public's DescribeImageTags asks."""
+
+
+PASSING = {"kinds", "chosen", "anon_1"}
+"""Rows that a query has found and looks at again: common table expressions, which are as long as their own plan lets them be."""
 
 
 @pytest.fixture(scope="module")
@@ -224,7 +229,8 @@ def test_no_query_reads_a_whole_table(name: str, statement: Any, empty: Path) ->
     sql = compiled.sql
     plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", parameters)]
     connection.close()
-    scans = [step for step in plan if step.startswith("SCAN") and "json_each" not in step and "CONSTANT" not in step]
+    passing = {"json_each", "CONSTANT", *PASSING}
+    scans = [step for step in plan if step.startswith("SCAN") and not passing.intersection(step.split())]
     assert not scans or name in ON_PURPOSE, plan
     is_sorted_here = any("TEMP B-TREE FOR ORDER BY" in step for step in plan)
     assert not is_sorted_here or name in ON_PURPOSE or "json_each" in sql or "DISTINCT" in sql, plan

@@ -43,9 +43,7 @@ def _waiting() -> Statement:
 
 
 _WAITING = _waiting()
-_LEASE_ENDS = Statement(
-    lambda _: select(_j.lease_until - server_now()).where(_j.state == _LEASED).order_by(_j.lease_until).limit(1)
-)
+_LEASE_ENDS = Statement(lambda _: select(func.min(_j.lease_until) - server_now()).where(_j.state == _LEASED))
 
 
 def _claim() -> Statement:
@@ -161,8 +159,8 @@ def outlook(tx: ReadTransaction) -> Outlook:
         for place, lane in enumerate(Lane)
         if row[1 + place] is not None
     ]
-    ends = tx.first(_LEASE_ENDS, now=tx.now)
-    return Outlook(tuple(waiting), None if ends is None else ends[0])
+    row = tx.first(_LEASE_ENDS, now=tx.now)
+    return Outlook(tuple(waiting), None if row is None else row[0])
 
 
 def claim(tx: Transaction, kind: str, lane: Lane, count: int, lease_seconds: float, node: str) -> list[ClaimedJob]:

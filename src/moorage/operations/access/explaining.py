@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from moorage.auth.authorize import decision_about, snapshot_about
+from moorage.auth.authorize import Question, decision_about, snapshot_about
 from moorage.auth.trust import trust_decision
 from moorage.metadata.transaction import ReadTransaction
 from moorage.model.errors import MalformedPolicy
@@ -88,4 +88,4 @@ def _decide(
         decision = trust_decision(tx, caller, snapshot_about(tx, caller), action, target.role, facts)
         if decision is not None:
             return decision
-    return decision_about(tx, caller, action, target.scope, target.resource, facts, repository=target.repository)
+    return decision_about(tx, caller, Question(action, target.scope, target.resource, facts, repository=target.repository))

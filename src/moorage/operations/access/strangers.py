@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from moorage.auth.authorize import decision_about
+from moorage.auth.authorize import Question, decision_about
 from moorage.auth.compiled_policies import compiled
 from moorage.metadata.records import Repository
 from moorage.metadata.transaction import ReadTransaction
@@ -47,7 +47,7 @@ class Grantee:
 def grantees(tx: ReadTransaction, action: str, scope: Scope, repository: Repository) -> Iterator[Grantee]:
     """Whom the policies name in Allows about the action, and who gets in by them, in the order of the texts."""
     own = Caller("", scope.registry_id, scope.registry_id, root_arn(scope.registry_id))
-    asked = decision_about(tx, own, action, scope, repository.arn, repository=repository)
+    asked = decision_about(tx, own, Question(action, scope, repository.arn, repository=repository))
     sets = asked.policies.resource_sets(action.lower())
     named: dict[str, tuple[str, Principal, CompiledStatement]] = {}
     for statement in sorted(_allows(sets, action, repository.arn), key=lambda each: len(each.conditions)):

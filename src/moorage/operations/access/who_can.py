@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from moorage.auth.authorize import decision_about
+from moorage.auth.authorize import Question, decision_about
 from moorage.metadata.identity import identities
 from moorage.metadata.registry import registries, repositories
 from moorage.metadata.transaction import ReadTransaction
@@ -86,7 +86,7 @@ def who_can(tx: ReadTransaction, action: str, scope: Scope, repository_name: str
     holders = []
     for caller, kind in _principals(tx, scope.registry_id):
         try:
-            decision = decision_about(tx, caller, named, scope, repository.arn, RequestFacts(), repository=repository)
+            decision = decision_about(tx, caller, Question(named, scope, repository.arn, RequestFacts(), repository=repository))
         except NotAuthenticated:  # deleted since it was listed
             continue
         view = roles if kind == "role" else users

@@ -10,7 +10,7 @@ import secrets
 import string
 from collections.abc import Sequence
 
-from moorage.auth.authorize import authorize
+from moorage.auth.authorize import Question, authorize
 from moorage.metadata.identity import organizations
 from moorage.metadata.identity import tags as identity_tags
 from moorage.metadata.identity.organization_records import AccountRequest, Member, Organization
@@ -177,7 +177,7 @@ def _managed(
 
 
 def _permit(tx: ReadTransaction, caller: Caller, operation: str, resource: str = "*", facts: RequestFacts = NO_FACTS) -> None:
-    authorize(tx, caller, f"organizations:{operation}", home(caller.account_id), resource, facts)
+    authorize(tx, caller, Question(f"organizations:{operation}", home(caller.account_id), resource, facts))
 
 
 def _random(length: int) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from moorage.auth.authorize import authorize
+from moorage.auth.authorize import Question, authorize
 from moorage.metadata.identity import identities
 from moorage.metadata.identity import tags as identity_tags
 from moorage.metadata.identity.records import Identity
@@ -55,7 +55,7 @@ def permit(
         shown: the ARN that a refusal names, where `resource` says more than the caller does.
     """
     try:
-        authorize(tx, caller, f"iam:{action}", home(caller.account_id), resource, facts)
+        authorize(tx, caller, Question(f"iam:{action}", home(caller.account_id), resource, facts))
     except AccessDenied as denied:
         if shown is None:
             raise

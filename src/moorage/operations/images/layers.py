@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from moorage.auth.authorize import authorize
+from moorage.auth.authorize import Question, authorize
 from moorage.metadata.images import archive, blobs, manifests
 from moorage.metadata.records import Blob, Repository
 from moorage.metadata.registry import repositories
@@ -69,7 +69,7 @@ def head_blob(
     found = repositories.find(tx, scope, name)
     action = GET if scope.is_public else CHECK
     try:
-        authorize(tx, caller, action, scope, scope.repository_arn(name), repository=found)
+        authorize(tx, caller, Question(action, scope, scope.repository_arn(name), repository=found))
     except AccessDenied:
         action = GET
     repository = repository_for(tx, caller, action, scope, name) if action is GET and not scope.is_public else found

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from moorage.auth.authorize import judge, key_to_check
+from moorage.auth.authorize import Question, authorize, key_to_check
 from moorage.metadata.images import manifests, pulls
 from moorage.metadata.records import Image, Payload, Repository
 from moorage.metadata.transaction import ReadTransaction
@@ -33,7 +33,8 @@ def get_image(
     # An anonymous caller has no account row; join from the registry's account.
     pull = pulls.find(tx, caller.account_id or scope.registry_id, key_to_check(caller), scope, name, digest, tag)
     arn = scope.repository_arn(name)
-    is_lasting = judge(tx, pull.standing, caller, "ecr:BatchGetImage", scope, arn, repository=pull.repository)
+    question = Question("ecr:BatchGetImage", scope, arn, repository=pull.repository)
+    is_lasting = authorize(tx, caller, question, pull.standing)
     if pull.repository is None:
         raise RepositoryNotFound(scope.registry_id, name)
     if pull.image is None or pull.image.status_at(tx.now) != "ACTIVE":

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from moorage.auth.authorize import authorize
+from moorage.auth.authorize import Question, authorize
 from moorage.metadata.images import blobs, uploads
 from moorage.metadata.records import Piece, Repository, Upload
 from moorage.metadata.registry import repositories
@@ -413,7 +413,7 @@ def mount_blob(
 
 def _may_pull(tx: Transaction, caller: Caller, repository: Repository) -> bool:
     try:
-        authorize(tx, caller, "ecr:GetDownloadUrlForLayer", repository.scope, repository.arn, repository=repository)
+        authorize(tx, caller, Question("ecr:GetDownloadUrlForLayer", repository.scope, repository.arn, repository=repository))
     except AccessDenied:
         return False
     return True

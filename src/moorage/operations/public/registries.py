@@ -7,7 +7,7 @@ request that somebody approves is here one step, so an alias is never pending or
 
 from __future__ import annotations
 
-from moorage.auth.authorize import authorize
+from moorage.auth.authorize import Question, authorize
 from moorage.metadata.registry import public_registries, registries
 from moorage.metadata.registry.public_registries import PublicRegistry
 from moorage.metadata.transaction import ReadTransaction, Transaction
@@ -33,13 +33,13 @@ def ensure(tx: Transaction, scope: Scope) -> int:
 
 def describe_registries(tx: Transaction, caller: Caller, scope: Scope) -> PublicRegistry:
     """The caller's public registry, made now if it was never used."""
-    authorize(tx, caller, "ecr:DescribeRegistries", scope, scope.registry_arn)
+    authorize(tx, caller, Question("ecr:DescribeRegistries", scope, scope.registry_arn))
     return _found(tx, ensure(tx, scope))
 
 
 def get_registry_catalog_data(tx: ReadTransaction, caller: Caller, scope: Scope) -> str | None:
     """The name that the catalog shows for the registry; None: it was never set."""
-    authorize(tx, caller, "ecr:GetRegistryCatalogData", scope, scope.registry_arn)
+    authorize(tx, caller, Question("ecr:GetRegistryCatalogData", scope, scope.registry_arn))
     registry = registries.find_registry(tx, scope)
     known = public_registries.find(tx, registry) if registry is not None else None
     return known.display_name if known is not None else None
@@ -47,7 +47,7 @@ def get_registry_catalog_data(tx: ReadTransaction, caller: Caller, scope: Scope)
 
 def put_registry_catalog_data(tx: Transaction, caller: Caller, scope: Scope, display_name: str | None) -> None:
     """Replace the name that the catalog shows; None takes it away."""
-    authorize(tx, caller, "ecr:PutRegistryCatalogData", scope, scope.registry_arn)
+    authorize(tx, caller, Question("ecr:PutRegistryCatalogData", scope, scope.registry_arn))
     public_registries.set_display_name(tx, ensure(tx, scope), display_name)
 
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
-from moorage.auth.authorize import authorize
+from moorage.auth.authorize import Question, authorize
 from moorage.metadata.registry import pull_through_rules, registries
 from moorage.metadata.registry.records import PullThroughRule
 from moorage.metadata.transaction import ReadTransaction, Transaction
@@ -64,7 +64,7 @@ def create_pull_through_cache_rule(tx: Transaction, caller: Caller, scope: Scope
         ConfigurationInvalid, ParameterInvalid: members that contradict each other.
         RuleExists, LimitExceeded
     """
-    authorize(tx, caller, "ecr:CreatePullThroughCacheRule", scope, "*")
+    authorize(tx, caller, Question("ecr:CreatePullThroughCacheRule", scope, "*"))
     kind = _kind_of(request.upstream_url)
     if request.upstream_registry is not None and request.upstream_registry != kind:
         raise ConfigurationInvalid(
@@ -146,7 +146,7 @@ def update_pull_through_cache_rule(
     tx: Transaction, caller: Caller, scope: Scope, prefix: str, credential_arn: str | None, role_arn: str | None
 ) -> PullThroughRule:
     """Change what a rule logs in with; what is not given stays. Raises RuleNotFound, NothingToChange."""
-    authorize(tx, caller, "ecr:UpdatePullThroughCacheRule", scope, "*")
+    authorize(tx, caller, Question("ecr:UpdatePullThroughCacheRule", scope, "*"))
     registry = registries.hold(tx, scope)
     found = _find(tx, scope, prefix)
     if credential_arn is None and role_arn is None:
@@ -165,7 +165,7 @@ def update_pull_through_cache_rule(
 
 def delete_pull_through_cache_rule(tx: Transaction, caller: Caller, scope: Scope, prefix: str) -> PullThroughRule:
     """Take a rule away; repositories and images that came by it stay. Raises RuleNotFound."""
-    authorize(tx, caller, "ecr:DeletePullThroughCacheRule", scope, "*")
+    authorize(tx, caller, Question("ecr:DeletePullThroughCacheRule", scope, "*"))
     registry = registries.hold(tx, scope)
     found = _find(tx, scope, prefix)
     if not pull_through_rules.remove(tx, registry, found.prefix):
@@ -175,13 +175,13 @@ def delete_pull_through_cache_rule(tx: Transaction, caller: Caller, scope: Scope
 
 def validate_pull_through_cache_rule(tx: ReadTransaction, caller: Caller, scope: Scope, prefix: str) -> PullThroughRule:
     """The rule. Whether it is valid nobody can tell who does not reach its upstream. Raises RuleNotFound."""
-    authorize(tx, caller, "ecr:ValidatePullThroughCacheRule", scope, "*")
+    authorize(tx, caller, Question("ecr:ValidatePullThroughCacheRule", scope, "*"))
     return _find(tx, scope, prefix)
 
 
 def describe_named_rules(tx: ReadTransaction, caller: Caller, scope: Scope, prefixes: Sequence[str]) -> list[PullThroughRule]:
     """The rules of these prefixes, in byte order. Raises RuleNotFound for the first that is missing."""
-    authorize(tx, caller, "ecr:DescribePullThroughCacheRules", scope, "*")
+    authorize(tx, caller, Question("ecr:DescribePullThroughCacheRules", scope, "*"))
     registry = registries.find_registry(tx, scope)
     asked = [stored_prefix(prefix) for prefix in prefixes]
     found = {} if registry is None else pull_through_rules.find_among(tx, registry, asked)
@@ -195,7 +195,7 @@ def describe_rules_page(
     tx: ReadTransaction, caller: Caller, scope: Scope, after: str, count: int
 ) -> tuple[list[PullThroughRule], str | None]:
     """At most `count` rules whose prefixes come after `after`, and the last prefix if there are more."""
-    authorize(tx, caller, "ecr:DescribePullThroughCacheRules", scope, "*")
+    authorize(tx, caller, Question("ecr:DescribePullThroughCacheRules", scope, "*"))
     registry = registries.find_registry(tx, scope)
     found = [] if registry is None else pull_through_rules.list_page(tx, registry, after, count + 1)
     return found[:count], found[count - 1].prefix if len(found) > count else None

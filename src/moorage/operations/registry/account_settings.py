@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from moorage.auth.authorize import authorize
+from moorage.auth.authorize import Question, authorize
 from moorage.auth.snapshots import REGISTRY_POLICY_SCOPE
 from moorage.metadata.identity import identities
 from moorage.metadata.registry import documents as registry_documents
@@ -37,7 +37,7 @@ SETTINGS = {
 
 def get_account_setting(tx: ReadTransaction, caller: Caller, scope: Scope, name: str) -> str:
     """The value of a setting, its default where it was never set. Raises SettingInvalid: no such setting."""
-    authorize(tx, caller, "ecr:GetAccountSetting", scope, "*", _about(name))
+    authorize(tx, caller, Question("ecr:GetAccountSetting", scope, "*", _about(name)))
     return value_of(tx, scope, name)
 
 
@@ -47,7 +47,7 @@ def put_account_setting(tx: Transaction, caller: Caller, scope: Scope, name: str
     Raises:
         SettingInvalid: no such setting or value.
     """
-    authorize(tx, caller, "ecr:PutAccountSetting", scope, "*", _about(name))
+    authorize(tx, caller, Question("ecr:PutAccountSetting", scope, "*", _about(name)))
     if value not in _setting(name).values:
         raise SettingInvalid(value[:64], f"one of {', '.join(_setting(name).values)}")
     if name == REGISTRY_POLICY_SCOPE:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from moorage.auth.authorize import authorize
+from moorage.auth.authorize import Question, authorize
 from moorage.auth.registry_token import TokenClaims
 from moorage.metadata.transaction import ReadTransaction
 from moorage.model import limits
@@ -21,9 +21,9 @@ def get_authorization_token(tx: ReadTransaction, caller: Caller, scope: Scope, *
     private one. The token of a session has its 12 hours as well, unless `ends_with_session`, or the session was scoped down:
     what was made narrower and shorter on purpose does not grow again.
     """
-    authorize(tx, caller, "ecr:GetAuthorizationToken", scope, "*")
+    authorize(tx, caller, Question("ecr:GetAuthorizationToken", scope, "*"))
     if scope.is_public:
-        authorize(tx, caller, "sts:GetServiceBearerToken", scope, "*", _FOR_ECR_PUBLIC)
+        authorize(tx, caller, Question("sts:GetServiceBearerToken", scope, "*", _FOR_ECR_PUBLIC))
     expires_at = tx.now // 1_000_000 + limits.TOKEN_SECONDS
     session = caller.session
     if session is not None and (ends_with_session or session.scope_policies is not None):

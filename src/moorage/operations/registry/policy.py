@@ -7,7 +7,7 @@ What is remembered of a registry's policy counts for one epoch of its account, s
 
 from __future__ import annotations
 
-from moorage.auth.authorize import authorize
+from moorage.auth.authorize import Question, authorize
 from moorage.auth.snapshots import REGISTRY_POLICY_SCOPE
 from moorage.metadata.identity import identities
 from moorage.metadata.registry import documents as registry_documents
@@ -26,7 +26,7 @@ from moorage.policy.evaluate import is_within_v1
 
 def put_registry_policy(tx: Transaction, caller: Caller, scope: Scope, text: str) -> None:
     """Set or replace the policy. Raises MalformedPolicy: also for actions that its scope does not let it speak of."""
-    authorize(tx, caller, "ecr:PutRegistryPolicy", scope, "*")
+    authorize(tx, caller, Question("ecr:PutRegistryPolicy", scope, "*"))
     identities.touch(tx, scope.registry_id)
     policy, bindings = policy_documents.read(tx, text, Kind.REGISTRY)
     if account_settings.value_of(tx, scope, REGISTRY_POLICY_SCOPE) == V1 and not is_within_v1(policy):
@@ -36,13 +36,13 @@ def put_registry_policy(tx: Transaction, caller: Caller, scope: Scope, text: str
 
 def get_registry_policy(tx: ReadTransaction, caller: Caller, scope: Scope) -> str:
     """The policy's text. Raises RegistryPolicyNotFound."""
-    authorize(tx, caller, "ecr:GetRegistryPolicy", scope, "*")
+    authorize(tx, caller, Question("ecr:GetRegistryPolicy", scope, "*"))
     return _text(tx, scope)
 
 
 def delete_registry_policy(tx: Transaction, caller: Caller, scope: Scope) -> str:
     """Take the policy away; return its text. Raises RegistryPolicyNotFound."""
-    authorize(tx, caller, "ecr:DeleteRegistryPolicy", scope, "*")
+    authorize(tx, caller, Question("ecr:DeleteRegistryPolicy", scope, "*"))
     identities.touch(tx, scope.registry_id)
     text = _text(tx, scope)
     registry_documents.remove(tx, registries.hold(tx, scope), POLICY)

@@ -6,7 +6,7 @@ where pulls are written down (`usage.pulls.record_pulls`).
 
 from __future__ import annotations
 
-from moorage.auth.authorize import authorize
+from moorage.auth.authorize import Question, authorize
 from moorage.metadata.registry import pull_time_exclusions, registries
 from moorage.metadata.transaction import ReadTransaction, Transaction
 from moorage.model.errors import LimitExceeded
@@ -18,7 +18,7 @@ from moorage.operations import quotas
 
 def register_pull_time_update_exclusion(tx: Transaction, caller: Caller, scope: Scope, arn: str) -> None:
     """Exclude a user or a role, with all sessions of it. Raises ExclusionExists, LimitExceeded."""
-    authorize(tx, caller, "ecr:RegisterPullTimeUpdateExclusion", scope, "*")
+    authorize(tx, caller, Question("ecr:RegisterPullTimeUpdateExclusion", scope, "*"))
     registry = registries.hold(tx, scope)
     if not pull_time_exclusions.insert(tx, registry, arn):
         raise ExclusionExists(scope.registry_id, arn)
@@ -28,7 +28,7 @@ def register_pull_time_update_exclusion(tx: Transaction, caller: Caller, scope: 
 
 def deregister_pull_time_update_exclusion(tx: Transaction, caller: Caller, scope: Scope, arn: str) -> None:
     """Let the principal's pulls count again. Raises ExclusionNotFound."""
-    authorize(tx, caller, "ecr:DeregisterPullTimeUpdateExclusion", scope, "*")
+    authorize(tx, caller, Question("ecr:DeregisterPullTimeUpdateExclusion", scope, "*"))
     if not pull_time_exclusions.remove(tx, registries.hold(tx, scope), arn):
         raise ExclusionNotFound(scope.registry_id, arn)
 
@@ -37,7 +37,7 @@ def list_pull_time_update_exclusions(
     tx: ReadTransaction, caller: Caller, scope: Scope, after: str, count: int
 ) -> tuple[list[str], str | None]:
     """At most `count` ARNs after `after`, in byte order, and the last one if there are more."""
-    authorize(tx, caller, "ecr:ListPullTimeUpdateExclusions", scope, "*")
+    authorize(tx, caller, Question("ecr:ListPullTimeUpdateExclusions", scope, "*"))
     registry = registries.find_registry(tx, scope)
     found = [] if registry is None else pull_time_exclusions.list_page(tx, registry, after, count + 1)
     return found[:count], found[count - 1] if len(found) > count else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from moorage.auth.authorize import authorize, check_standing
+from moorage.auth.authorize import Question, authorize, check_standing
 from moorage.metadata.registry import registries, repositories
 from moorage.metadata.transaction import ReadTransaction
 from moorage.model.principal import Caller
@@ -36,7 +36,7 @@ def log_in(tx: ReadTransaction, caller: Caller) -> None:
 
 def catalog(tx: ReadTransaction, caller: Caller, scope: Scope, after: str, count: int) -> tuple[list[str], bool]:
     """At most `count` names of repositories after `after` in byte order, and whether there are more."""
-    authorize(tx, caller, "ecr:DescribeRepositories", scope, scope.repository_arn("*"))
+    authorize(tx, caller, Question("ecr:DescribeRepositories", scope, scope.repository_arn("*")))
     if count == 0:
         return [], False
     found = [repository.name for repository in repositories.list_page(tx, scope, after, count + 1)]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import uuid
 
-from moorage.auth.authorize import authorize
+from moorage.auth.authorize import Question, authorize
 from moorage.metadata.registry import registries, replications
 from moorage.metadata.registry.records import Backfill, Destination
 from moorage.metadata.transaction import ReadTransaction, Transaction
@@ -32,7 +32,7 @@ def start_replication_backfill(tx: Transaction, caller: Caller, scope: Scope, de
         BackfillRunning: one to that region has not ended.
         LimitExceeded
     """
-    authorize(tx, caller, "ecr:StartReplicationBackfill", scope, "*")
+    authorize(tx, caller, Question("ecr:StartReplicationBackfill", scope, "*"))
     registry = registries.hold(tx, scope)
     if not any(destination in rule.destinations for rule in rules_of(tx, scope)):
         raise ConfigurationInvalid("The destination is not in the replication configuration of the registry")
@@ -50,7 +50,7 @@ def start_replication_backfill(tx: Transaction, caller: Caller, scope: Scope, de
 
 def stop_replication_backfill(tx: Transaction, caller: Caller, scope: Scope, backfill_id: str) -> Backfill:
     """Stop one, at once, since no copy of it runs. Raises BackfillNotFound, BackfillEnded."""
-    authorize(tx, caller, "ecr:StopReplicationBackfill", scope, "*")
+    authorize(tx, caller, Question("ecr:StopReplicationBackfill", scope, "*"))
     registries.hold(tx, scope)
     found = _find(tx, scope, backfill_id)
     if found.ended_at is not None:
@@ -63,7 +63,7 @@ def list_replication_backfills(
     tx: ReadTransaction, caller: Caller, scope: Scope, before: tuple[int, str], count: int
 ) -> tuple[list[Backfill], tuple[int, str] | None]:
     """At most `count`, newest first, after `before`; and the key of the last one if there are more."""
-    authorize(tx, caller, "ecr:ListReplicationBackfills", scope, "*")
+    authorize(tx, caller, Question("ecr:ListReplicationBackfills", scope, "*"))
     registry = registries.find_registry(tx, scope)
     found = [] if registry is None else replications.list_backfills(tx, registry, before, count + 1)
     last = (found[count - 1].started_at, found[count - 1].id) if len(found) > count else None
@@ -72,7 +72,7 @@ def list_replication_backfills(
 
 def describe_replication_backfill_results(tx: ReadTransaction, caller: Caller, scope: Scope, backfill_id: str) -> Backfill:
     """A backfill. It has results of single images only when it has copied some. Raises BackfillNotFound."""
-    authorize(tx, caller, "ecr:DescribeReplicationBackfillResults", scope, "*")
+    authorize(tx, caller, Question("ecr:DescribeReplicationBackfillResults", scope, "*"))
     return _find(tx, scope, backfill_id)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
-from moorage.auth.authorize import authorize
+from moorage.auth.authorize import Question, authorize
 from moorage.metadata.records import Image, Repository
 from moorage.metadata.registry import registries, replications
 from moorage.metadata.registry.records import Destination, ImageReplication, ReplicationRule
@@ -38,7 +38,7 @@ def put_replication_configuration(tx: Transaction, caller: Caller, scope: Scope,
         ParameterInvalid: a destination is the registry itself, named twice in a rule, or no region of its partition can be it;
             more destinations than the quota allows.
     """
-    authorize(tx, caller, "ecr:PutReplicationConfiguration", scope, "*")
+    authorize(tx, caller, Question("ecr:PutReplicationConfiguration", scope, "*"))
     for rule in rules:
         _check(scope, rule)
     most = quotas.limit(tx, "replication_destinations")
@@ -61,7 +61,7 @@ def _check(scope: Scope, rule: ReplicationRule) -> None:
 
 def describe_registry(tx: ReadTransaction, caller: Caller, scope: Scope) -> Rules:
     """The rules; none where they were never set."""
-    authorize(tx, caller, "ecr:DescribeRegistry", scope, "*")
+    authorize(tx, caller, Question("ecr:DescribeRegistry", scope, "*"))
     return rules_of(tx, scope)
 
 

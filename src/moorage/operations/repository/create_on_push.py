@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 
-from moorage.auth.authorize import authorize
+from moorage.auth.authorize import Question, authorize
 from moorage.keys.registry_keys import LocalKeyring
 from moorage.metadata.registry import lifecycle_policies, repositories
 from moorage.metadata.transaction import Transaction
@@ -38,9 +38,9 @@ def create_on_push(tx: Transaction, keyring: LocalKeyring, caller: Caller, scope
         raise NoTemplate(name)
     arn = scope.repository_arn(name)
     facts = about_tags(template.tags) if template.tags else NO_FACTS
-    authorize(tx, caller, "ecr:CreateRepository", scope, arn, facts)
+    authorize(tx, caller, Question("ecr:CreateRepository", scope, arn, facts))
     if template.tags:
-        authorize(tx, caller, "ecr:TagResource", scope, arn, facts)
+        authorize(tx, caller, Question("ecr:TagResource", scope, arn, facts))
     try:
         if (template.tags or template.encryption_type != "AES256") and template.role_arn is None:
             raise TemplateUnusable("it has resource tags or KMS encryption and therefore needs a customRoleArn")

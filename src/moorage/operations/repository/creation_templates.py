@@ -11,7 +11,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from moorage.auth.authorize import authorize
+from moorage.auth.authorize import Question, authorize
 from moorage.lifecycle.parse import parse_lifecycle_policy
 from moorage.metadata.registry import creation_templates, registries
 from moorage.metadata.registry.records import StoredTemplate, Template
@@ -41,7 +41,7 @@ def create_repository_creation_template(tx: Transaction, caller: Caller, scope: 
         ConfigurationInvalid, ParameterInvalid, MalformedPolicy: the template contradicts itself.
         TemplateExists, LimitExceeded
     """
-    authorize(tx, caller, "ecr:CreateRepositoryCreationTemplate", scope, "*")
+    authorize(tx, caller, Question("ecr:CreateRepositoryCreationTemplate", scope, "*"))
     _authorize_contents(tx, caller, scope, template)
     checked = _checked(tx, scope, template)
     ensure_linked_role(tx, caller, SERVICE)
@@ -66,7 +66,7 @@ def update_repository_creation_template(
     Raises:
         TemplateNotFound, and what `create_repository_creation_template` raises.
     """
-    authorize(tx, caller, "ecr:UpdateRepositoryCreationTemplate", scope, "*")
+    authorize(tx, caller, Question("ecr:UpdateRepositoryCreationTemplate", scope, "*"))
     registry = registries.hold(tx, scope)
     found = _find(tx, scope, prefix)
     changed = replace(found.template, **changes)
@@ -84,7 +84,7 @@ def update_repository_creation_template(
 
 def delete_repository_creation_template(tx: Transaction, caller: Caller, scope: Scope, prefix: str) -> StoredTemplate:
     """Take a template away; repositories that it made stay as they are. Raises TemplateNotFound."""
-    authorize(tx, caller, "ecr:DeleteRepositoryCreationTemplate", scope, "*")
+    authorize(tx, caller, Question("ecr:DeleteRepositoryCreationTemplate", scope, "*"))
     registry = registries.hold(tx, scope)
     found = _find(tx, scope, prefix)
     if not creation_templates.remove(tx, registry, stored_prefix(prefix)):
@@ -94,7 +94,7 @@ def delete_repository_creation_template(tx: Transaction, caller: Caller, scope: 
 
 def describe_named_templates(tx: ReadTransaction, caller: Caller, scope: Scope, prefixes: Sequence[str]) -> list[StoredTemplate]:
     """Those of the templates that exist, in byte order of their prefixes."""
-    authorize(tx, caller, "ecr:DescribeRepositoryCreationTemplates", scope, "*")
+    authorize(tx, caller, Question("ecr:DescribeRepositoryCreationTemplates", scope, "*"))
     registry = registries.find_registry(tx, scope)
     return [] if registry is None else creation_templates.find_among(tx, registry, [stored_prefix(each) for each in prefixes])
 
@@ -103,7 +103,7 @@ def describe_templates_page(
     tx: ReadTransaction, caller: Caller, scope: Scope, after: str, count: int
 ) -> tuple[list[StoredTemplate], str | None]:
     """At most `count` templates whose prefixes come after `after`, and the last prefix if there are more."""
-    authorize(tx, caller, "ecr:DescribeRepositoryCreationTemplates", scope, "*")
+    authorize(tx, caller, Question("ecr:DescribeRepositoryCreationTemplates", scope, "*"))
     registry = registries.find_registry(tx, scope)
     found = [] if registry is None else creation_templates.list_page(tx, registry, after, count + 1)
     return [template for _, template in found[:count]], found[count - 1][0] if len(found) > count else None
@@ -135,11 +135,11 @@ def _authorize_contents(tx: Transaction, caller: Caller, scope: Scope, template:
     """Whoever lets repositories be made with a policy has to be one who may set it, and may pass the role that makes them."""
     prefix = stored_prefix(template.prefix)
     arn = scope.repository_arn("*" if prefix == ROOT else f"{prefix}/*")
-    authorize(tx, caller, "ecr:CreateRepository", scope, arn)
+    authorize(tx, caller, Question("ecr:CreateRepository", scope, arn))
     if template.repository_policy:
-        authorize(tx, caller, "ecr:SetRepositoryPolicy", scope, arn)
+        authorize(tx, caller, Question("ecr:SetRepositoryPolicy", scope, arn))
     if template.lifecycle_policy:
-        authorize(tx, caller, "ecr:PutLifecyclePolicy", scope, arn)
+        authorize(tx, caller, Question("ecr:PutLifecyclePolicy", scope, arn))
     if template.role_arn:
         permit(tx, caller, "PassRole", template.role_arn, facts_of(extra={"iam:passedtoservice": SERVICE}))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from moorage.auth.authorize import decision_for
+from moorage.auth.authorize import Question, decision_for
 from moorage.metadata.records import Repository
 from moorage.metadata.registry import repositories
 from moorage.metadata.transaction import ReadTransaction, Transaction
@@ -31,7 +31,7 @@ def set_repository_policy(tx: Transaction, caller: Caller, scope: Scope, name: R
     repository = locked_repository_for(tx, caller, SET, scope, name, share=False)
     _, bindings = policy_documents.read(tx, text, Kind.PUBLIC_REPOSITORY if scope.is_public else Kind.REPOSITORY)
     under_it = replace(repository, policy=text, policy_bindings=bindings)
-    if not force and not decision_for(tx, caller, SET, scope, repository.arn, repository=under_it).allowed:
+    if not force and not decision_for(tx, caller, Question(SET, scope, repository.arn, repository=under_it)).allowed:
         raise ParameterInvalid("PolicyText", _LOCK_OUT)
     repositories.set_policy(tx, repository, text, bindings)
 

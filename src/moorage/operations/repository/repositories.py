@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from moorage.auth.authorize import authorize
+from moorage.auth.authorize import Question, authorize
 from moorage.keys.registry_keys import LocalKeyring
 from moorage.metadata.records import Repository
 from moorage.metadata.registry import registries, repositories
@@ -55,9 +55,9 @@ def create_repository(
     """
     arn = scope.repository_arn(request.name)
     facts = about_tags(request.tags) if request.tags else NO_FACTS
-    authorize(tx, caller, "ecr:CreateRepository", scope, arn, facts)
+    authorize(tx, caller, Question("ecr:CreateRepository", scope, arn, facts))
     if request.tags:
-        authorize(tx, caller, "ecr:TagResource", scope, arn, facts)
+        authorize(tx, caller, Question("ecr:TagResource", scope, arn, facts))
     return make_repository(tx, keyring, scope, request)
 
 
@@ -119,7 +119,7 @@ def describe_named(tx: ReadTransaction, caller: Caller, scope: Scope, names: Seq
     found = repositories.find_named(tx, scope, list(names))
     for name in names:
         arn = scope.repository_arn(name)
-        authorize(tx, caller, "ecr:DescribeRepositories", scope, arn, repository=found.get(name))
+        authorize(tx, caller, Question("ecr:DescribeRepositories", scope, arn, repository=found.get(name)))
     for name in names:
         if name not in found:
             raise RepositoryNotFound(scope.registry_id, name)
@@ -130,7 +130,7 @@ def describe_page(
     tx: ReadTransaction, caller: Caller, scope: Scope, after: str, count: int
 ) -> tuple[list[Repository], str | None]:
     """At most `count` repositories whose names come after `after`, and the last name if there are more."""
-    authorize(tx, caller, "ecr:DescribeRepositories", scope, scope.repository_arn("*"))
+    authorize(tx, caller, Question("ecr:DescribeRepositories", scope, scope.repository_arn("*")))
     found = repositories.list_page(tx, scope, after, count + 1)
     return found[:count], found[count - 1].name if len(found) > count else None
 

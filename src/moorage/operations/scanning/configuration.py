@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from moorage.auth.authorize import authorize
+from moorage.auth.authorize import Question, authorize
 from moorage.metadata.records import Repository
 from moorage.metadata.registry import registries, repositories
 from moorage.metadata.registry.records import ScanningConfiguration, ScanningRule
@@ -41,7 +41,7 @@ def put_registry_scanning_configuration(
     tx: Transaction, caller: Caller, scope: Scope, scan_type: str | None, rules: tuple[ScanningRule, ...]
 ) -> ScanningConfiguration:
     """Replace the rules, and the type if one is given. Raises ConfigurationInvalid: rules that the type does not have."""
-    authorize(tx, caller, "ecr:PutRegistryScanningConfiguration", scope, "*")
+    authorize(tx, caller, Question("ecr:PutRegistryScanningConfiguration", scope, "*"))
     registry = registries.hold(tx, scope)
     chosen = ScanningConfiguration(scan_type or configuration_of(tx, scope).scan_type, rules)
     frequencies = [rule.frequency for rule in rules]
@@ -56,7 +56,7 @@ def put_registry_scanning_configuration(
 
 def get_registry_scanning_configuration(tx: ReadTransaction, caller: Caller, scope: Scope) -> ScanningConfiguration:
     """The configuration: BASIC without rules where it was never set."""
-    authorize(tx, caller, "ecr:GetRegistryScanningConfiguration", scope, "*")
+    authorize(tx, caller, Question("ecr:GetRegistryScanningConfiguration", scope, "*"))
     return configuration_of(tx, scope)
 
 
@@ -81,7 +81,7 @@ def batch_get_repository_scanning_configuration(
     found = repositories.find_named(tx, scope, [str(name) for name in asked])
     for name in asked:
         arn = scope.repository_arn(name)
-        authorize(tx, caller, "ecr:BatchGetRepositoryScanningConfiguration", scope, arn, repository=found.get(name))
+        authorize(tx, caller, Question("ecr:BatchGetRepositoryScanningConfiguration", scope, arn, repository=found.get(name)))
     configuration = configuration_of(tx, scope)
     effective = [effective_scanning(configuration, found[name]) for name in asked if name in found]
     return effective, [name for name in asked if name not in found]

@@ -6,7 +6,7 @@ signed yet, so no image has a status: whoever signs begins where `replication.as
 
 from __future__ import annotations
 
-from moorage.auth.authorize import authorize
+from moorage.auth.authorize import Question, authorize
 from moorage.metadata.records import Image
 from moorage.metadata.registry import registries
 from moorage.metadata.registry.records import SigningRule
@@ -24,7 +24,7 @@ Rules = tuple[SigningRule, ...]
 
 def put_signing_configuration(tx: Transaction, caller: Caller, scope: Scope, rules: Rules) -> None:
     """Replace the configuration. Raises ConfigurationInvalid: a profile has two rules."""
-    authorize(tx, caller, "ecr:PutSigningConfiguration", scope, "*")
+    authorize(tx, caller, Question("ecr:PutSigningConfiguration", scope, "*"))
     if len({rule.profile_arn for rule in rules}) < len(rules):
         raise ConfigurationInvalid("A signing profile can be used in only one rule of the signing configuration")
     documents.put(tx, registries.hold(tx, scope), documents.SIGNING, rules)
@@ -32,13 +32,13 @@ def put_signing_configuration(tx: Transaction, caller: Caller, scope: Scope, rul
 
 def get_signing_configuration(tx: ReadTransaction, caller: Caller, scope: Scope) -> Rules:
     """The rules, which may be none. Raises SigningNotConfigured: it was never set, or deleted."""
-    authorize(tx, caller, "ecr:GetSigningConfiguration", scope, "*")
+    authorize(tx, caller, Question("ecr:GetSigningConfiguration", scope, "*"))
     return _rules(tx, scope)
 
 
 def delete_signing_configuration(tx: Transaction, caller: Caller, scope: Scope) -> Rules:
     """Take the configuration away; return its rules. Raises SigningNotConfigured."""
-    authorize(tx, caller, "ecr:DeleteSigningConfiguration", scope, "*")
+    authorize(tx, caller, Question("ecr:DeleteSigningConfiguration", scope, "*"))
     registry = registries.hold(tx, scope)
     rules = _rules(tx, scope)
     documents.remove(tx, registry, documents.SIGNING)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NoReturn
 
-from moorage.auth.authorize import admit, authorize, check_standing
+from moorage.auth.authorize import Question, admit, authorize, check_standing
 from moorage.metadata.registry import registries
 from moorage.metadata.transaction import ReadTransaction
 from moorage.model.errors import AccessDenied, ParameterInvalid
@@ -47,4 +47,4 @@ def _permit(tx: ReadTransaction, caller: Caller, operation: str) -> None:
     if caller.session is not None and caller.session.kind != "AssumedRole":
         # Of STS a user's own sessions have AssumeRole and GetCallerIdentity, a federated user's the latter alone.
         raise SessionsMayNotAsk(operation)
-    authorize(tx, caller, f"sts:{operation}", home(caller.account_id), "*")
+    authorize(tx, caller, Question(f"sts:{operation}", home(caller.account_id), "*"))

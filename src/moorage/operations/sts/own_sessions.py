@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from moorage.auth.authorize import admit, authorize, check_standing
+from moorage.auth.authorize import Question, admit, authorize, check_standing
 from moorage.auth.sessions import TemporaryKey, new_key
 from moorage.metadata.transaction import ReadTransaction
 from moorage.model.identity import home
@@ -60,7 +60,7 @@ def get_federation_token(tx: ReadTransaction, caller: Caller, name: str, seconds
     arn = f"arn:aws:sts::{caller.account_id}:federated-user/{name}"
     facts = tag_facts(limits, {})
     for action in ["sts:GetFederationToken", *(["sts:TagSession"] if limits.tags else [])]:
-        authorize(tx, caller, action, home(caller.account_id), arn, facts)
+        authorize(tx, caller, Question(action, home(caller.account_id), arn, facts))
     check_policies(tx, caller.account_id, limits)
     now = tx.now // 1_000_000
     session = Session(

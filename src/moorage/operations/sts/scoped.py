@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from msgspec import Struct, structs
 
-from moorage.auth.authorize import admit, check_standing, decision_for
+from moorage.auth.authorize import Question, admit, check_standing, decision_for
 from moorage.auth.sessions import TemporaryKey, new_key
 from moorage.metadata.transaction import ReadTransaction
 from moorage.model.identity import home
@@ -44,7 +44,7 @@ def get_scoped_credentials(tx: ReadTransaction, caller: Caller, policy: str | No
         raise NotScopable("a long-term key")
     if policy is None and seconds is None:
         raise ScopeMissing("neither policy nor duration")
-    decision = decision_for(tx, caller, "sts:GetScopedCredentials", home(caller.account_id), "*")
+    decision = decision_for(tx, caller, Question("sts:GetScopedCredentials", home(caller.account_id), "*"))
     if decision.outcome is Outcome.EXPLICIT_DENY:
         raise decision.error()
     admit(caller)

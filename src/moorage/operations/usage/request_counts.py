@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from moorage.events.request_counts import Counts
 from moorage.metadata.transaction import ReadTransaction, Transaction
 from moorage.metadata.usage import rates
 from moorage.model.rates import RequestKey
-from moorage.model.usage import Counts
 
 _SECOND = 1_000_000
 _DAY = 24 * 3600

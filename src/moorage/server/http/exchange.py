@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any, cast
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
+from moorage.events.event import EVENT
+from moorage.events.record import FinishedRequest
 from moorage.model.errors import StorageCorrupt
 from moorage.model.shown import shown
 from moorage.server.http.socket_io import Gathering, Receiving, ReceivingChunks, Sending, Step, take_turns
-from moorage.server.http.terms import Access
 from moorage.storage.blob_store import StoreUnavailable
 from moorage.transfer.handover import Sink, Source, fill
-from moorage.wire.http import ASKED, REQUEST_ID
+from moorage.wire.http import REQUEST_ID
 
 if TYPE_CHECKING:
     from uvicorn._types import (
@@ -393,8 +394,8 @@ class Exchange(RequestResponseCycle):
             return
         self._reported = True
         scope = self.scope
-        self.protocol.on_access(
-            Access(
+        self.protocol.on_finished(
+            FinishedRequest(
                 scope["method"],
                 scope["raw_path"],
                 self._status if self.head_left or whole else 0,
@@ -403,7 +404,7 @@ class Exchange(RequestResponseCycle):
                 whole,
                 scope["client"],  # a trusted proxy's word, where there is one
                 self._agent,
-                cast("Any", scope).get(ASKED),
+                cast("Any", scope).get(EVENT),
                 self._begun,
                 time.perf_counter(),
                 self._request_id,

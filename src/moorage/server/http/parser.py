@@ -25,13 +25,15 @@ import httptools
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from moorage.events.event import EVENT
+from moorage.events.record import FinishedRequest
 from moorage.server.http.exchange import Exchange
 from moorage.server.http.framing import is_framed, is_host
 from moorage.server.http.request_ids import RequestIds
 from moorage.server.http.socket_io import BrokenFraming, unacknowledged_bytes
-from moorage.server.http.terms import Access, HttpTerms
+from moorage.server.http.terms import HttpTerms
 from moorage.transfer.handover import EXTENSION
-from moorage.wire.http import ASKED, REQUEST_ID
+from moorage.wire.http import REQUEST_ID
 
 if TYPE_CHECKING:
     import asyncio
@@ -84,7 +86,7 @@ class RegistryHttpProtocol(HttpToolsProtocol):
         self.terms = terms
         self.limits = terms.limits
         self.pool = terms.transfers
-        self.on_access = terms.on_access
+        self.on_finished = terms.on_finished
         self._on_lost: Callable[[], None] = cast("Any", config).on_lost
         self.running: Exchange | None = None
         self.deadline: float | None = None
@@ -294,10 +296,12 @@ class RegistryHttpProtocol(HttpToolsProtocol):
         self.transport.write(b"".join((STATUS_LINE[answer.status], self._fields(request_id), answer.head, b"\r\n", answer.body)))
         self._answered = True
         self.server_state.total_requests += 1
-        who = scope["client"], self.agent, scope.get(ASKED)
+        who = scope["client"], self.agent, scope.get(EVENT)
         times = begun, time.perf_counter()
-        self.on_access(
-            Access(scope["method"], scope["raw_path"], answer.status, 0, len(answer.body), True, *who, *times, request_id)
+        self.on_finished(
+            FinishedRequest(
+                scope["method"], scope["raw_path"], answer.status, 0, len(answer.body), True, *who, *times, request_id
+            )
         )
         return True
 
@@ -563,7 +567,9 @@ class RegistryHttpProtocol(HttpToolsProtocol):
         request_id = self._ids.next()
         self.transport.write(line + self._fields(request_id) + head + text)
         now = time.perf_counter()
-        self.on_access(Access("", b"", self._fault, 0, len(text), True, self.client, self.agent, None, now, now, request_id))
+        self.on_finished(
+            FinishedRequest("", b"", self._fault, 0, len(text), True, self.client, self.agent, None, now, now, request_id)
+        )
         if self._fault == 408:
             self.transport.close()  # it has had its time
             self.expect_progress()

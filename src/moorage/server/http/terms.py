@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
+from moorage.events.record import OnFinished, ignore
 from moorage.transfer.pools import Pool
-from moorage.wire.http import Asked
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -49,42 +49,6 @@ class HttpLimits:
         return int(self.least_per_second * self.stall_seconds)
 
 
-KIND_FIELDS = 9
-"""The first fields of `Access`: requests that are alike in them differ in time, duration and id alone."""
-
-
-class Access(NamedTuple):
-    """One finished request, for the access log and the metrics."""
-
-    method: str
-    raw_path: bytes
-    status: int
-    """0: the client left before an answer was sent."""
-    bytes_in: int
-    """Body bytes that arrived (without chunked framing)."""
-    bytes_out: int
-    """Body bytes that were handed to the kernel."""
-    whole: bool
-    """Whether the response was sent to its end."""
-    client: tuple[str, int] | None
-    agent: bytes
-    """User-Agent, as it came."""
-    asked: Asked | None
-    """None: nobody has told, because the request was refused before anybody knew."""
-    begun: float
-    ended: float
-    """Of `time.perf_counter`, in seconds."""
-    request_id: bytes
-
-
-OnAccess = Callable[[Access], None]
-"""Called on the event loop: it must be quick and must not raise."""
-
-
-def ignore_access(access: Access) -> None:
-    """For servers that keep no access log."""
-
-
 class Quick(Protocol):
     """An answer that needed no waiting: see `moorage.wire.http.AtOnce`."""
 
@@ -110,7 +74,7 @@ class HttpTerms:
 
     transfers: Pool
     limits: HttpLimits = HttpLimits()
-    on_access: OnAccess = ignore_access
+    on_finished: OnFinished = ignore
     handover: bool = True
     """False: never offer descriptors; everything takes the plain path."""
     at_once: AnswerAtOnce = never_at_once

@@ -19,4 +19,5 @@ def caller_of(call: Call) -> Caller:
         credential.session,
         is_secure=call.scheme == "https",
         ticket=call.ticket,
+        event=call.event,
     )

@@ -34,11 +34,11 @@ from moorage.auth.sigv4 import (
     parse_authorization,
     verify,
 )
+from moorage.events.event import EVENT, NOBODY, Asked, Event, Sink
 from moorage.model.clock import Clock, system_clock
 from moorage.model.errors import AccessDenied, NotBuilt, RateExceeded
 from moorage.model.rates import RequestKey, Ticket, region_of
 from moorage.model.scope import is_account_id, is_region
-from moorage.model.usage import UsageCounts
 from moorage.wire.aws.bodies import DEFAULT_LIMIT, LIMITS, UNKNOWN_LIMIT, Body, BodyBudget, Receive
 from moorage.wire.aws.errors import AwsError, internal_error, to_aws_error
 from moorage.wire.aws.faults import ClientGone, MissingAction, UnknownOperation
@@ -46,7 +46,7 @@ from moorage.wire.aws.models import OperationPlan, ServicePlan
 from moorage.wire.aws.protocols import json, query, query_json
 from moorage.wire.aws.service import Call, Handler, Output, Service
 from moorage.wire.aws.validate import check
-from moorage.wire.http import ASKED, REQUEST_ID, Asked
+from moorage.wire.http import REQUEST_ID
 
 Scope = MutableMapping[str, Any]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -81,7 +81,7 @@ class _Request:
 
     __slots__ = (
         "body",
-        "counted_as",
+        "event",
         "headers",
         "method",
         "now",
@@ -107,7 +107,7 @@ class _Request:
         self.request_id = given.decode("ascii") if given else str(UUID(bytes=os.urandom(16), version=4))
         self.service = service
         self.operation: OperationPlan | None = None
-        self.counted_as: RequestKey | None = None
+        self.event = Event(NOBODY)
         self.ticket: Ticket | None = None
         self.retry_after = 0
 
@@ -129,7 +129,7 @@ class Dispatcher:
         believed: for servers without authentication: who a request is taken for, by its access key id (empty: it names none).
         default_region: of requests that are not signed, on such a server.
         budget: bounds the memory of large bodies.
-        usage: where requests are counted.
+        sinks: who reads the events of requests.
         rates: the rates that they are held to; None: to none.
     """
 
@@ -144,10 +144,10 @@ class Dispatcher:
         believed: Callable[[str], Awaitable[Credential]] | None = None,
         default_region: str = "",
         budget: BodyBudget | None = None,
-        usage: UsageCounts | None = None,
+        sinks: tuple[Sink, ...] = (),
         rates: RequestRates | None = None,
     ) -> None:
-        self._usage, self._rates = usage or UsageCounts(), rates
+        self._sinks, self._rates = sinks, rates
         self._believed, self._default_region = believed, default_region
         self._credentials = credentials
         self._pool = pool
@@ -234,7 +234,7 @@ class Dispatcher:
             request.service = self._prefixes.get(target.partition(b".")[0]) or self._first_json()
             raise UnknownOperation(_unknown(target))
         request.service, request.operation = route.service, route.operation
-        request.scope[ASKED] = Asked("", "", route.action)
+        request.event = request.scope[EVENT] = Event(Asked("", "", route.action))
         signed, credential = self._admit(request, route, *await self._identify(request))
         stated = self._verify_head(request, signed, credential)
         raw = await request.body.read(route.limit, _stated_size(request.headers))
@@ -266,7 +266,7 @@ class Dispatcher:
                     request.service = plan
             raise UnknownOperation(f"Could not find operation {action[:128]} for version {version[:32]}")
         request.service, request.operation = route.service, route.operation
-        request.scope[ASKED] = Asked("", "", route.action)
+        request.event = request.scope[EVENT] = Event(Asked("", "", route.action))
         signed, credential = self._admit(request, route, signed, credential)
         await self._authenticate(request, signed, credential, raw, stated)
         handler = _built(route)
@@ -368,13 +368,11 @@ class Dispatcher:
         credential: Credential | None,
     ) -> Call:
         client = request.scope.get("client")
-        if credential is not None:
-            request.scope[ASKED] = Asked(credential.principal_arn, credential.account_id, route.action)
         region = self._default_region if signed is None else signed.region
         account = credential.account_id if credential is not None else _account_of_role(params)
         key = account, region_of(route.service.name, region), route.action
-        if credential is not None and is_region(key[1]):
-            self._count(request, key)
+        counted_as = key if credential is not None and is_region(key[1]) else None
+        request.event = request.scope[EVENT] = self._event(route, credential, counted_as)
         request.ticket = None if self._rates is None else self._rates.ticket(key)
         return Call(
             service=route.service.name,
@@ -388,18 +386,22 @@ class Dispatcher:
             source_ip=client[0] if client else "",
             user_agent=request.headers.get(b"user-agent", b"").decode("latin-1"),
             ticket=request.ticket,
+            event=request.event,
         )
 
     async def _handled(self, request: _Request, route: _Route, handler: Handler, call: Call) -> Output:
         """What the handler answers. Who has no key is known when it has, and counted then."""
         output = await handler(call)
-        if request.counted_as is None and (account := _account_of_role(call.params)):
-            self._count(request, (account, region_of(call.service, call.region), route.action))
+        if call.credential is None and (account := _account_of_role(call.params)):
+            request.event.counted_as = account, region_of(call.service, call.region), route.action
         return output
 
-    def _count(self, request: _Request, key: RequestKey) -> None:
-        request.counted_as = key
-        self._usage.count(key)
+    def _event(self, route: _Route, credential: Credential | None, counted_as: RequestKey | None) -> Event:
+        if credential is None:
+            return Event(Asked("", "", route.action), sinks=self._sinks)
+        asked = Asked(credential.principal_arn, credential.account_id, route.action)
+        key_id = credential.access_key_id if credential.session is None else ""
+        return Event(asked, credential.principal_id, key_id, counted_as, self._sinks)
 
     def _first_json(self) -> ServicePlan:
         return next((plan for plan in self._plans if plan.protocol == "json"), self._plans[0])
@@ -408,8 +410,7 @@ class Dispatcher:
         service = request.service
         if isinstance(error, RateExceeded):
             request.retry_after = error.retry_after_seconds
-            if request.counted_as is not None:
-                self._usage.throttled(request.counted_as)
+            request.event.is_throttled = True
         elif isinstance(error, AccessDenied) and request.ticket is not None:
             request.ticket.give_back()  # of several actions the first was allowed
         told = to_aws_error(error, service, request.operation)

@@ -8,6 +8,7 @@ from typing import Any
 
 from moorage.auth.credentials import Credential
 from moorage.auth.signature_errors import FaultKind, refuse
+from moorage.events.event import Event
 from moorage.model.rates import Ticket
 from moorage.wire.aws.models import ModelMissing, service_plan
 
@@ -27,6 +28,7 @@ class Call:
         scheme: ``http`` or ``https``, as the client used it; `host` likewise, with its port.
         source_ip: the client's address, empty where the server does not know it.
         ticket: the request's claim to be within its rate; None: it has no rate.
+        event: the event of the request.
     """
 
     service: str
@@ -40,6 +42,7 @@ class Call:
     source_ip: str
     user_agent: str
     ticket: Ticket | None = None
+    event: Event | None = None
 
     def __getitem__(self, member: str) -> Any:
         return self.params[member]

@@ -9,11 +9,11 @@ from msgspec.structs import replace
 from moorage.auth.anonymous import LOGIN_NEEDED, anonymous
 from moorage.auth.rates import RequestRates
 from moorage.auth.registry_token import INVALID, RegistryTokens, TokenClaims, basic_password
+from moorage.events.event import Asked, Event, Sink
 from moorage.model import limits
 from moorage.model.clock import Clock
 from moorage.model.errors import NotAuthenticated
 from moorage.model.principal import Caller
-from moorage.model.rates import Ticket
 from moorage.model.scope import PUBLIC_PARTITION, Scope
 from moorage.wire.http import Header, Request
 from moorage.wire.oci.actions import request_key
@@ -34,6 +34,7 @@ class Access:
     Args:
         believed: for servers without authentication: who somebody without a token that counts is taken for.
         rates: the rates that requests are held to; None: to none.
+        sinks: who reads the events of requests.
     """
 
     def __init__(
@@ -42,8 +43,9 @@ class Access:
         clock: Clock,
         believed: Callable[[Scope], Caller | None] | None = None,
         rates: RequestRates | None = None,
+        sinks: tuple[Sink, ...] = (),
     ) -> None:
-        self._tokens, self._clock = tokens, clock
+        self._tokens, self._clock, self._sinks = tokens, clock, sinks
         self._believed, self._rates = believed, rates
         self._seen: dict[bytes, TokenClaims] = {}  # headers whose token this server has made
 
@@ -52,22 +54,28 @@ class Access:
         try:
             return self._holder(request, scope, route)
         except NotAuthenticated:
-            believed = self.stand_in(scope)
+            believed = self.stand_in(request, scope, route)
             if believed is None:
                 raise
-            return replace(believed, ticket=self._ticket(believed.account_id, scope.region, route, request))
+            return believed
 
     def _holder(self, request: Request, scope: Scope, route: Route) -> Caller:
         claims = self._claims(request.headers.get(b"authorization", b""))
         if claims.region != scope.region or claims.partition != scope.partition:
             raise NotAuthenticated(INVALID)
-        return _caller(claims, request, self._ticket(claims.account_id, scope.region, route, request))
+        return self._begun(_caller(claims, request), scope.region, route, request)
 
-    def _ticket(self, account_id: str, region: str, route: Route, request: Request) -> Ticket | None:
-        if self._rates is None:
-            return None
-        key = request_key(account_id, region, route, request.method)
-        return None if key is None else self._rates.ticket(key)
+    def _begun(self, caller: Caller, region: str, route: Route, request: Request) -> Caller:
+        """The caller with the event of the request, which begins, and its ticket."""
+        key = request_key(caller.account_id, region, route, request.method)
+        operation = key[2] if key is not None else f"{request.method} {route.kind}"
+        asked = Asked(caller.arn, caller.account_id, operation)
+        key_id = caller.access_key_id if caller.session is None else ""
+        event = request.event = Event(asked, caller.principal_id, key_id, key, self._sinks)
+        ticket = None
+        if self._rates is not None and key is not None and not caller.is_anonymous:
+            ticket = request.ticket = self._rates.ticket(key)
+        return replace(caller, ticket=ticket, event=event)
 
     def public_caller(self, request: Request, route: Route, *, beside_private: bool) -> Caller:
         """Who asks a public registry: the holder of a token of ECR Public, or nobody in particular. Raises NotAuthenticated.
@@ -87,18 +95,18 @@ class Access:
         except NotAuthenticated:
             if not beside_private:
                 raise
-            return _nobody(request)
-        ticket = self._ticket(claims.account_id, "", route, request) if claims.account_id else None
-        return _caller(claims, request, ticket)
+            return self._begun(_nobody(request), "", route, request)
+        return self._begun(_caller(claims, request), "", route, request)
 
     def expiry(self, request: Request) -> int | None:
         """When the token expires (epoch seconds) with which a request came that `caller` has accepted; None: it needed none."""
         claims = self._seen.get(request.headers.get(b"authorization", b""))
         return claims.expires_at if claims is not None else None
 
-    def stand_in(self, scope: Scope) -> Caller | None:
+    def stand_in(self, request: Request, scope: Scope, route: Route) -> Caller | None:
         """Who somebody without a token is taken for, on servers without authentication; None on all others."""
-        return self._believed(scope) if self._believed is not None else None
+        believed = self._believed(scope) if self._believed is not None else None
+        return None if believed is None else self._begun(believed, scope.region, route, request)
 
     def public_token(self, request: Request, *, beside_private: bool) -> tuple[str, int]:
         """What the token endpoint of the public registries hands out, and for how many seconds: to those who bring credentials
@@ -158,7 +166,7 @@ def _nobody(request: Request) -> Caller:
     return anonymous(request.client_address, request.header(b"user-agent"), is_secure=request.scope["scheme"] == "https")
 
 
-def _caller(claims: TokenClaims, request: Request, ticket: Ticket | None) -> Caller:
+def _caller(claims: TokenClaims, request: Request) -> Caller:
     return Caller(
         claims.access_key_id,
         claims.account_id,
@@ -168,7 +176,6 @@ def _caller(claims: TokenClaims, request: Request, ticket: Ticket | None) -> Cal
         request.header(b"user-agent"),
         claims.session,
         is_secure=request.scope["scheme"] == "https",
-        ticket=ticket,
     )
 
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 import msgspec
 
 from moorage.auth.rates import TokensNeeded
+from moorage.events.event import Asked, Event
 from moorage.metadata.database import DatabaseUnavailable
 from moorage.model.errors import (
     AccessDenied,
@@ -28,7 +29,7 @@ from moorage.model.shown import shown
 from moorage.operations.registry import registries
 from moorage.storage.blob_store import StoreUnavailable
 from moorage.transfer.receive import ClientGone
-from moorage.wire.http import ASKED, Asked, AtOnce, BadRequest, ClientLeft, Header, Request, Response, Send
+from moorage.wire.http import AtOnce, BadRequest, ClientLeft, Header, Request, Response, Send
 from moorage.wire.oci import blobs, lists, manifests, uploads
 from moorage.wire.oci.access import challenge
 from moorage.wire.oci.errors import JSON, OciError, describe
@@ -93,9 +94,8 @@ class OciApp:
             if route is None:
                 await nothing_there(send)
                 return
-            request.scope[ASKED] = Asked("", "", f"{request.method} {route.kind}")
+            request.event = Event(Asked("", "", f"{request.method} {route.kind}"))
             caller = self._services.access.caller(request, scope, route)
-            self._services.count(request, caller, scope.region, route)
             await self.answer(Exchange(self._services, request, send, route, scope, caller))
         except Exception as error:  # the last line of defence: an answer instead of a traceback
             await self.fail(error, request, send, challenge(origin, bearer=self._services.bearer_challenge))
@@ -150,26 +150,12 @@ class OciApp:
             described = describe(error)
             answer = AtOnce.of(described.status, [VERSION, JSON], b"", len(described.body()))
         except RateExceeded as error:
-            assert caller is not None and route is not None, "only a use case raises it"
-            services.count(request, caller, scope.region, route)
-            return self._too_fast(error, request)
+            return _too_fast(error, request)
         except (DomainError, BadRequest, DatabaseUnavailable, TokensNeeded):
             pass
-        if caller is not None and route is not None:
-            if answer is not None:
-                services.count(request, caller, scope.region, route)
-            elif caller.ticket is not None:
-                caller.ticket.give_back()
+        if answer is None and caller is not None and caller.ticket is not None:
+            caller.ticket.give_back()
         return answer
-
-    def _too_fast(self, error: RateExceeded, request: Request) -> AtOnce:
-        """A refusal that costs no more than what was asked for: there may be many."""
-        if request.counted_as is not None:
-            self._services.usage.throttled(request.counted_as)
-        described = describe(error)
-        body = described.body()
-        headers = [VERSION, JSON, (b"retry-after", b"%d" % error.retry_after_seconds)]
-        return AtOnce.of(described.status, headers, b"" if request.method == "HEAD" else body, len(body))
 
     async def token(self, request: Request, send: Send, origin: str) -> None:
         """``GET /token``: the same token for clients that prefer Bearer. Source: Docker token authentication specification."""
@@ -203,8 +189,8 @@ class OciApp:
             described = describe(error)
             if isinstance(error, RateExceeded):
                 headers.append((b"retry-after", b"%d" % error.retry_after_seconds))
-                if request.counted_as is not None:
-                    self._services.usage.throttled(request.counted_as)
+                if request.event is not None:
+                    request.event.is_throttled = True
             elif isinstance(error, AccessDenied) and request.ticket is not None:
                 request.ticket.give_back()  # of several actions the first was allowed
         elif isinstance(error, BadRequest):
@@ -221,6 +207,16 @@ class OciApp:
             where = request.method, shown(request.scope["raw_path"])
             logger.error("%s %s failed: %s", *where, error, exc_info=trace, extra={"request_id": request.id})
         await Response(described.status, described.body(), headers).send(send, head=request.method == "HEAD")
+
+
+def _too_fast(error: RateExceeded, request: Request) -> AtOnce:
+    """A refusal that costs no more than what was asked for: there may be many."""
+    if request.event is not None:
+        request.event.is_throttled = True
+    described = describe(error)
+    body = described.body()
+    headers = [VERSION, JSON, (b"retry-after", b"%d" % error.retry_after_seconds)]
+    return AtOnce.of(described.status, headers, b"" if request.method == "HEAD" else body, len(body))
 
 
 def _named(request: Request) -> str:

@@ -14,16 +14,13 @@ from moorage.model.errors import NameInvalid
 from moorage.model.names import RepositoryName, parse_repository_name
 from moorage.model.principal import Caller
 from moorage.model.scope import Scope
-from moorage.model.usage import UsageCounts
 from moorage.transfer.payload_cache import PayloadCache
-from moorage.transfer.pull_buffer import PullBuffer
 from moorage.transfer.pushing import pushing
 from moorage.transfer.receive import Receiver
 from moorage.transfer.send import Sender
 from moorage.transfer.work import Pools
-from moorage.wire.http import ASKED, Asked, Header, Request, Send
+from moorage.wire.http import Header, Request, Send
 from moorage.wire.oci.access import Access
-from moorage.wire.oci.actions import request_key
 from moorage.wire.oci.quirks import Quirks
 from moorage.wire.oci.remembered_pulls import RememberedPulls
 from moorage.wire.oci.router import Route
@@ -41,22 +38,11 @@ class Services:
     receiver: Receiver
     sender: Sender
     payloads: PayloadCache
-    pulls: PullBuffer
     remembered: RememberedPulls
     pools: Pools
     quirks: Quirks
     clock: Clock
     bearer_challenge: bool
-    usage: UsageCounts
-
-    def count(self, request: Request, caller: Caller, region: str, route: Route) -> None:
-        """Count a request whose caller is known, at a registry of `region` (empty: a public one)."""
-        key = request_key(caller.account_id, region, route, request.method)
-        operation = key[2] if key is not None else f"{request.method} {route.kind}"
-        request.scope[ASKED] = Asked(caller.arn, caller.account_id, operation)
-        if key is not None:
-            request.counted_as, request.ticket = key, caller.ticket
-            self.usage.count(key)
 
 
 class Exchange(Struct, frozen=True):

@@ -14,8 +14,7 @@ from moorage.operations.images import pull, push, removal
 from moorage.operations.images.tag_mutability import is_mutable
 from moorage.operations.wanted_images import WantedImage
 from moorage.wire.blob_response import matches_etag
-from moorage.wire.http import NOSNIFF, Asked, AtOnce, Header, Request, Response, read_body
-from moorage.wire.oci.actions import request_key
+from moorage.wire.http import NOSNIFF, AtOnce, Header, Request, Response, read_body
 from moorage.wire.oci.errors import JSON, OciError
 from moorage.wire.oci.exchange import VERSION, Exchange, Services
 from moorage.wire.oci.remembered_pulls import RememberedPull
@@ -46,7 +45,8 @@ async def get(exchange: Exchange) -> None:
         await Response(200, b"", headers).send(exchange.send, head=True, length=image.size_bytes)
         return
     data = await services.payloads.open(repository, image)
-    services.pulls.add(image.id, exchange.caller)
+    if exchange.request.event is not None:
+        exchange.request.event.manifests.append(image.id)
     await Response(200, data, headers).send(exchange.send)
 
 
@@ -63,16 +63,14 @@ def get_at_once(services: Services, request: Request, route: Route, scope: Scope
     data = services.payloads.opened(image) if is_counted else b""
     if data is None:
         return None
+    event = request.event
+    assert event is not None, "its caller is known"
     if is_counted:
-        services.pulls.add(image.id, caller)
+        event.manifests.append(image.id)
     answer = AtOnce(200, head, data)
     expires_at = services.access.expiry(request)
-    counted_as = request_key(caller.account_id, scope.region, route, request.method)
-    if pulled.is_lasting and expires_at is not None and counted_as is not None:
-        image_id = image.id if is_counted else None
-        asked = Asked(caller.arn, caller.account_id, counted_as[2])
-        kept = RememberedPull(answer, version, expires_at, caller, pulled.repository.arn, image_id, counted_as, asked)
-        services.remembered.keep(request, scope, kept)
+    if pulled.is_lasting and expires_at is not None:
+        services.remembered.keep(request, scope, RememberedPull(answer, version, expires_at, event))
     return answer
 
 

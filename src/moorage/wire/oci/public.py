@@ -63,7 +63,6 @@ class PublicApp:
                 return
             alias, _, name = route.name.partition("/")
             caller = self._services.access.public_caller(request, route, beside_private=bool(door.below))
-            self._services.count(request, caller, "", route)
             if route.kind == "base":
                 await self._log_in(request, send, caller)
                 return
@@ -75,7 +74,7 @@ class PublicApp:
                 raise RepositoryNotFound(alias, name)
             scope = await self._scope(alias)
             if caller.is_anonymous and (route.kind, request.method) not in _READS:
-                caller = self._known(scope)
+                caller = self._known(request, scope, route)
             within = Route(route.kind, name, route.reference)
             await self._app.answer(Exchange(self._services, request, send, within, scope, caller, f"{door.below}{alias}/"))
         except Exception as error:  # the last line of defence: an answer instead of a traceback
@@ -94,9 +93,9 @@ class PublicApp:
         await self._transfers.check(caller.source_ip)
         return self._transfers.counting(send, request.scope, caller.source_ip)
 
-    def _known(self, scope: Scope) -> Caller:
+    def _known(self, request: Request, scope: Scope, route: Route) -> Caller:
         """Who does what takes a login, and has none. Raises NotAuthenticated, wherever authentication is on."""
-        stand_in = self._services.access.stand_in(scope)
+        stand_in = self._services.access.stand_in(request, scope, route)
         if stand_in is None:
             raise NotAuthenticated(LOGIN_NEEDED)
         return stand_in

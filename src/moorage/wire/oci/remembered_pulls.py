@@ -9,16 +9,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from moorage.auth.activity import Activity
 from moorage.auth.rates import RequestRates
+from moorage.events.event import EVENT, Event
 from moorage.metadata.database import Database
-from moorage.model.clock import Clock, to_micros
-from moorage.model.principal import Caller
-from moorage.model.rates import RequestKey
+from moorage.model.clock import Clock
 from moorage.model.scope import Scope
-from moorage.model.usage import UsageCounts
-from moorage.transfer.pull_buffer import PullBuffer
-from moorage.wire.http import ASKED, Asked, AtOnce, Request
+from moorage.wire.http import AtOnce, Request
 
 _BOUND = 8192
 """Answers that are kept; their bodies are those of the cache of opened manifests, or were."""
@@ -30,20 +26,15 @@ Target = tuple[str, bytes, Scope]
 
 
 class RememberedPull(NamedTuple):
-    """What was answered, to whom, and for how long that counts.
+    """What was answered, and for how long that counts.
 
-    `version` is the database's before the answer was looked up; `image_id` is that of an image whose pull is counted, and
-    `counted_as` what the request is.
+    `version` is the database's before the answer was looked up; `event` is that of whoever is answered so.
     """
 
     answer: AtOnce
     version: int
     expires_at: float
-    caller: Caller
-    repository_arn: str
-    image_id: int | None
-    counted_as: RequestKey
-    asked: Asked
+    event: Event
 
 
 class RememberedPulls:
@@ -53,12 +44,8 @@ class RememberedPulls:
         rates: the rates that requests are held to; None: to none.
     """
 
-    def __init__(
-        self, db: Database, pulls: PullBuffer, clock: Clock, usage: UsageCounts, rates: RequestRates | None = None
-    ) -> None:
-        self._db, self._pulls, self._clock = db, pulls, clock
-        self._usage, self._rates = usage, rates
-        self._activity = db.memory.of(Activity)
+    def __init__(self, db: Database, clock: Clock, rates: RequestRates | None = None) -> None:
+        self._db, self._clock, self._rates = db, clock, rates
         self._kept: dict[bytes, dict[Target, RememberedPull]] = {}
         self._count = self._body_bytes = 0
 
@@ -71,14 +58,12 @@ class RememberedPulls:
         kept = of_token.get((request.scope["method"], request.scope["raw_path"], scope))
         if kept is None or b"if-none-match" in headers or kept.version != self._db.version_at_once():
             return None
-        now = self._clock()
-        if now >= kept.expires_at or (self._rates is not None and not self._rates.admits(kept.counted_as)):
+        if self._clock() >= kept.expires_at:
             return None
-        self._usage.count(kept.counted_as)
-        self._activity.note(kept.caller, "ecr:BatchGetImage", kept.repository_arn, scope.region, to_micros(now))
-        if kept.image_id is not None:
-            self._pulls.add(kept.image_id, kept.caller)
-        request.scope[ASKED] = kept.asked
+        key = kept.event.counted_as
+        if self._rates is not None and key is not None and not self._rates.admits(key):
+            return None
+        request.scope[EVENT] = kept.event
         return kept.answer
 
     def keep(self, request: Request, scope: Scope, pull: RememberedPull) -> None:

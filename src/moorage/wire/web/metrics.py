@@ -18,8 +18,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
 
+from moorage.events.request_counts import Counts, RequestCounts, merged, unpacked
 from moorage.model.rates import RequestKey
-from moorage.model.usage import Counts, UsageCounts, merged, unpacked
 from moorage.wire.http import Request, Response, Send
 
 _BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0)
@@ -89,7 +89,7 @@ class Metrics(Collector):
         self._others = others
         self.before_shown: Callable[[], None] = _nothing
         """Called before anybody looks: whoever counts in batches counts what is left."""
-        self.usage = UsageCounts()
+        self.usage = RequestCounts()
         """Requests by account, region and operation: the wires count there."""
         self._registry = CollectorRegistry()
         self._registry.register(self)
@@ -111,7 +111,7 @@ class Metrics(Collector):
         """Go on from what a worker before this one had counted."""
         before = msgspec.msgpack.decode(packed, type=_Packed)
         _add(self._series, before.series)
-        self.usage.add(before.usage)
+        self.usage.go_on_from(before.usage)
 
     def _total(self) -> tuple[dict[tuple[str, str, int], Series], dict[RequestKey, Counts]]:
         others = [msgspec.msgpack.decode(each, type=_Packed) for each in self._others()]

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from moorage.auth.authorize import authorize
+from moorage.auth.authorize import Question, authorize
 from moorage.auth.snapshots import REGISTRY_POLICY_SCOPE
 from moorage.metadata.registry import documents as registry_documents
 from moorage.metadata.registry import registries
@@ -31,7 +31,7 @@ def test_what_was_chosen_before_holds(world: World) -> None:
         registry_documents.put_setting(tx, registries.ensure_registry(tx, SCOPE), REGISTRY_POLICY_SCOPE, "V1")
 
     def ask(tx: Transaction) -> None:
-        authorize(tx, world.caller, "ecr:BatchGetImage", SCOPE, ARN.replace("*", "team/app"))
+        authorize(tx, world.caller, Question("ecr:BatchGetImage", SCOPE, ARN.replace("*", "team/app")))
 
     world.write(choose_v1)
     assert world.read(account_settings.get_account_setting, world.caller, SCOPE, REGISTRY_POLICY_SCOPE) == "V1"

@@ -17,7 +17,6 @@ from moorage.model.names import RepositoryName, parse_repository_name
 from moorage.model.scope import Scope, is_region
 from moorage.operations.wanted_images import WantedImage
 from moorage.transfer.payload_cache import PayloadCache
-from moorage.transfer.pull_buffer import PullBuffer
 from moorage.transfer.pushing import pushing
 from moorage.transfer.receive import Receiver
 from moorage.transfer.work import Pools
@@ -41,7 +40,6 @@ class EcrContext:
     db: Database
     receiver: Receiver
     payloads: PayloadCache
-    pulls: PullBuffer
     pools: Pools
     tokens: RegistryTokens
     cursors: Cursors

@@ -81,7 +81,8 @@ def register(service: Service, context: EcrContext) -> None:
             except ImageNotFound:  # it has been deleted since it was found
                 failures.append(BatchFailure(entry, *NOT_FOUND))
                 continue
-            context.pulls.add(image.id, caller_of(call))
+            if call.event is not None:
+                call.event.manifests.append(image.id)
             shown.append(
                 {
                     "registryId": scope.registry_id,

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
+from moorage.events.event import Event, Passed
 from moorage.model.rates import RequestKey
 
 _MOST_KEYS = 4096
@@ -19,23 +20,20 @@ Counts = tuple[int, int]
 """Requests, and those of them that were throttled."""
 
 
-class UsageCounts:
+class RequestCounts:
     """Counts of this process. Belongs to the event loop."""
 
     def __init__(self) -> None:
         self._new: dict[RequestKey, list[int]] = {}
         self._total: dict[RequestKey, list[int]] = {}
 
-    def count(self, key: RequestKey) -> None:
-        """A request of somebody who is known."""
-        entry = self._new.get(key)
-        if entry is None:
-            entry = self._entry(self._new, key)
-        entry[0] += 1
-
-    def throttled(self, key: RequestKey) -> None:
-        """A request that was counted has been refused for its rate."""
-        self._entry(self._new, key)[1] += 1
+    def add(self, event: Event, passed: Passed) -> None:
+        """Count requests of somebody who is known."""
+        if event.counted_as is not None:
+            entry = self._entry(self._new, event.counted_as)
+            entry[0] += passed.count
+            if event.is_throttled:
+                entry[1] += passed.count
 
     def take(self) -> dict[RequestKey, Counts]:
         """What has gathered since the last time, which whoever takes it writes down."""
@@ -63,7 +61,7 @@ class UsageCounts:
         """`totals`, for another process."""
         return msgspec.msgpack.encode([(*key, *counts) for key, counts in self.totals().items()])
 
-    def add(self, packed: bytes) -> None:
+    def go_on_from(self, packed: bytes) -> None:
         """Go on from what a process before this one had counted; that was its own to write down."""
         for key, (calls, throttles) in unpacked(packed).items():
             total = self._entry(self._total, key)
@@ -81,7 +79,7 @@ class UsageCounts:
 
 
 def unpacked(packed: bytes) -> dict[RequestKey, Counts]:
-    """What `UsageCounts.packed` was made of."""
+    """What `RequestCounts.packed` was made of."""
     rows = msgspec.msgpack.decode(packed, type=list[tuple[str, str, str, int, int]])
     return {(account, region, operation): (calls, throttles) for account, region, operation, calls, throttles in rows}
 
