@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,16 @@ from msgspec import Struct
 from moorage.jobs.lease import Work
 from moorage.jobs.registry import GoOn, Kind, Registry
 from moorage.jobs.runner import Runner
+from moorage.metadata import migrate
 from moorage.metadata.database import Database
 from moorage.metadata.jobs import administration
 from moorage.metadata.jobs.enqueueing import enqueue
 from moorage.metadata.jobs.records import JobRow
 from moorage.metadata.opening import open_database
 from moorage.model.jobs import Lane
+from moorage.testing import servers
+from tests.conftest import Pool
+from tests.crash import databases
 
 PATIENCE_SECONDS = 30.0
 
@@ -35,11 +40,30 @@ class Fault(Exception):
     """What a handler of the tests fails with."""
 
 
+@contextmanager
+def migrated(url: str) -> Iterator[str]:
+    """A database with the schema and nothing in it, to be copied: making the schema takes longer than most of these tests."""
+    migrate.upgrade(url)
+    yield url
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def url(request: pytest.FixtureRequest, tmp_path: Path, pool: Pool) -> Iterator[str]:
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'm.db'}"
-    return str(request.getfixturevalue("postgres_url"))
+        template = pool.get("empty sqlite", lambda: migrated(f"sqlite:///{pool.folder / 'empty.db'}"))
+        shutil.copyfile(template.removeprefix("sqlite:///"), tmp_path / "m.db")
+        yield f"sqlite:///{tmp_path / 'm.db'}"
+        return
+    template = pool.get("empty postgresql", lambda: migrated(new_database(pool)))
+    copy = databases.cloned(template)
+    yield copy
+    databases.drop(copy)
+
+
+def new_database(pool: Pool) -> str:
+    """A database that lives as long as the session."""
+    server = pool.get("postgres", servers.run_postgres)
+    return str(pool.get("database to copy", server.database))
 
 
 @pytest.fixture
