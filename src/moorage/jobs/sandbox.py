@@ -2,8 +2,8 @@
 
 A layer that unpacks to a terabyte, a document that makes a parser loop or crash: the child has limits of memory, processor time,
 time, files and output, which it sets before it imports anything of ours, and it ends with them. Its environment is empty, so no
-secret of the server's is there, and of the server's descriptors it has those that it is given. It is no jail for foreign programs:
-the function is ours, and what it returns is to be read as carefully as what it was given.
+secret of the server's is there, and of the server's descriptors it has those that it is given. It is no jail for foreign
+programs: the function is ours, and what it returns is to be read as carefully as what it was given.
 """
 
 from __future__ import annotations

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from msgspec import Struct
 
 from moorage.jobs.lease import Work
 from moorage.jobs.registry import GoOn, Kind, Registry
@@ -26,14 +25,9 @@ from moorage.model.jobs import Lane
 from moorage.testing import servers
 from tests.conftest import Pool
 from tests.crash import databases
+from tests.integration.jobs.payloads import Number
 
 PATIENCE_SECONDS = 30.0
-
-
-class Number(Struct, frozen=True):
-    """The payload of the tests' jobs."""
-
-    number: int = 0
 
 
 class Fault(Exception):

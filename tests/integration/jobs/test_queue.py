@@ -15,7 +15,8 @@ from moorage.metadata.opening import open_database
 from moorage.metadata.postgresql import PostgresDatabase
 from moorage.metadata.transaction import Transaction
 from moorage.model.jobs import JobState, Lane, LeaseLost
-from tests.integration.jobs.conftest import Fault, Number, add, jobs_in
+from tests.integration.jobs.conftest import Fault, add, jobs_in
+from tests.integration.jobs.payloads import Number
 
 LONG = 60.0
 OVER = 0.0

@@ -17,7 +17,8 @@ from moorage.metadata.jobs import administration, claims
 from moorage.metadata.jobs.enqueueing import enqueue
 from moorage.metadata.transaction import Transaction
 from moorage.model.jobs import JobState, Lane, LeaseLost
-from tests.integration.jobs.conftest import Fault, Number, add, jobs_in, kind, running, until, until_empty
+from tests.integration.jobs.conftest import Fault, add, jobs_in, kind, running, until, until_empty
+from tests.integration.jobs.payloads import Number
 
 LEASE_SECONDS = 3.0
 
