@@ -11,7 +11,7 @@ from typing import Any
 
 import boto3
 
-from moorage.wire.aws.errors import COMMON_CODES
+from moorage.wire.aws.common_errors import COMMON_CODES
 
 _ENVELOPE = frozenset(("__type", "message"))
 

@@ -17,6 +17,9 @@ from moorage.metadata.transaction import ReadTransaction, Transaction
 P = ParamSpec("P")
 T = TypeVar("T")
 
+Version = int | str
+"""What the answers to pulls rest on: another one after each commit that may change one. Equal or not is all that it says."""
+
 
 class DatabaseUnavailable(Exception):
     """The database does not answer; the caller may try again later."""
@@ -39,8 +42,15 @@ class Database(ABC):
         """`lookup` without a coroutine, on the event loop's thread; only where `answers_at_once`."""
 
     @abstractmethod
-    def version_at_once(self) -> int:
-        """A number that each commit of any process changes, but for those of `write_lightly`; only where `answers_at_once`."""
+    def version_at_once(self) -> Version:
+        """`version` without a coroutine; only where `answers_at_once`."""
+
+    @abstractmethod
+    async def version(self) -> Version:
+        """What each commit of any process changes, but for those of `write_aside` and `write_lightly`.
+
+        It is read after the call began, so whatever was committed before the call shows.
+        """
 
     @abstractmethod
     async def lookup(self, function: Callable[Concatenate[ReadTransaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -59,10 +69,14 @@ class Database(ABC):
         """Run a function in a transaction of its own. When this returns, its changes survive a power cut."""
 
     @abstractmethod
-    async def write_lightly(self, function: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """`write` for what nobody has to rely on after a power cut, and no answer to a pull rests on: counts, uploads that begin.
+    async def write_aside(self, function: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """`write` for what no answer to a pull rests on: leases, records. It survives a power cut, and `version` stays."""
 
-        It is not synced to the disk before this returns, and the version stays what it is. It survives the death of this
+    @abstractmethod
+    async def write_lightly(self, function: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """`write_aside` for what nobody has to rely on after a power cut: counts, uploads that begin.
+
+        It is not synced to the disk before this returns. It survives the death of this
         process, and others see it as they see any commit. The next `write` syncs it as well.
         """
 

@@ -13,15 +13,17 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Any, Concatenate, ParamSpec, TypeVar, cast
+from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar, cast
 
 import psycopg
 
+from moorage.metadata import answers
 from moorage.metadata.connections import ConnectionLost, Connections, OnlyReads, PgConnection
-from moorage.metadata.database import Database, DatabaseUnavailable
+from moorage.metadata.database import Database, DatabaseUnavailable, Version
 from moorage.metadata.faults import READ_ONLY
 from moorage.metadata.memory import Memory
 from moorage.metadata.server_clock import ServerClock
+from moorage.metadata.shared_reads import SharedReads
 from moorage.metadata.transaction import Connection, Overtaken, ReadTransaction, Transaction
 from moorage.model.clock import Clock, system_clock
 from moorage.model.errors import StorageFull
@@ -37,6 +39,18 @@ _ATTEMPTS = 10
 
 class _CommitLost(Exception):
     """The connection ended while it committed: nobody knows whether the commit happened."""
+
+
+class _Kind(NamedTuple):
+    """What is sent beside BEGIN, and what ends the transaction, in one message each."""
+
+    begin: str
+    commit: str
+
+
+_FULL = _Kind("", f"{answers.RAISE}; COMMIT")
+_ASIDE = _Kind("", "COMMIT")
+_LIGHT = _Kind("; SET LOCAL synchronous_commit = off", "COMMIT")
 
 
 class PostgresDatabase(Database):
@@ -66,13 +80,16 @@ class PostgresDatabase(Database):
         self._connections = Connections(url, connections, timeout_seconds, self._clock)
         self._threads = ThreadPoolExecutor(connections, thread_name_prefix="sql")
         self._begin = f"BEGIN; SET LOCAL lock_timeout = {round(timeout_seconds * 1000)}"
-        self._begin_lightly = f"{self._begin}; SET LOCAL synchronous_commit = off"
+        self._versions = SharedReads(lambda: self.read(answers.version))
 
     def lookup_at_once(self, function: Callable[Concatenate[ReadTransaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         raise AssertionError("a look-up on PostgreSQL waits for the network")
 
-    def version_at_once(self) -> int:
+    def version_at_once(self) -> Version:
         raise AssertionError("a look-up on PostgreSQL waits for the network")
+
+    async def version(self) -> Version:
+        return await self._versions.current()
 
     async def lookup(self, function: Callable[Concatenate[ReadTransaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         return await self.read(function, *args, **kwargs)
@@ -81,16 +98,19 @@ class PostgresDatabase(Database):
         return await self._in_thread(partial(self._read, lambda tx: function(tx, *args, **kwargs)))
 
     async def write(self, function: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        return await self._in_thread(partial(self._write, self._begin, lambda tx: function(tx, *args, **kwargs)))
+        return await self._in_thread(partial(self._write, _FULL, lambda tx: function(tx, *args, **kwargs)))
+
+    async def write_aside(self, function: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        return await self._in_thread(partial(self._write, _ASIDE, lambda tx: function(tx, *args, **kwargs)))
 
     async def write_lightly(self, function: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        return await self._in_thread(partial(self._write, self._begin_lightly, lambda tx: function(tx, *args, **kwargs)))
+        return await self._in_thread(partial(self._write, _LIGHT, lambda tx: function(tx, *args, **kwargs)))
 
     def run_read(self, function: Callable[Concatenate[ReadTransaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         return self._attempt(self._until(), partial(self._read, lambda tx: function(tx, *args, **kwargs)))
 
     def run_write(self, function: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        return self._attempt(self._until(), partial(self._write, self._begin, lambda tx: function(tx, *args, **kwargs)))
+        return self._attempt(self._until(), partial(self._write, _FULL, lambda tx: function(tx, *args, **kwargs)))
 
     def ask(self, seconds: float) -> None:
         self._connections.ask(seconds)
@@ -116,8 +136,8 @@ class PostgresDatabase(Database):
     def _read(self, function: Callable[[ReadTransaction], T], connection: PgConnection) -> T:
         return function(self._transaction(ReadTransaction, connection))
 
-    def _write(self, begin: str, function: Callable[[Transaction], T], connection: PgConnection) -> T:
-        connection.execute(begin.encode(), prepare=False)
+    def _write(self, kind: _Kind, function: Callable[[Transaction], T], connection: PgConnection) -> T:
+        connection.execute(f"{self._begin}{kind.begin}".encode(), prepare=False)
         tx: Transaction = self._transaction(Transaction, connection)
         try:
             result = function(tx)
@@ -126,10 +146,14 @@ class PostgresDatabase(Database):
                 connection.execute("ROLLBACK", prepare=False)
             raise
         try:
-            done = connection.execute("COMMIT", prepare=False)
+            done = connection.execute(kind.commit.encode(), prepare=False)
+            while done.nextset():
+                pass
         except psycopg.OperationalError as error:
             if connection.closed:
                 raise _CommitLost(str(error).strip().partition("\n")[0]) from error
+            with contextlib.suppress(psycopg.Error):
+                connection.execute("ROLLBACK", prepare=False)
             raise
         assert done.statusmessage == "COMMIT", "a transaction that had failed was not given up"
         for hint in tx.hints or ():

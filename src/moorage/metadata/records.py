@@ -81,6 +81,8 @@ class Pull(Struct, frozen=True, gc=False):
     """The epoch of the caller's account, and account, principal and status of its key."""
     repository: Repository | None
     image: Image | None
+    version: str | None = None
+    """The database's (`Database.version`) that this was seen at; None where another question tells it."""
 
 
 class Piece(Struct, frozen=True, gc=False):

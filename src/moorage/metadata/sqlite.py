@@ -15,12 +15,13 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from enum import Enum, auto
 from functools import partial
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from moorage.metadata import sqlite_file
-from moorage.metadata.database import Database, DatabaseUnavailable, DatabaseUnusable
+from moorage.metadata.database import Database, DatabaseUnavailable, DatabaseUnusable, Version
 from moorage.metadata.memory import Memory
 from moorage.metadata.transaction import ReadTransaction, Transaction
 from moorage.model.clock import Clock, to_micros
@@ -81,12 +82,15 @@ class SqliteDatabase(Database):
     def lookup_at_once(self, function: Callable[Concatenate[ReadTransaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         return self._read_on(self._nearby, function, args, kwargs)
 
-    def version_at_once(self) -> int:
+    def version_at_once(self) -> Version:
         try:
             version: int = self._nearby.execute(_VERSION).fetchone()[0]
         except sqlite3.Error as error:
             raise translate(error) from error
         return version
+
+    async def version(self) -> Version:
+        return self.version_at_once()
 
     async def lookup(self, function: Callable[Concatenate[ReadTransaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         return self._read_on(self._nearby, function, args, kwargs)
@@ -97,8 +101,11 @@ class SqliteDatabase(Database):
     async def write(self, function: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         return await self._one_writer().run(lambda tx: function(tx, *args, **kwargs))
 
+    async def write_aside(self, function: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        return await self._one_writer().run(lambda tx: function(tx, *args, **kwargs), Commit.ASIDE)
+
     async def write_lightly(self, function: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        return await self._one_writer().run(lambda tx: function(tx, *args, **kwargs), lightly=True)
+        return await self._one_writer().run(lambda tx: function(tx, *args, **kwargs), Commit.LIGHT)
 
     def run_read(self, function: Callable[Concatenate[ReadTransaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
@@ -143,6 +150,14 @@ class SqliteDatabase(Database):
             connection.close()
 
 
+class Commit(Enum):
+    """What a commit is for: see `Database.write`, `write_aside` and `write_lightly`."""
+
+    FULL = auto()
+    ASIDE = auto()
+    LIGHT = auto()
+
+
 @dataclass(frozen=True, slots=True)
 class _Pending:
     """A function that waits for the writer. `loop` is that of its future; None: whoever waits is a thread."""
@@ -150,7 +165,7 @@ class _Pending:
     function: Callable[[Transaction], Any]
     future: asyncio.Future[Any] | Future[Any]
     loop: asyncio.AbstractEventLoop | None
-    lightly: bool
+    commit: Commit
 
 
 _Outcome = tuple[_Pending, Any, BaseException | None]
@@ -169,17 +184,17 @@ class _Writer:
         self._thread = threading.Thread(target=self._run, name="sql-writer", daemon=True)
         self._thread.start()
 
-    async def run(self, function: Callable[[Transaction], T], *, lightly: bool = False) -> T:
+    async def run(self, function: Callable[[Transaction], T], commit: Commit = Commit.FULL) -> T:
         """Have a function run; its outcome comes with its commit. Raises what it raises, and DatabaseUnavailable."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
-        self._submit(_Pending(function, future, loop, lightly))
+        self._submit(_Pending(function, future, loop, commit))
         return await future
 
     def run_here(self, function: Callable[[Transaction], T]) -> T:
         """`run` for a thread that may wait."""
         future: Future[T] = Future()
-        self._submit(_Pending(function, future, None, False))
+        self._submit(_Pending(function, future, None, Commit.FULL))
         return future.result()
 
     def _submit(self, pending: _Pending) -> None:
@@ -215,12 +230,12 @@ class _Writer:
         outcomes: list[_Outcome] = []
         hints: list[Callable[[], None]] = []
         try:
-            is_light = all(pending.lightly for pending in batch)
-            self._sync_commits(not is_light)
+            commits = {pending.commit for pending in batch}
+            self._sync_commits(commits != {Commit.LIGHT})
             self._connection.execute("BEGIN IMMEDIATE")
             for pending in batch:
                 outcomes.append((pending, *self._run_one(pending.function, hints)))
-            if not is_light:
+            if Commit.FULL in commits:
                 self._raise_version()
             self._connection.execute("COMMIT")
         except BaseException as error:  # whatever it is, nobody may be told that the commit happened

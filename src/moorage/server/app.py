@@ -67,6 +67,7 @@ from moorage.wire.aws.services.ecr import (
 )
 from moorage.wire.aws.services.ecr import policies as ecr_policies
 from moorage.wire.aws.services.ecr.context import EcrContext
+from moorage.wire.aws.services.ecr.errors import ECR
 from moorage.wire.aws.services.ecr_public import registries as public_registry_rooms
 from moorage.wire.aws.services.ecr_public import repositories as public_repository_rooms
 from moorage.wire.aws.services.ecr_public.service import PublicService, Shared
@@ -85,11 +86,16 @@ from moorage.wire.aws.services.iam import (
     tags,
 )
 from moorage.wire.aws.services.iam.context import IamContext
+from moorage.wire.aws.services.iam.errors import IAM
 from moorage.wire.aws.services.organizations import accounts as organization_accounts
 from moorage.wire.aws.services.organizations.accounts import OrganizationsContext
+from moorage.wire.aws.services.organizations.errors import ORGANIZATIONS
 from moorage.wire.aws.services.service_quotas import quotas
+from moorage.wire.aws.services.service_quotas.errors import SERVICE_QUOTAS
+from moorage.wire.aws.services.service_quotas.quotas import QuotasContext
 from moorage.wire.aws.services.sts import lookups, own_sessions, roles
 from moorage.wire.aws.services.sts.context import StsContext
+from moorage.wire.aws.services.sts.errors import STS
 from moorage.wire.http import AtOnce, Request, Response, Send
 from moorage.wire.oci.access import Access
 from moorage.wire.oci.app import OciApp
@@ -391,8 +397,9 @@ def aws_services(
     context: EcrContext, iam_context: IamContext, sts_context: StsContext, organizations_context: OrganizationsContext
 ) -> list[Service]:
     """The AWS services with the operations that are built."""
-    ecr, public, iam, sts = Service("ecr"), PublicService(context), Service("iam"), Service("sts")
-    organizations, service_quotas = Service("organizations"), Service("service-quotas")
+    ecr, public = Service("ecr", ECR), PublicService(context)
+    iam, sts = Service("iam", IAM), Service("sts", STS)
+    organizations, service_quotas = Service("organizations", ORGANIZATIONS), Service("service-quotas", SERVICE_QUOTAS)
     for own in (public_registry_rooms, public_repository_rooms):
         own.register(public, context)
     for module in (repositories, images, layers, registry, ecr_policies):
@@ -406,7 +413,7 @@ def aws_services(
     for room in (lookups, roles, own_sessions):
         room.register(sts, sts_context)
     organization_accounts.register(organizations, organizations_context)
-    quotas.register(service_quotas, context)
+    quotas.register(service_quotas, QuotasContext(context.db, context.cursors))
     return [ecr, public, iam, organizations, service_quotas, sts]
 
 

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from typing import Concatenate, ParamSpec, TypeVar
 
 from moorage.auth.rates import TokensNeeded
-from moorage.metadata.database import Database
+from moorage.metadata.database import Database, Version
 from moorage.metadata.transaction import ReadTransaction, Transaction
 from moorage.model.errors import RateExceeded
 from moorage.transfer.token_leases import TokenLeases
@@ -34,8 +34,11 @@ class RatedDatabase(Database):
     def lookup_at_once(self, function: Callable[Concatenate[ReadTransaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         return self._database.lookup_at_once(function, *args, **kwargs)
 
-    def version_at_once(self) -> int:
+    def version_at_once(self) -> Version:
         return self._database.version_at_once()
+
+    async def version(self) -> Version:
+        return await self._database.version()
 
     async def lookup(self, function: Callable[Concatenate[ReadTransaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         return await self._until_admitted(lambda: self._database.lookup(function, *args, **kwargs))
@@ -45,6 +48,9 @@ class RatedDatabase(Database):
 
     async def write(self, function: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         return await self._until_admitted(lambda: self._database.write(function, *args, **kwargs))
+
+    async def write_aside(self, function: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        return await self._until_admitted(lambda: self._database.write_aside(function, *args, **kwargs))
 
     async def write_lightly(self, function: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         return await self._until_admitted(lambda: self._database.write_lightly(function, *args, **kwargs))

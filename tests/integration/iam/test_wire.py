@@ -12,9 +12,10 @@ from botocore.credentials import Credentials
 
 from moorage.model import identity_errors
 from moorage.model.errors import DomainError
+from moorage.testing.error_tables import to_aws_error
 from moorage.testing.reference.errors import sample
 from moorage.testing.server import MoorageServer
-from moorage.wire.aws.errors import COMMON_CODES, to_aws_error
+from moorage.wire.aws.common_errors import COMMON_CODES
 from moorage.wire.aws.models import service_plan
 from moorage.wire.aws.services.iam.errors import _EXISTS, _NOT_FOUND, IAM
 from tests.integration.aws.errors import refused

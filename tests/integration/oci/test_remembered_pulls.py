@@ -33,12 +33,6 @@ def pull(client: RegistryClient, name: str, reference: str = "v1") -> int:
     return whole.status
 
 
-@pytest.fixture(params=["sqlite+local"])
-def stack(request: pytest.FixtureRequest) -> str:
-    """Where nothing is answered from memory there is nothing to be shown."""
-    return str(request.param)
-
-
 @pytest.fixture
 def name(server: MoorageServer, account: KeyPair) -> str:
     """A repository of the account with an image ``v1``."""

@@ -31,6 +31,8 @@ from moorage.wire.aws.coverage import coverage
 from moorage.wire.aws.dispatch import Dispatcher
 from moorage.wire.aws.models import ModelMissing
 from moorage.wire.aws.service import Call, Output, Service
+from moorage.wire.aws.services.ecr.errors import ECR
+from moorage.wire.aws.services.sts.errors import STS
 
 ACCOUNT = "123456789012"
 ROOT = root_credential("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", ACCOUNT)
@@ -38,11 +40,11 @@ SESSION = replace(ROOT, access_key_id="ASIAIOSFODNN7EXAMPLE", session_token="tok
 EXPIRED = replace(SESSION, access_key_id="ASIAEXPIRED000000000", expires_at=1.0)
 KEYS = {credential.access_key_id: credential for credential in (ROOT, SESSION, EXPIRED)}
 UPLOAD_ID = "00000000-0000-0000-0000-000000000000"
-ECR = "AmazonEC2ContainerRegistry_V20150921"
+TARGET = "AmazonEC2ContainerRegistry_V20150921"
 
-ecr = Service("ecr")
-public = Service("ecr-public")
-sts = Service("sts")
+ecr = Service("ecr", ECR)
+public = Service("ecr-public", ECR)
+sts = Service("sts", STS)
 calls: list[Call] = []
 
 
@@ -161,19 +163,19 @@ def test_a_part_of_the_greatest_size(address: str) -> None:
 
 
 def test_limits_are_per_operation(address: str) -> None:
-    headers = {"X-Amz-Target": f"{ECR}.BatchGetImage", "Content-Type": "application/x-amz-json-1.1"}
+    headers = {"X-Amz-Target": f"{TARGET}.BatchGetImage", "Content-Type": "application/x-amz-json-1.1"}
     status, content, _ = post(address, b" " * (1 << 20) + b"{}", headers)
     assert status == 413
     assert json.loads(content)["__type"] == "RequestEntityTooLargeException"
     big = {"repositoryName": "ab", "imageManifest": "é" * (4 << 20)}
     status, content, _ = post(
-        address, json.dumps(big, ensure_ascii=False).encode(), headers | {"X-Amz-Target": f"{ECR}.PutImage"}
+        address, json.dumps(big, ensure_ascii=False).encode(), headers | {"X-Amz-Target": f"{TARGET}.PutImage"}
     )
     assert json.loads(content)["__type"] == "ImageAlreadyExistsException"  # The handler's own answer: it was let through.
 
 
 def test_bytes_count_and_not_what_a_header_promises(address: str) -> None:
-    headers = {"X-Amz-Target": f"{ECR}.BatchGetImage", "Transfer-Encoding": "chunked"}
+    headers = {"X-Amz-Target": f"{TARGET}.BatchGetImage", "Transfer-Encoding": "chunked"}
     request = AWSRequest("POST", f"http://{address}/", headers=headers, data=b"")
     SigV4Auth(Credentials(ROOT.access_key_id, ROOT.secret), "ecr", "eu-west-1").add_auth(request)
     connection = http.client.HTTPConnection(address, timeout=20)
@@ -247,14 +249,14 @@ def test_refused_credentials(address: str, service: str, credential: Credential,
 @pytest.mark.parametrize(
     ("headers", "service", "sign", "code"),
     [
-        ({"X-Amz-Target": f"{ECR}.Nothing"}, "ecr", False, "UnknownOperationException"),
+        ({"X-Amz-Target": f"{TARGET}.Nothing"}, "ecr", False, "UnknownOperationException"),
         ({"X-Amz-Target": "nonsense"}, "ecr", True, "UnknownOperationException"),
         ({"Content-Type": "application/x-amz-json-1.1"}, "ecr", True, "UnknownOperationException"),
         ({}, "ecr", True, "UnknownOperationException"),
-        ({"X-Amz-Target": f"{ECR}.DescribeImages"}, "ecr", False, "MissingAuthenticationTokenException"),
-        ({"X-Amz-Target": f"{ECR}.DescribeImages"}, "sts", True, "InvalidSignatureException"),
-        ({"X-Amz-Target": f"{ECR}.DescribeImages", "Authorization": "Basic x"}, "ecr", False, "IncompleteSignatureException"),
-        ({"X-Amz-Target": f"{ECR}.DescribeImages"}, "ecr", True, "SerializationException"),
+        ({"X-Amz-Target": f"{TARGET}.DescribeImages"}, "ecr", False, "MissingAuthenticationTokenException"),
+        ({"X-Amz-Target": f"{TARGET}.DescribeImages"}, "sts", True, "InvalidSignatureException"),
+        ({"X-Amz-Target": f"{TARGET}.DescribeImages", "Authorization": "Basic x"}, "ecr", False, "IncompleteSignatureException"),
+        ({"X-Amz-Target": f"{TARGET}.DescribeImages"}, "ecr", True, "SerializationException"),
     ],
 )
 def test_order_of_checks(address: str, headers: dict[str, str], service: str, sign: bool, code: str) -> None:
@@ -285,13 +287,13 @@ def test_nothing_that_is_sent_is_a_fault_of_the_server(address: str) -> None:
     chance = random.Random(7)
     good = b'{"repositoryName":"a/b","imageIds":[{"imageTag":"t"}]}'
     targets = [
-        f"{ECR}.BatchGetImage",
-        f"{ECR}.DescribeImages",
-        f"{ECR}.UploadLayerPart",
-        f"{ECR}.PutImage",
+        f"{TARGET}.BatchGetImage",
+        f"{TARGET}.DescribeImages",
+        f"{TARGET}.UploadLayerPart",
+        f"{TARGET}.PutImage",
         "\xff",
         "",
-        f"{ECR}.",
+        f"{TARGET}.",
     ]
     for turn in range(400):
         body = bytearray(good)
@@ -314,9 +316,9 @@ def test_nothing_that_is_sent_is_a_fault_of_the_server(address: str) -> None:
 
 def test_registration_is_held_to_the_model() -> None:
     with pytest.raises(ModelMissing):
-        Service("ecr").operation("Nothing")
+        Service("ecr", ECR).operation("Nothing")
     with pytest.raises(ModelMissing):
-        Service("no-such-service")
+        Service("no-such-service", ECR)
     with pytest.raises(ModelMissing):
         ecr.operation("BatchGetImage")
     states = {(each.service, each.operation): each.state for each in coverage([sts, ecr, public])}

@@ -9,9 +9,12 @@ import pytest
 
 from moorage.auth.signature_errors import Fault, FaultKind, SignatureRefused
 from moorage.model import errors as domain
-from moorage.wire.aws.errors import COMMON_CODES, ECR, NOT_MET, internal_error, to_aws_error
+from moorage.testing.error_tables import to_aws_error
+from moorage.wire.aws.common_errors import COMMON_CODES
+from moorage.wire.aws.errors import internal_error
 from moorage.wire.aws.faults import BodyStalled, BodyTooLarge, MissingAction, Overloaded, SerializationFault, UnknownOperation
 from moorage.wire.aws.models import service_plan
+from moorage.wire.aws.services.ecr.errors import ECR, NOT_MET
 from moorage.wire.aws.signature_words import CODES, TEXTS
 
 R, N, D, U = "123456789012", "a/b", "sha256:00", "u-1"

@@ -6,8 +6,9 @@ import pytest
 
 from moorage.model import organization_errors, sts_errors
 from moorage.model.errors import DomainError
+from moorage.testing.error_tables import to_aws_error
 from moorage.testing.reference.errors import sample
-from moorage.wire.aws.errors import COMMON_CODES, to_aws_error
+from moorage.wire.aws.common_errors import COMMON_CODES
 from moorage.wire.aws.models import service_plan
 
 INNER = {sts_errors.SessionRefused, sts_errors.IdentityTokenInvalid, organization_errors.OrganizationError}

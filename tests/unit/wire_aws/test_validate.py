@@ -114,7 +114,7 @@ def test_no_value_slows_a_pattern_down(pattern: str, longest: int) -> None:
         value = (prefix + unit * longest)[: longest - 1] + end
         started = time.process_time()
         matches(pattern, value)
-        assert time.process_time() - started < 0.05
+        assert time.process_time() - started < 0.5  # a pattern that backtracks takes minutes
 
 
 @pytest.mark.parametrize(("pattern", "_longest"), [pair for pair in PATTERNS if len(pair[0]) < 120])

@@ -9,7 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import and_, bindparam, select
+from sqlalchemy.sql.elements import ColumnElement
 
+from moorage.metadata.answers import VERSION_COLUMN
 from moorage.metadata.images import manifests
 from moorage.metadata.records import Pull
 from moorage.metadata.registry import repositories
@@ -27,9 +29,9 @@ _a, _k, _g, _r, _m = accounts.c, access_keys.c, registries.c, repositories_table
 _STANDING_COLUMNS = 4
 
 
-def _from_account_to_repository() -> Any:
+def _from_account_to_repository(*also: ColumnElement[Any]) -> Any:
     return (
-        select(_a.identity_epoch, _k.account_id, _k.principal_id, _k.status, *repositories.COLUMNS, *manifests.COLUMNS)
+        select(_a.identity_epoch, _k.account_id, _k.principal_id, _k.status, *repositories.COLUMNS, *manifests.COLUMNS, *also)
         .select_from(accounts)
         .outerjoin(access_keys, _k.id == bindparam("key"))
         .outerjoin(
@@ -49,18 +51,27 @@ def _from_account_to_repository() -> Any:
     )
 
 
-_BY_TAG = Statement(
-    lambda _: (
-        _from_account_to_repository()
-        .outerjoin(tags, and_(tags.c.repository_id == _r.id, tags.c.name == bindparam("tag")))
-        .outerjoin(manifests_table, _m.id == tags.c.manifest_id)
+def _by_tag(*also: ColumnElement[Any]) -> Statement:
+    return Statement(
+        lambda _: (
+            _from_account_to_repository(*also)
+            .outerjoin(tags, and_(tags.c.repository_id == _r.id, tags.c.name == bindparam("tag")))
+            .outerjoin(manifests_table, _m.id == tags.c.manifest_id)
+        )
     )
-)
-_BY_DIGEST = Statement(
-    lambda _: _from_account_to_repository().outerjoin(
-        manifests_table, and_(_m.repository_id == _r.id, _m.digest == bindparam("digest"))
+
+
+def _by_digest(*also: ColumnElement[Any]) -> Statement:
+    return Statement(
+        lambda _: _from_account_to_repository(*also).outerjoin(
+            manifests_table, and_(_m.repository_id == _r.id, _m.digest == bindparam("digest"))
+        )
     )
-)
+
+
+# On PostgreSQL the version is that of the statement's own snapshot. SQLite's is in the file's header, which costs less.
+_BY_TAG = {"sqlite": _by_tag(), "postgresql": _by_tag(VERSION_COLUMN)}
+_BY_DIGEST = {"sqlite": _by_digest(), "postgresql": _by_digest(VERSION_COLUMN)}
 
 
 def find(
@@ -81,12 +92,15 @@ def find(
         "account": account_id,
         "key": access_key_id,
     }
-    row = tx.first(_BY_TAG, tag=tag, **place) if tag is not None else tx.first(_BY_DIGEST, digest=digest, **place)
+    if tag is not None:
+        row = tx.first(_BY_TAG[tx.dialect], tag=tag, **place)
+    else:
+        row = tx.first(_BY_DIGEST[tx.dialect], digest=digest, **place)
     if row is None:
         return Pull((-1, None), None, None)
     middle = _STANDING_COLUMNS + len(repositories.COLUMNS)
     there = row[_STANDING_COLUMNS] is not None
     repository = repositories.record(row[_STANDING_COLUMNS:middle], scope) if there else None
-    image = manifests.image(row[middle:]) if row[middle] is not None else None
+    image = manifests.image(row[middle : middle + len(manifests.COLUMNS)]) if row[middle] is not None else None
     key = (row[1], row[2], row[3]) if row[1] is not None else None
-    return Pull((row[0], key), repository, image)
+    return Pull((row[0], key), repository, image, row[-1] if tx.dialect == "postgresql" else None)

@@ -19,11 +19,13 @@ from moorage.operations.wanted_images import NOT_FOUND, BatchFailure, WantedImag
 
 @dataclass(frozen=True, slots=True)
 class Pulled:
-    """An image that may be pulled. `is_lasting`: this caller would get the same until something changes in the database."""
+    """An image that may be pulled. `is_lasting`: this caller would get the same until something changes in the database;
+    `version`: see `Pull`."""
 
     repository: Repository
     image: Image
     is_lasting: bool
+    version: str | None
 
 
 def get_image(
@@ -39,7 +41,7 @@ def get_image(
         raise RepositoryNotFound(scope.registry_id, name)
     if pull.image is None or pull.image.status_at(tx.now) != "ACTIVE":
         raise ImageNotFound(scope.registry_id, name, digest, tag)
-    return Pulled(pull.repository, pull.image, is_lasting)
+    return Pulled(pull.repository, pull.image, is_lasting, pull.version)
 
 
 def sealed_payload(tx: ReadTransaction, repository: Repository, image: Image) -> Payload:

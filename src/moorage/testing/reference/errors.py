@@ -6,13 +6,14 @@ import inspect
 from collections.abc import Iterator
 
 from moorage.auth.signature_errors import FaultKind
-from moorage.model import identity_errors
+from moorage.model import identity_errors, registry_errors
 from moorage.model.errors import DomainError
+from moorage.testing.error_tables import to_aws_error
 from moorage.testing.reference.markdown import code, document, sentence, table
 from moorage.wire.aws import faults
-from moorage.wire.aws.errors import AwsError, internal_error, to_aws_error
+from moorage.wire.aws.errors import internal_error
 from moorage.wire.aws.models import service_plan
-from moorage.wire.aws.services.ecr.errors import SETTINGS
+from moorage.wire.aws.services.ecr.errors import ECR
 from moorage.wire.aws.services.iam.errors import IAM
 from moorage.wire.aws.signature_words import CODES
 from moorage.wire.oci.errors import describe
@@ -88,7 +89,7 @@ def page() -> str:
 
 
 def _settings() -> Iterator[list[str]]:
-    for kind in SETTINGS:
+    for kind in (each for each in ECR if each.__module__ == registry_errors.__name__):
         yield [kind.__name__, sentence(kind.__doc__), _aws(sample(kind), "ecr")]
 
 
@@ -111,7 +112,7 @@ def _faults() -> Iterator[list[str]]:
 
 
 def _internal(service: str) -> str:
-    error: AwsError = internal_error(service_plan(service))
+    error = internal_error(service_plan(service))
     return f"{code(error.code)} {error.status}"
 
 

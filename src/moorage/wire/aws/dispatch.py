@@ -40,12 +40,13 @@ from moorage.model.errors import AccessDenied, NotBuilt, RateExceeded
 from moorage.model.rates import RequestKey, Ticket, region_of
 from moorage.model.scope import is_account_id, is_region
 from moorage.wire.aws.bodies import DEFAULT_LIMIT, LIMITS, UNKNOWN_LIMIT, Body, BodyBudget, Receive
-from moorage.wire.aws.errors import AwsError, internal_error, to_aws_error
+from moorage.wire.aws.errors import internal_error, to_aws_error
 from moorage.wire.aws.faults import ClientGone, MissingAction, UnknownOperation
 from moorage.wire.aws.models import OperationPlan, ServicePlan
 from moorage.wire.aws.protocols import json, query, query_json
 from moorage.wire.aws.service import Call, Handler, Output, Service
 from moorage.wire.aws.validate import check
+from moorage.wire.aws.wording import AwsError, Errors
 from moorage.wire.http import REQUEST_ID
 
 Scope = MutableMapping[str, Any]
@@ -160,12 +161,14 @@ class Dispatcher:
         self._actions: dict[tuple[str, str], _Route] = {}
         self._query_services: list[ServicePlan] = []
         self._plans: list[ServicePlan] = []
+        self._errors: dict[str, Errors] = {}
         for service in services:
             self._add(service)
 
     def _add(self, service: Service) -> None:
         plan = service.plan
         self._plans.append(plan)
+        self._errors[plan.name] = service.errors
         for name, operation in plan.operations.items():
             limit = LIMITS.get(name, DEFAULT_LIMIT)
             if limit > DEFAULT_LIMIT:
@@ -413,7 +416,7 @@ class Dispatcher:
             request.event.is_throttled = True
         elif isinstance(error, AccessDenied) and request.ticket is not None:
             request.ticket.give_back()  # of several actions the first was allowed
-        told = to_aws_error(error, service, request.operation)
+        told = to_aws_error(error, service, request.operation, self._errors[service.name])
         if told is None or told.status == 500:
             _log.error("request %s failed", request.request_id, exc_info=error, extra={"request_id": request.request_id})
             told = told or internal_error(service)

@@ -11,6 +11,7 @@ from moorage.auth.signature_errors import FaultKind, refuse
 from moorage.events.event import Event
 from moorage.model.rates import Ticket
 from moorage.wire.aws.models import ModelMissing, service_plan
+from moorage.wire.aws.wording import Errors
 
 Output = Mapping[str, Any]
 
@@ -63,10 +64,10 @@ Handler = Callable[[Call], Awaitable[Output]]
 
 
 class Service:
-    """A service of the model, and the handlers of those of its operations that are built."""
+    """A service of the model, how it words errors, and the handlers of those of its operations that are built."""
 
-    def __init__(self, name: str) -> None:
-        self.plan = service_plan(name)
+    def __init__(self, name: str, errors: Errors) -> None:
+        self.plan, self.errors = service_plan(name), errors
         self.handlers: dict[str, Handler] = {}
         self.refused: set[str] = set()
         """Those of them that answer nothing but a refusal, whoever asks."""

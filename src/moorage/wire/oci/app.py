@@ -33,7 +33,7 @@ from moorage.wire.http import AtOnce, BadRequest, ClientLeft, Header, Request, R
 from moorage.wire.oci import blobs, lists, manifests, uploads
 from moorage.wire.oci.access import challenge
 from moorage.wire.oci.errors import JSON, OciError, describe
-from moorage.wire.oci.exchange import VERSION, Exchange, Services
+from moorage.wire.oci.exchange import FOUND, VERSION, Exchange, Found, Services
 from moorage.wire.oci.router import Route, parse_route
 
 logger = logging.getLogger("moorage.oci")
@@ -76,6 +76,9 @@ AT_ONCE: dict[tuple[str, str], Callable[[Services, Request, Route, Scope, Caller
 }
 
 
+_REMEMBERED = frozenset((("manifest", "GET"), ("manifest", "HEAD")))
+
+
 class OciApp:
     """The ASGI application for everything below /v2 and for /token, of private registries."""
 
@@ -89,11 +92,20 @@ class OciApp:
             scope: the registry that the host addresses.
             origin: scheme and host as the client used them, for the challenge.
         """
+        found: Found | None = request.scope.pop(FOUND, None)
         try:
-            route = parse_route(request.path)
+            route = parse_route(request.path) if found is None else found.route
             if route is None:
                 await nothing_there(send)
                 return
+            if found is not None:
+                await self.answer(Exchange(self._services, request, send, route, scope, found.caller, found=found))
+                return
+            if not self._services.db.answers_at_once and (route.kind, request.method) in _REMEMBERED:
+                kept = await self._services.remembered.find_later(request, scope)
+                if kept is not None:
+                    await kept.send(send)
+                    return
             request.event = Event(Asked("", "", f"{request.method} {route.kind}"))
             caller = self._services.access.caller(request, scope, route)
             await self.answer(Exchange(self._services, request, send, route, scope, caller))
@@ -153,7 +165,7 @@ class OciApp:
             return _too_fast(error, request)
         except (DomainError, BadRequest, DatabaseUnavailable, TokensNeeded):
             pass
-        if answer is None and caller is not None and caller.ticket is not None:
+        if answer is None and caller is not None and caller.ticket is not None and FOUND not in request.scope:
             caller.ticket.give_back()
         return answer
 

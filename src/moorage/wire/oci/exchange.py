@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from msgspec import Struct
 
-from moorage.metadata.database import Database
+from moorage.metadata.database import Database, Version
 from moorage.model.clock import Clock
 from moorage.model.errors import NameInvalid
 from moorage.model.names import RepositoryName, parse_repository_name
 from moorage.model.principal import Caller
 from moorage.model.scope import Scope
+from moorage.operations.images.pull import Pulled
 from moorage.transfer.payload_cache import PayloadCache
 from moorage.transfer.pushing import pushing
 from moorage.transfer.receive import Receiver
@@ -45,6 +46,19 @@ class Services:
     bearer_challenge: bool
 
 
+class Found(NamedTuple):
+    """What was found out about a pull that could not be answered at once: it is not asked for again."""
+
+    route: Route
+    caller: Caller
+    pulled: Pulled
+    version: Version
+
+
+FOUND = "moorage.found"
+"""Key of the ASGI scope."""
+
+
 class Exchange(Struct, frozen=True):
     """An authenticated request, its route and where its answer goes."""
 
@@ -56,6 +70,7 @@ class Exchange(Struct, frozen=True):
     caller: Caller
     prefix: str = ""
     """What stands before the repository's name in paths: of a public one its registry's alias, with a slash."""
+    found: Found | None = None
 
     @property
     def name(self) -> RepositoryName:

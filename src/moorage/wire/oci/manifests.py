@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+from moorage.metadata.database import Version
 from moorage.metadata.records import Image
 from moorage.model import limits, media_types
 from moorage.model.errors import DigestInvalid, ImageNotFound, TagImmutable, TagInvalid
@@ -16,7 +17,7 @@ from moorage.operations.wanted_images import WantedImage
 from moorage.wire.blob_response import matches_etag
 from moorage.wire.http import NOSNIFF, AtOnce, Header, Request, Response, read_body
 from moorage.wire.oci.errors import JSON, OciError
-from moorage.wire.oci.exchange import VERSION, Exchange, Services
+from moorage.wire.oci.exchange import FOUND, VERSION, Exchange, Found, Services
 from moorage.wire.oci.remembered_pulls import RememberedPull
 from moorage.wire.oci.router import Route
 
@@ -35,19 +36,27 @@ async def get(exchange: Exchange) -> None:
     name = exchange.name
     wanted = _wanted(exchange, name)
     services = exchange.services
-    pulled = await services.db.lookup(pull.get_image, exchange.caller, exchange.scope, name, wanted.digest, wanted.tag)
+    found = exchange.found
+    version: Version | None
+    if found is not None:
+        pulled, version = found.pulled, found.version
+    else:
+        pulled = await services.db.lookup(pull.get_image, exchange.caller, exchange.scope, name, wanted.digest, wanted.tag)
+        version = pulled.version
     repository, image = pulled.repository, pulled.image
     headers = _headers(image, by_tag=wanted.tag is not None)
     if matches_etag(exchange.request.headers.get(b"if-none-match"), image.digest.encode()):
         await Response(304, b"", headers).send(exchange.send)
         return
-    if exchange.is_head:
-        await Response(200, b"", headers).send(exchange.send, head=True, length=image.size_bytes)
-        return
-    data = await services.payloads.open(repository, image)
-    if exchange.request.event is not None:
-        exchange.request.event.manifests.append(image.id)
-    await Response(200, data, headers).send(exchange.send)
+    request = exchange.request
+    data = b""
+    if not exchange.is_head:
+        data = await services.payloads.open(repository, image)
+        if request.event is not None:
+            request.event.manifests.append(image.id)
+    if version is not None:
+        _remember(services, request, exchange.scope, pulled, version, data, by_tag=wanted.tag is not None)
+    await Response(200, data, headers).send(exchange.send, head=exchange.is_head, length=image.size_bytes)
 
 
 def get_at_once(services: Services, request: Request, route: Route, scope: Scope, caller: Caller) -> AtOnce | None:
@@ -62,16 +71,33 @@ def get_at_once(services: Services, request: Request, route: Route, scope: Scope
     is_counted = request.method == "GET"
     data = services.payloads.opened(image) if is_counted else b""
     if data is None:
+        request.scope[FOUND] = Found(route, caller, pulled, version)
         return None
-    event = request.event
-    assert event is not None, "its caller is known"
-    if is_counted:
-        event.manifests.append(image.id)
-    answer = AtOnce(200, head, data)
+    if is_counted and request.event is not None:
+        request.event.manifests.append(image.id)
+    _remember(services, request, scope, pulled, version, data, by_tag=wanted.tag is not None)
+    return AtOnce(200, head, data)
+
+
+def _remember(
+    services: Services,
+    request: Request,
+    scope: Scope,
+    pulled: pull.Pulled,
+    version: Version,
+    data: bytes,
+    *,
+    by_tag: bool,
+) -> None:
+    """Keep an answer, if it holds for its caller until something changes."""
+    event, image = request.event, pulled.image
+    if not pulled.is_lasting or event is None:
+        return
     expires_at = services.access.expiry(request)
-    if pulled.is_lasting and expires_at is not None:
-        services.remembered.keep(request, scope, RememberedPull(answer, version, expires_at, event))
-    return answer
+    if expires_at is None or b"if-none-match" in request.headers:
+        return
+    answer = AtOnce(200, _rendered_head(image, by_tag), data)
+    services.remembered.keep(request, scope, RememberedPull(answer, _all_headers(image, by_tag), version, expires_at, event))
 
 
 def _headers(image: Image, *, by_tag: bool) -> list[Header]:
@@ -90,6 +116,12 @@ def _headers(image: Image, *, by_tag: bool) -> list[Header]:
 def _rendered_head(image: Image, by_tag: bool) -> bytes:
     """The header fields of the whole manifest as they leave: a row never changes."""
     return AtOnce.of(200, _headers(image, by_tag=by_tag), b"", image.size_bytes).head
+
+
+@lru_cache(16_384)
+def _all_headers(image: Image, by_tag: bool) -> tuple[Header, ...]:
+    """The same, for servers that render them."""
+    return *_headers(image, by_tag=by_tag), (b"content-length", b"%d" % image.size_bytes)
 
 
 def _wanted(exchange: Exchange, name: RepositoryName) -> ImageId:

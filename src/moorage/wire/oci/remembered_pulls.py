@@ -1,6 +1,6 @@
 """Answers to pulls of manifests, as they left: whoever asks for the same again is answered so while nothing has changed.
 
-Nothing: not one commit of any process, but those that only count (`Database.version_at_once`). What is kept was allowed whatever
+Nothing: not one commit of any process, but those that no answer rests on (`Database.version`). What is kept was allowed whatever
 the request's context, to the holder of a token that has not expired. So this is never another answer than the whole way's, and
 a right that is taken away, a tag that is moved or an image that is deleted counts from the next request on.
 """
@@ -11,10 +11,10 @@ from typing import NamedTuple
 
 from moorage.auth.rates import RequestRates
 from moorage.events.event import EVENT, Event
-from moorage.metadata.database import Database
+from moorage.metadata.database import Database, Version
 from moorage.model.clock import Clock
 from moorage.model.scope import Scope
-from moorage.wire.http import AtOnce, Request
+from moorage.wire.http import AtOnce, Header, Request, Send
 
 _BOUND = 8192
 """Answers that are kept; their bodies are those of the cache of opened manifests, or were."""
@@ -32,13 +32,20 @@ class RememberedPull(NamedTuple):
     """
 
     answer: AtOnce
-    version: int
+    headers: tuple[Header, ...]
+    """Those of `answer`, for a server that renders them itself."""
+    version: Version
     expires_at: float
     event: Event
 
+    async def send(self, send: Send) -> None:
+        """Answer with it."""
+        await send({"type": "http.response.start", "status": self.answer.status, "headers": list(self.headers)})
+        await send({"type": "http.response.body", "body": self.answer.body})
+
 
 class RememberedPulls:
-    """By token, then by what was asked. Belongs to the event loop; only where the database `answers_at_once`.
+    """By token, then by what was asked. Belongs to the event loop.
 
     Args:
         rates: the rates that requests are held to; None: to none.
@@ -50,14 +57,28 @@ class RememberedPulls:
         self._count = self._body_bytes = 0
 
     def find(self, request: Request, scope: Scope) -> AtOnce | None:
-        """The answer, counted as a pull like any other; None: look it up."""
+        """The answer, counted as a pull like any other; None: look it up. Only where the database `answers_at_once`."""
+        kept = self._candidate(request, scope)
+        if kept is None or kept.version != self._db.version_at_once():
+            return None
+        return self._passed(request, kept)
+
+    async def find_later(self, request: Request, scope: Scope) -> RememberedPull | None:
+        """`find` where the database has to be asked: once for all who ask at the same time. Raises DatabaseUnavailable."""
+        kept = self._candidate(request, scope)
+        if kept is None or kept.version != await self._db.version() or self._passed(request, kept) is None:
+            return None
+        return kept
+
+    def _candidate(self, request: Request, scope: Scope) -> RememberedPull | None:
         headers = request.headers
         of_token = self._kept.get(headers.get(b"authorization", b""))
-        if of_token is None:
+        if of_token is None or b"if-none-match" in headers:
             return None
-        kept = of_token.get((request.scope["method"], request.scope["raw_path"], scope))
-        if kept is None or b"if-none-match" in headers or kept.version != self._db.version_at_once():
-            return None
+        return of_token.get((request.scope["method"], request.scope["raw_path"], scope))
+
+    def _passed(self, request: Request, kept: RememberedPull) -> AtOnce | None:
+        """The answer, if the token still counts and the request is within its rate."""
         if self._clock() >= kept.expires_at:
             return None
         key = kept.event.counted_as

@@ -8,19 +8,18 @@ from typing import Any, TypeVar
 
 from moorage.auth.cursors import Cursors
 from moorage.auth.registry_token import RegistryTokens
-from moorage.auth.signature_errors import FaultKind, refuse
 from moorage.metadata.database import Database
 from moorage.metadata.records import Image, Repository
 from moorage.model.clock import Clock
 from moorage.model.errors import NameInvalid, ParameterInvalid
 from moorage.model.names import RepositoryName, parse_repository_name
-from moorage.model.scope import Scope, is_region
+from moorage.model.scope import Scope
 from moorage.operations.wanted_images import WantedImage
 from moorage.transfer.payload_cache import PayloadCache
 from moorage.transfer.pushing import pushing
 from moorage.transfer.receive import Receiver
 from moorage.transfer.work import Pools
-from moorage.wire.aws.callers import caller_of
+from moorage.wire.aws.callers import caller_of, registry_of
 from moorage.wire.aws.service import Call
 
 T = TypeVar("T")
@@ -51,18 +50,10 @@ class EcrContext:
 
 
 def scope_of(call: Call) -> Scope:
-    """The registry that the call is about: `registryId`, or the caller's own, in the region that was signed for.
-
-    Of a call to ECR Public it is the public one, which has no region.
-
-    Raises:
-        SignatureRefused: no region can have that name.
-    """
+    """`registry_of`; of a call to ECR Public the public registry, which has no region."""
     if call.service == "ecr-public":
         return Scope.public(call.get("registryId") or call.caller.account_id)
-    if not is_region(call.region):
-        raise refuse(FaultKind.SCOPE_REGION, call.region)
-    return Scope.of(call.region, call.get("registryId") or call.caller.account_id)
+    return registry_of(call)
 
 
 def image_of(call: Call, member: str = "imageId") -> WantedImage:

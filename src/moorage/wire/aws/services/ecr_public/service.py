@@ -13,13 +13,14 @@ from moorage.model.scope import PUBLIC_REGIONS, is_account_id
 from moorage.operations.public import registries
 from moorage.wire.aws.service import Call, Handler, Output, Service
 from moorage.wire.aws.services.ecr.context import EcrContext
+from moorage.wire.aws.services.ecr.errors import ECR
 
 
 class PublicService(Service):
     """``Service("ecr-public")`` whose handlers find an account id in `registryId`, if they find anything."""
 
     def __init__(self, context: EcrContext) -> None:
-        super().__init__("ecr-public")
+        super().__init__("ecr-public", ECR)
         self._context = context
 
     def operation(self, name: str) -> Callable[[Handler], Handler]:
@@ -60,7 +61,7 @@ class Shared(Service):
     """Where ECR's rooms register their operations a second time: those that ECR Public has too, and has no own handler for."""
 
     def __init__(self, public: PublicService) -> None:
-        super().__init__("ecr-public")
+        super().__init__("ecr-public", ECR)
         self._public = public
 
     def operation(self, name: str) -> Callable[[Handler], Handler]:

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
 
 from moorage.model import errors as domain
 from moorage.model import identity_errors as identity
-
-if TYPE_CHECKING:
-    from moorage.wire.aws.errors import AwsError, _Context
-
-_Wording = Callable[[Any, "_Context"], "AwsError"]
+from moorage.wire.aws.common_errors import QUERY
+from moorage.wire.aws.wording import Errors, Wording, code
 
 _NOT_FOUND = {
     "user": "The user with name {e.name} cannot be found.",
@@ -59,32 +54,29 @@ _UNMODIFIABLE = {
 }
 
 
-def _by_kind(code: str, texts: dict[str, str]) -> _Wording:
+def _by_kind(code: str, texts: dict[str, str]) -> Wording:
     return lambda e, context: context.modelled(code, texts[e.kind].format(e=e))
 
 
-def _code(code: str, text: str = "{e}") -> _Wording:
-    return lambda e, context: context.modelled(code, text.format(e=e))
-
-
-IAM: dict[type[domain.DomainError], _Wording] = {
-    domain.TokenInvalid: _code("ValidationError", "Invalid Marker."),
-    domain.LimitExceeded: _code("LimitExceeded"),
+IAM: Errors = {
+    **QUERY,
+    domain.TokenInvalid: code("ValidationError", "Invalid Marker."),
+    domain.LimitExceeded: code("LimitExceeded"),
     identity.EntityNotFound: _by_kind("NoSuchEntity", _NOT_FOUND),
     identity.EntityExists: _by_kind("EntityAlreadyExists", _EXISTS),
-    identity.DeleteConflict: _code("DeleteConflict"),
+    identity.DeleteConflict: code("DeleteConflict"),
     identity.Unmodifiable: _by_kind("UnmodifiableEntity", _UNMODIFIABLE),
-    identity.NotAttachable: _code("PolicyNotAttachable", "Cannot attach a Service Role Policy to a Customer Role."),
-    identity.InputInvalid: _code("InvalidInput"),
-    identity.RequestInvalid: _code("ValidationError"),
-    identity.UserTypeInvalid: _code("InvalidUserType"),
-    identity.PasswordRefused: _code("PasswordPolicyViolation"),
+    identity.NotAttachable: code("PolicyNotAttachable", "Cannot attach a Service Role Policy to a Customer Role."),
+    identity.InputInvalid: code("InvalidInput"),
+    identity.RequestInvalid: code("ValidationError"),
+    identity.UserTypeInvalid: code("InvalidUserType"),
+    identity.PasswordRefused: code("PasswordPolicyViolation"),
     identity.OldPasswordWrong: lambda e, context: replace(context.modelled("AccessDenied", str(e)), status=403),
-    identity.TriesExhausted: _code(
+    identity.TriesExhausted: code(
         "EntityTemporarilyUnmodifiable", "Too many failed attempts for the user {e.name}: try again in {e.seconds} seconds."
     ),
-    identity.CodeRefused: _code("InvalidAuthenticationCode", "Authentication code for device is not valid."),
-    identity.ReportMissing: _code("ReportNotPresent"),
-    identity.ReportOutdated: _code("ReportExpired"),
+    identity.CodeRefused: code("InvalidAuthenticationCode", "Authentication code for device is not valid."),
+    identity.ReportMissing: code("ReportNotPresent"),
+    identity.ReportOutdated: code("ReportExpired"),
 }
 """Beside those of the query protocol."""

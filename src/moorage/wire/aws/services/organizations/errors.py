@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
-
 from moorage.model import errors as domain
 from moorage.model import organization_errors as organization
-
-if TYPE_CHECKING:
-    from moorage.wire.aws.errors import AwsError, _Context
-
-_Wording = Callable[[Any, "_Context"], "AwsError"]
+from moorage.wire.aws.common_errors import JSON
+from moorage.wire.aws.wording import Errors, Wording
 
 
-def _code(code: str, text: str, **members: str) -> _Wording:
+def _code(code: str, text: str, **members: str) -> Wording:
     return lambda e, context: context.modelled(code, text.format(e=e), **members)
 
 
-ORGANIZATIONS: dict[type[domain.DomainError], _Wording] = {
+ORGANIZATIONS: Errors = {
+    **JSON,
     domain.RateExceeded: _code("TooManyRequestsException", "{e}", Type="USER"),
     domain.TokenInvalid: _code("InvalidInputException", "The provided next token is invalid.", Reason="INVALID_NEXT_TOKEN"),
     domain.ParameterInvalid: _code("InvalidInputException", "{e}", Reason="INVALID_PATTERN"),
@@ -39,4 +34,3 @@ ORGANIZATIONS: dict[type[domain.DomainError], _Wording] = {
         "We can't find an organizational unit (OU) or AWS account with the ChildId that you specified.",
     ),
 }
-"""Beside those of the JSON services."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
+from moorage.auth.cursors import Cursors
+from moorage.metadata.database import Database
 from moorage.model.scope import Scope
 from moorage.operations import quotas
 from moorage.operations.quotas import QuotaValue
-from moorage.wire.aws.callers import caller_of
+from moorage.wire.aws.callers import caller_of, registry_of
 from moorage.wire.aws.service import Call, Output, Service
-from moorage.wire.aws.services.ecr.context import EcrContext, scope_of
 
 _NAMES = {
     "ecr": "Amazon Elastic Container Registry (Amazon ECR)",
@@ -18,7 +20,15 @@ _NAMES = {
 _PAGE = 100
 
 
-def register(service: Service, context: EcrContext) -> None:
+@dataclass(frozen=True, slots=True)
+class QuotasContext:
+    """Made once by the composition root."""
+
+    db: Database
+    cursors: Cursors
+
+
+def register(service: Service, context: QuotasContext) -> None:
     """Add the operations to ``Service("service-quotas")``."""
 
     @service.operation("GetServiceQuota")
@@ -38,16 +48,16 @@ def register(service: Service, context: EcrContext) -> None:
         return await _page(context, call, default=True)
 
 
-async def _one(context: EcrContext, call: Call, *, default: bool) -> dict[str, Any]:
-    scope = scope_of(call)
+async def _one(context: QuotasContext, call: Call, *, default: bool) -> dict[str, Any]:
+    scope = registry_of(call)
     found = await context.db.lookup(
         quotas.get_service_quota, caller_of(call), scope, call["ServiceCode"], call["QuotaCode"], default=default
     )
     return _shown(found, scope, default=default)
 
 
-async def _page(context: EcrContext, call: Call, *, default: bool) -> Output:
-    scope, code, level = scope_of(call), call.get("QuotaCode"), call.get("QuotaAppliedAtLevel") or "ACCOUNT"
+async def _page(context: QuotasContext, call: Call, *, default: bool) -> Output:
+    scope, code, level = registry_of(call), call.get("QuotaCode"), call.get("QuotaAppliedAtLevel") or "ACCOUNT"
     binding = f"{call.operation}|{scope}|{call['ServiceCode']}|{code}|{level}"
     # The model of this service has the other alphabet of base 64.
     token = (call.get("NextToken") or "").translate(str.maketrans("+/", "-_"))

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
 
 from moorage.model import errors as domain
 from moorage.model import sts_errors as sts
-
-if TYPE_CHECKING:
-    from moorage.wire.aws.errors import AwsError, _Context
-
-_Wording = Callable[[Any, "_Context"], "AwsError"]
+from moorage.wire.aws.common_errors import QUERY
+from moorage.wire.aws.wording import AwsError, Context, Errors, Wording, code
 
 _UNREACHABLE = "The identity provider could not be reached. Try again."
 
@@ -27,15 +22,11 @@ _TAG_PROBLEMS = {
 }
 
 
-def _code(code: str, text: str = "{e}") -> _Wording:
-    return lambda e, context: context.modelled(code, text.format(e=e))
-
-
-def _denied(text: str) -> _Wording:
+def _denied(text: str) -> Wording:
     return lambda e, context: replace(context.modelled("AccessDenied", text.format(e=e)), status=403)
 
 
-def _duration(e: sts.DurationTooLong, context: _Context) -> AwsError:
+def _duration(e: sts.DurationTooLong, context: Context) -> AwsError:
     if e.is_chained:
         text = "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining"
     else:
@@ -43,7 +34,7 @@ def _duration(e: sts.DurationTooLong, context: _Context) -> AwsError:
     return context.modelled("ValidationError", text)
 
 
-def _mfa(e: sts.MfaFailed, context: _Context) -> AwsError:
+def _mfa(e: sts.MfaFailed, context: Context) -> AwsError:
     if e.is_incomplete:
         text = "MultiFactorAuthentication failed, must provide both MFA serial number and one time pass code."
     else:
@@ -51,57 +42,58 @@ def _mfa(e: sts.MfaFailed, context: _Context) -> AwsError:
     return _denied(text)(e, context)
 
 
-def _expired(e: sts.IdentityTokenExpired, context: _Context) -> AwsError:
+def _expired(e: sts.IdentityTokenExpired, context: Context) -> AwsError:
     text = f"Token expired: current date/time {e.now} must be before the expiration date/time {e.expires_at}"
     return context.modelled("ExpiredTokenException", text)
 
 
-STS: dict[type[domain.DomainError], _Wording] = {
-    domain.MalformedPolicy: _code("MalformedPolicyDocument"),
+STS: Errors = {
+    **QUERY,
+    domain.MalformedPolicy: code("MalformedPolicyDocument"),
     sts.RoleArnInvalid: lambda e, context: context.modelled(
         "ValidationError", "Request ARN is invalid" if e.arn.startswith("arn:") else f"{e.arn[:256]} is invalid"
     ),
-    sts.SessionPolicyUnknown: _code("ValidationError", "Policy {e.arn} does not exist or is not attachable."),
+    sts.SessionPolicyUnknown: code("ValidationError", "Policy {e.arn} does not exist or is not attachable."),
     sts.RootMayNotAssume: _denied("Roles may not be assumed by root accounts."),
     sts.SessionsMayNotAsk: _denied("Cannot call {e.operation} with session credentials"),
     sts.DurationTooLong: _duration,
-    sts.PackedPolicyTooLarge: _code(
+    sts.PackedPolicyTooLarge: code(
         "PackedPolicyTooLarge", "Packed policy consumes {e.percent}% of allotted space, please use smaller policy."
     ),
     sts.SessionTagInvalid: lambda e, context: context.modelled("ValidationError", _TAG_PROBLEMS[e.problem]),
     sts.WebIdentityDenied: _denied("Not authorized to perform {e.action}"),
     sts.MfaFailed: _mfa,
-    sts.NotScopable: _code(
+    sts.NotScopable: code(
         "InvalidSubjectCredentials",
         "GetScopedCredentials can only be called with temporary security credentials. Call GetSessionToken or AssumeRole first.",
     ),
-    sts.ScopeMissing: _code("ValidationError", "At least one of Policy and DurationSeconds must be specified."),
-    sts.LifetimeTooShort: _code(
+    sts.ScopeMissing: code("ValidationError", "At least one of Policy and DurationSeconds must be specified."),
+    sts.LifetimeTooShort: code(
         "InsufficientSessionLifetime",
         "The requested DurationSeconds {e.seconds} exceeds the remaining lifetime of the calling session ({e.left} seconds).",
     ),
     sts.TooManyScopes: _denied("The calling session already has {e.most} scope-down policies, the most that a session can have."),
-    sts.ContextAssertionInvalid: _code(
+    sts.ContextAssertionInvalid: code(
         "InvalidContextAssertion",
         "The context assertion in ProvidedContexts does not come from a context provider that this server trusts: leave it out.",
     ),
-    sts.MessageUndecodable: _code("InvalidAuthorizationMessageException", "Message is not valid"),
-    sts.IdentityTokenMalformed: _code(
+    sts.MessageUndecodable: code("InvalidAuthorizationMessageException", "Message is not valid"),
+    sts.IdentityTokenMalformed: code(
         "InvalidIdentityToken",
         "The ID Token provided is not a valid JWT. (You may see this error if you sent an Access Token)",
     ),
     sts.IdentityTokenExpired: _expired,
-    sts.IdentityTokenEarly: _code("InvalidIdentityToken", "The ID Token provided is not valid yet"),
-    sts.IdentityTokenForged: _code("InvalidIdentityToken", "The signature of the ID Token provided is not valid"),
-    sts.AudienceUnknown: _code("InvalidIdentityToken", "Incorrect token audience"),
-    sts.ClaimMissing: _code("InvalidIdentityToken", "Missing a required claim: {e.claim}"),
-    sts.ClaimRejected: _code("IDPRejectedClaim", "The claim {e.claim} of the ID Token provided cannot be used"),
-    sts.ProviderUnknown: _code("InvalidIdentityToken", "No OpenIDConnect provider found in your account for {e.url}"),
-    sts.VerificationKeyMissing: _code(
+    sts.IdentityTokenEarly: code("InvalidIdentityToken", "The ID Token provided is not valid yet"),
+    sts.IdentityTokenForged: code("InvalidIdentityToken", "The signature of the ID Token provided is not valid"),
+    sts.AudienceUnknown: code("InvalidIdentityToken", "Incorrect token audience"),
+    sts.ClaimMissing: code("InvalidIdentityToken", "Missing a required claim: {e.claim}"),
+    sts.ClaimRejected: code("IDPRejectedClaim", "The claim {e.claim} of the ID Token provided cannot be used"),
+    sts.ProviderUnknown: code("InvalidIdentityToken", "No OpenIDConnect provider found in your account for {e.url}"),
+    sts.VerificationKeyMissing: code(
         "InvalidIdentityToken",
         "Couldn't retrieve verification key from your identity provider, please reference AssumeRoleWithWebIdentity "
         "documentation for requirements",
     ),
-    sts.ProviderUnreachable: _code("IDPCommunicationError", _UNREACHABLE),
+    sts.ProviderUnreachable: code("IDPCommunicationError", _UNREACHABLE),
 }
 """Beside those of the query protocol."""
