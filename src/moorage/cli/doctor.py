@@ -88,13 +88,13 @@ def _warnings(installation: Installation) -> Iterator[_Finding]:
         if load.failed:
             yield (
                 "warning",
-                f"{load.failed} jobs of the kind {load.kind} have failed for good: see moorage jobs list --state failed",
+                f"jobs of the kind {load.kind} have failed for good ({load.failed}): see moorage jobs list --state failed",
             )
         if load.overdue:
             yield (
                 "warning",
-                f"{load.overdue} jobs of the kind {load.kind} wait for a server, the oldest for {load.oldest_due_seconds:.0f} s: "
-                "does one run? see moorage jobs list",
+                f"jobs of the kind {load.kind} wait for a server ({load.overdue}), the oldest for "
+                f"{load.oldest_due_seconds:.0f} s: does one run that knows them?",
             )
     free = _free_bytes(installation)
     if free is not None and free < _LOW_BYTES:

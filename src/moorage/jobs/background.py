@@ -10,7 +10,12 @@ from moorage.jobs.flusher import Flusher
 from moorage.jobs.periodic import Schedule
 from moorage.jobs.registry import Registry
 from moorage.jobs.runner import Runner
-from moorage.metadata.database import Database
+from moorage.metadata.database import Database, DatabaseUnavailable
+from moorage.metadata.jobs import administration
+from moorage.model.jobs import KindLoad
+
+_LOADS_SECONDS = 1.0
+"""Whoever collects metrics has the others of them even if the database hangs."""
 
 
 class Background:
@@ -20,6 +25,7 @@ class Background:
         self._flusher = flusher
         self._runner = Runner(db, registry, f"{socket.gethostname()}:{os.getpid()}")
         self._schedule = Schedule(db, registry.periodic)
+        self._db, self._kinds = db, registry.kinds
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
@@ -31,6 +37,15 @@ class Background:
         """The process is about to stop: no further job begins, those that run come to an end or are given back."""
         self._schedule.stop()
         self._runner.stop()
+
+    async def loads(self) -> list[KindLoad] | None:
+        """What waits and has failed, of all nodes, by kind; those known here are all there. None: the database does not say."""
+        try:
+            found = await asyncio.wait_for(self._db.read(administration.loads), _LOADS_SECONDS)
+        except (DatabaseUnavailable, TimeoutError):
+            return None
+        idle = (KindLoad(name, 0, 0.0, 0) for name in self._kinds.keys() - {load.kind for load in found})
+        return sorted((*found, *idle), key=lambda load: load.kind)
 
     async def stop(self) -> None:
         """Wait for that a bounded time, and write what is counted."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from moorage.metadata.memory import Memory
 from moorage.metadata.statements import Statement, places
@@ -52,7 +52,11 @@ class ReadTransaction:
         compiled = statement.for_dialect(self.dialect)
         if self.dialect == "sqlite":
             return self._connection.execute(compiled.sql, places(compiled, parameters))
-        return self._connection.execute(compiled.sql, compiled.literals | parameters if compiled.literals else parameters)
+        words = compiled.literals | parameters if compiled.literals else parameters
+        if statement.is_planned_anew:
+            planned: Cursor = cast(Any, self._connection).execute(compiled.sql, words, prepare=False)
+            return planned
+        return self._connection.execute(compiled.sql, words)
 
     def first(self, statement: Statement, **parameters: Any) -> Row | None:
         """The first row, or None."""

@@ -236,6 +236,7 @@ class Application:
         """Begin the background work, and listen on the loopback addresses that registries were given."""
         if skew := told_skew(self._db):
             logger.warning("%s", skew)
+        self.metrics.job_loads = self._background.loads
         self._background.start()
         await self.addressing.start(listen)
 

@@ -10,7 +10,7 @@ from moorage.metadata.jobs.claims import outlook
 from moorage.metadata.jobs.enqueueing import Enqueued
 from moorage.metadata.jobs.kinds import kinds_in
 from moorage.metadata.jobs.records import JobRow
-from moorage.metadata.statements import Statement
+from moorage.metadata.statements import Statement, planned_anew
 from moorage.metadata.tables.jobs import jobs
 from moorage.metadata.transaction import ReadTransaction, Transaction
 from moorage.metadata.types import server_now, word
@@ -26,7 +26,7 @@ _COLUMNS = (
 
 
 def _list(*conditions: ColumnElement[bool]) -> Statement:
-    return Statement(
+    return planned_anew(
         lambda _: select(*_COLUMNS).where(_j.id > bindparam("after"), *conditions).order_by(_j.id).limit(bindparam("count"))
     )
 
@@ -34,16 +34,16 @@ def _list(*conditions: ColumnElement[bool]) -> Statement:
 _OF_KIND, _IN_STATE = _j.kind == bindparam("of_kind"), _j.state == bindparam("in_state")
 _LIST = {(): _list(), ("kind",): _list(_OF_KIND), ("state",): _list(_IN_STATE), ("kind", "state"): _list(_OF_KIND, _IN_STATE)}
 """By what the list is narrowed to."""
-_GET = Statement(lambda _: select(*_COLUMNS).where(_j.id == bindparam("job")))
-_LOCK = Statement(lambda _: select(*_COLUMNS).where(_j.id == bindparam("job")).with_for_update())
-_HURRY = Statement(
+_GET = planned_anew(lambda _: select(*_COLUMNS).where(_j.id == bindparam("job")))
+_LOCK = planned_anew(lambda _: select(*_COLUMNS).where(_j.id == bindparam("job")).with_for_update())
+_HURRY = planned_anew(
     lambda _: (
         update(jobs)
         .where(_j.state == _READY, _j.kind == bindparam("of_kind"), _j.unique_key == bindparam("key"))
         .values(run_after=case((_j.run_after > server_now(), server_now()), else_=_j.run_after))
     )
 )
-_RETRY = Statement(
+_RETRY = planned_anew(
     lambda _: (
         update(jobs)
         .where(_j.id == bindparam("job"), _j.state != _LEASED)
@@ -56,9 +56,9 @@ _RETRY = Statement(
         )
     )
 )
-_DROP = Statement(lambda _: delete(jobs).where(_j.id == bindparam("job"), _j.state != _LEASED))
-_CANCEL = Statement(lambda _: update(jobs).where(_j.id == bindparam("job"), _j.state == _LEASED).values(is_cancelled=1))
-_COUNT_DUE = Statement(
+_DROP = planned_anew(lambda _: delete(jobs).where(_j.id == bindparam("job"), _j.state != _LEASED))
+_CANCEL = planned_anew(lambda _: update(jobs).where(_j.id == bindparam("job"), _j.state == _LEASED).values(is_cancelled=1))
+_COUNT_DUE = planned_anew(
     lambda _: select(func.count()).select_from(
         select(_j.id)
         .where(
@@ -71,16 +71,16 @@ _COUNT_DUE = Statement(
         .subquery()
     )
 )
-_COUNT_FAILED = Statement(
+_COUNT_FAILED = planned_anew(
     lambda _: select(func.count()).select_from(
         select(_j.id).where(_j.state == _FAILED, _j.kind == bindparam("of_kind")).limit(MOST_COUNTED).subquery()
     )
 )
-_FAILED_KINDS = Statement(lambda _: (lambda kinds: select(kinds.c.kind).where(kinds.c.kind.is_not(None)))(kinds_in(_FAILED)))
-_OLD_FAILURE = Statement(
+_FAILED_KINDS = planned_anew(lambda _: (lambda kinds: select(kinds.c.kind).where(kinds.c.kind.is_not(None)))(kinds_in(_FAILED)))
+_OLD_FAILURE = planned_anew(
     lambda _: select(_j.id).where(_j.state == _FAILED, _j.failed_at < server_now() - bindparam("age")).limit(1)
 )
-_FORGET = Statement(lambda _: delete(jobs).where(_j.state == _FAILED, _j.failed_at < server_now() - bindparam("age")))
+_FORGET = planned_anew(lambda _: delete(jobs).where(_j.state == _FAILED, _j.failed_at < server_now() - bindparam("age")))
 
 
 def list_page(

@@ -13,7 +13,7 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from moorage.metadata.jobs.kinds import kinds_in
 from moorage.metadata.jobs.records import Beat, ClaimedJob, LostLease, Outlook, Waiting
-from moorage.metadata.statements import Statement
+from moorage.metadata.statements import Statement, planned_anew
 from moorage.metadata.tables.jobs import jobs
 from moorage.metadata.transaction import ReadTransaction, Transaction
 from moorage.metadata.types import server_now, word
@@ -39,11 +39,11 @@ def _waiting() -> Statement:
         for lane in Lane
     }
     columns = [(due - server_now()).label(f"lane_{int(lane)}") for lane, due in soonest.items()]
-    return Statement(lambda _: select(kinds.c.kind, *columns).where(kinds.c.kind.is_not(None)))
+    return planned_anew(lambda _: select(kinds.c.kind, *columns).where(kinds.c.kind.is_not(None)))
 
 
 _WAITING = _waiting()
-_LEASE_ENDS = Statement(lambda _: select(func.min(_j.lease_until) - server_now()).where(_j.state == _LEASED))
+_LEASE_ENDS = planned_anew(lambda _: select(func.min(_j.lease_until) - server_now()).where(_j.state == _LEASED))
 
 
 def _claim() -> Statement:
@@ -80,15 +80,15 @@ def _claim() -> Statement:
         )
         .returning(_j.id, _j.epoch, _j.kind, _j.unique_key, _j.lane, _j.payload, _j.attempts, _j.run_after)
     )
-    return Statement(lambda _: claimed)
+    return planned_anew(lambda _: claimed)
 
 
 _CLAIM = _claim()
-_HOLD = Statement(lambda _: select(_j.id).where(*_is_mine()).with_for_update())
-_BEAT = Statement(
+_HOLD = planned_anew(lambda _: select(_j.id).where(*_is_mine()).with_for_update())
+_BEAT = planned_anew(
     lambda _: update(jobs).where(*_is_mine()).values(lease_until=server_now() + bindparam("micros")).returning(_j.is_cancelled)
 )
-_TELL = Statement(
+_TELL = planned_anew(
     lambda _: (
         update(jobs)
         .where(*_is_mine())
@@ -101,11 +101,11 @@ _TELL = Statement(
         )
     )
 )
-_FINISH = Statement(lambda _: delete(jobs).where(*_is_mine()))
-_DROP_FAILED = Statement(
+_FINISH = planned_anew(lambda _: delete(jobs).where(*_is_mine()))
+_DROP_FAILED = planned_anew(
     lambda _: delete(jobs).where(_j.state == _FAILED, _j.kind == bindparam("of_kind"), _j.unique_key == bindparam("key"))
 )
-_MERGE = Statement(
+_MERGE = planned_anew(
     lambda _: (
         update(jobs)
         .where(_j.state == _READY, _j.kind == bindparam("of_kind"), _j.unique_key == bindparam("key"))
@@ -118,7 +118,7 @@ _MERGE = Statement(
         )
     )
 )
-_GIVE_BACK = Statement(
+_GIVE_BACK = planned_anew(
     lambda _: (
         update(jobs)
         .where(*_is_mine())
@@ -132,14 +132,14 @@ _GIVE_BACK = Statement(
         )
     )
 )
-_FAIL = Statement(
+_FAIL = planned_anew(
     lambda _: (
         update(jobs)
         .where(*_is_mine())
         .values(state=_FAILED, lease_until=0, last_error=bindparam("error"), failed_at=server_now(), attempts=bindparam("used"))
     )
 )
-_LOST = Statement(
+_LOST = planned_anew(
     lambda _: (
         select(_j.id, _j.epoch, _j.kind, _j.unique_key, _j.attempts, _j.is_cancelled, _j.leased_by)
         .where(_j.state == _LEASED, _j.lease_until <= server_now())
@@ -148,7 +148,7 @@ _LOST = Statement(
         .with_for_update(skip_locked=True)
     )
 )
-_END_ALL = Statement(lambda _: update(jobs).where(_j.state == _LEASED).values(lease_until=0))
+_END_ALL = planned_anew(lambda _: update(jobs).where(_j.state == _LEASED).values(lease_until=0))
 
 
 def outlook(tx: ReadTransaction) -> Outlook:
