@@ -70,7 +70,7 @@ class Turned:
     Args:
         lost: ids of those that have ended, but belonged to somebody else by then.
         failed: jobs that have failed for good, and why.
-        next_due_in: seconds until more may be due, of the kinds that are known here; None: nothing that anybody knows of.
+        next_due_in: seconds until more may be due; None: nothing that anybody knows of, or there is no room for it.
     """
 
     claimed: list[ClaimedJob] = field(default_factory=list)
@@ -82,12 +82,18 @@ class Turned:
 def turn(tx: Transaction, ended: Sequence[Ended], wanted: Wanted) -> Turned:
     """Do all three."""
     turned = Turned()
+    done = [each.job for each in ended if each.outcome is Outcome.DONE]
+    held = claims.finish(tx, done)
+    turned.lost += [job.id for job in done if job.id not in held]
     for each in ended:
-        if not _settle(tx, each, wanted.kinds, turned):
+        if each.outcome is not Outcome.DONE and not _settle(tx, each, wanted.kinds, turned):
             turned.lost.append(each.job.id)
-    for lost in claims.lost(tx, _LOST_AT_ONCE):
-        _end_lost(tx, lost, wanted.kinds, turned)
-    _claim(tx, wanted, turned)
+    outlook = claims.outlook(tx)
+    if outlook.lease_ends_in is not None and outlook.lease_ends_in <= 0:
+        for lost in claims.lost(tx, _LOST_AT_ONCE):
+            _end_lost(tx, lost, wanted.kinds, turned)
+        outlook = claims.outlook(tx)
+    _claim(tx, wanted, outlook, turned)
     return turned
 
 
@@ -107,8 +113,6 @@ def next_due_in(outlook: Outlook, wanted: Wanted) -> float | None:
 
 def _settle(tx: Transaction, ended: Ended, kinds: Mapping[str, Kind[Any]], turned: Turned) -> bool:
     job = ended.job
-    if ended.outcome is Outcome.DONE:
-        return claims.finish(tx, job)
     if ended.outcome is Outcome.CANCELLED:
         return claims.drop(tx, job)
     if ended.outcome is Outcome.GO_ON:
@@ -137,10 +141,9 @@ def _end_lost(tx: Transaction, lost: LostLease, kinds: Mapping[str, Kind[Any]], 
         _fail(tx, lost, kinds.get(lost.kind), f"its lease ran out: {lost.leased_by or 'a node'} died or hung", turned)
 
 
-def _claim(tx: Transaction, wanted: Wanted, turned: Turned) -> None:
+def _claim(tx: Transaction, wanted: Wanted, outlook: Outlook, turned: Turned) -> None:
     running, turns = Running(wanted.running), dict(wanted.turns)
     at_once = {name: kind.at_once for name, kind in wanted.kinds.items()}
-    outlook = claims.outlook(tx)
     for lane in Lane:
         due = {each.kind for each in outlook.waiting if each.lane is lane and each.due_in <= 0 and each.kind in at_once}
         while plan := shares(lane, due, wanted.slots, running, at_once, turns):
@@ -150,4 +153,5 @@ def _claim(tx: Transaction, wanted: Wanted, turned: Turned) -> None:
                 running[name, lane] += len(got)
                 if len(got) < count:
                     due.discard(name)
-    turned.next_due_in = next_due_in(claims.outlook(tx), replace(wanted, running=running))
+    if running.total() < wanted.slots:
+        turned.next_due_in = next_due_in(claims.outlook(tx), replace(wanted, running=running))

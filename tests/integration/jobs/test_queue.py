@@ -76,7 +76,7 @@ def test_of_a_key_one_waits_and_one_runs(db: Database) -> None:
     second = add(db, number=3, key="k")
     assert second != first, "the one that runs may have looked before"
     assert claim(db) == [], "its key runs"
-    assert db.run_write(claims.finish, running)
+    assert db.run_write(claims.finish, [running]) == {running.id}
     assert [job.id for job in claim(db)] == [second]
     assert add(db, key="k") != add(db, "b", key="k")
     assert add(db) != add(db)
@@ -154,7 +154,7 @@ def test_a_lost_lease_ends_nothing(db: Database) -> None:
     (now,) = claim(db)
     assert (now.id, now.epoch, now.attempts) == (late.id, late.epoch + 1, 2)
     before = jobs_in(db)
-    assert not db.run_write(claims.finish, late)
+    assert db.run_write(claims.finish, [late]) == set()
     assert not db.run_write(claims.drop, late)
     assert not db.run_write(claims.fail, late, "late")
     assert not db.run_write(claims.give_back, late, attempts=0, delay_seconds=0, error="late")
@@ -163,8 +163,25 @@ def test_a_lost_lease_ends_nothing(db: Database) -> None:
         db.run_write(claims.hold, late.id, late.epoch)
     assert jobs_in(db) == before
     db.run_write(claims.hold, now.id, now.epoch)
-    assert db.run_write(claims.finish, now)
+    assert db.run_write(claims.finish, [now]) == {now.id}
     assert jobs_in(db) == []
+
+
+def test_several_are_finished_together_each_by_its_own_epoch(db: Database) -> None:
+    """One that was lost has by now the epoch that another one has here."""
+    add(db, number=1)
+    (lost,) = claim(db, seconds=OVER)
+    db.run_write(claims.give_back, lost, attempts=1, delay_seconds=0, error=None)
+    (taken,) = claim(db)
+    add(db, number=2)
+    (given_back,) = claim(db)
+    db.run_write(claims.give_back, given_back, attempts=1, delay_seconds=0, error=None)
+    (second,) = claim(db)
+    add(db, number=3)
+    (first,) = claim(db)
+    assert (lost.epoch, taken.epoch, second.epoch, first.epoch) == (1, 2, 2, 1)
+    assert db.run_write(claims.finish, [lost, second, first]) == {second.id, first.id}
+    assert [job.id for job in jobs_in(db)] == [taken.id]
 
 
 def test_a_lease_that_is_extended_does_not_run_out(db: Database) -> None:
@@ -185,7 +202,7 @@ def test_failed_ones_stay_one_for_each_key_and_go_when_their_work_is_done(db: Da
     assert claim(db) == []
     add(db, key="k")
     (job,) = claim(db)
-    assert db.run_write(claims.finish, job)
+    assert db.run_write(claims.finish, [job]) == {job.id}
     assert jobs_in(db) == []
 
 
@@ -289,7 +306,7 @@ def test_leases_go_by_the_databases_clock_even_before_clocks_are_compared(url: s
     period = 3600 * 24
     assert db.run_write(schedules.take_slot, "p", period)
     assert not jumped.run_write(schedules.take_slot, "p", period)
-    assert db.run_write(claims.finish, job)
+    assert db.run_write(claims.finish, [job]) == {job.id}
     jumped.close()
 
 
@@ -344,7 +361,7 @@ def test_light_writes_of_the_queue_leave_remembered_answers_alone(tmp_path_facto
         await db.write_lightly(enqueue, "a")
         (job,) = await db.write_lightly(claims.claim, "a", Lane.SMALL, 1, LONG, "test")
         await db.write_lightly(claims.extend, [Beat(job.id, job.epoch, 1, (1, 2))])
-        await db.write_lightly(claims.finish, job)
+        await db.write_lightly(claims.finish, [job])
 
     asyncio.run(steps())
     assert db.version_at_once() == before

@@ -6,7 +6,7 @@ node that was away for too long changes nothing. All times are the database's (`
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from sqlalchemy import Integer, bindparam, case, delete, exists, func, literal_column, select, update
 from sqlalchemy.sql.elements import ColumnElement
@@ -16,7 +16,7 @@ from moorage.metadata.jobs.records import Beat, ClaimedJob, LostLease, Outlook, 
 from moorage.metadata.statements import Statement, planned_anew
 from moorage.metadata.tables.jobs import jobs
 from moorage.metadata.transaction import ReadTransaction, Transaction
-from moorage.metadata.types import server_now, word
+from moorage.metadata.types import among, server_now, word
 from moorage.model.jobs import Lane, LeaseLost
 
 _j = jobs.c
@@ -29,8 +29,11 @@ def _is_mine() -> tuple[ColumnElement[bool], ...]:
     return _j.id == bindparam("job"), _j.epoch == bindparam("known_epoch"), _j.state == _LEASED
 
 
-def _waiting() -> Statement:
-    """Of each kind that waits: how long it is until the first is due, in each lane."""
+def _outlook() -> Statement:
+    """Of each kind that waits: how long it is until the first is due, in each lane; and a last row without a kind.
+
+    In each row: how long it is until the first lease runs out. One statement, since every runner asks it again and again.
+    """
     kinds = kinds_in(_READY)
     soonest = {
         lane: select(func.min(_j.run_after))
@@ -39,11 +42,11 @@ def _waiting() -> Statement:
         for lane in Lane
     }
     columns = [(due - server_now()).label(f"lane_{int(lane)}") for lane, due in soonest.items()]
-    return planned_anew(lambda _: select(kinds.c.kind, *columns).where(kinds.c.kind.is_not(None)))
+    ends = select(func.min(_other.c.lease_until)).where(_other.c.state == _LEASED).scalar_subquery()
+    return planned_anew(lambda _: select(kinds.c.kind, (ends - server_now()).label("ends"), *columns))
 
 
-_WAITING = _waiting()
-_LEASE_ENDS = planned_anew(lambda _: select(func.min(_j.lease_until) - server_now()).where(_j.state == _LEASED))
+_OUTLOOK = _outlook()
 
 
 def _claim() -> Statement:
@@ -102,6 +105,16 @@ _TELL = planned_anew(
     )
 )
 _FINISH = planned_anew(lambda _: delete(jobs).where(*_is_mine()))
+_FINISH_ALL = planned_anew(
+    lambda _: (
+        delete(jobs)
+        .where(among(_j.id, "jobs", "bigint"), _j.epoch == bindparam("known_epoch"), _j.state == _LEASED)
+        .returning(_j.id)
+    )
+)
+_DROP_FAILED_ALL = planned_anew(
+    lambda _: delete(jobs).where(_j.state == _FAILED, _j.kind == bindparam("of_kind"), among(_j.unique_key, "keys"))
+)
 _DROP_FAILED = planned_anew(
     lambda _: delete(jobs).where(_j.state == _FAILED, _j.kind == bindparam("of_kind"), _j.unique_key == bindparam("key"))
 )
@@ -153,14 +166,14 @@ _END_ALL = planned_anew(lambda _: update(jobs).where(_j.state == _LEASED).values
 
 def outlook(tx: ReadTransaction) -> Outlook:
     """What there is to do. A few steps in indexes, however many jobs there are."""
+    rows = tx.all(_OUTLOOK, now=tx.now)
     waiting = [
-        Waiting(row[0], lane, row[1 + place])
-        for row in tx.all(_WAITING, now=tx.now)
+        Waiting(row[0], lane, row[2 + place])
+        for row in rows
         for place, lane in enumerate(Lane)
-        if row[1 + place] is not None
+        if row[0] is not None and row[2 + place] is not None
     ]
-    row = tx.first(_LEASE_ENDS, now=tx.now)
-    return Outlook(tuple(waiting), None if row is None else row[0])
+    return Outlook(tuple(waiting), rows[0][1])
 
 
 def claim(tx: Transaction, kind: str, lane: Lane, count: int, lease_seconds: float, node: str) -> list[ClaimedJob]:
@@ -193,13 +206,20 @@ def extend(tx: Transaction, beats: Iterable[Beat]) -> dict[int, bool]:
     return held
 
 
-def finish(tx: Transaction, job: ClaimedJob) -> bool:
-    """A job is done: its row goes, and that of one of its key that had failed, whose work is done as well. False: it was lost."""
-    if tx.run(_FINISH, job=job.id, known_epoch=job.epoch) == 0:
-        return False
-    if job.unique_key is not None:
-        tx.run(_DROP_FAILED, of_kind=job.kind, key=job.unique_key)
-    return True
+def finish(tx: Transaction, done: Sequence[ClaimedJob]) -> set[int]:
+    """Jobs are done: their rows go, and those of their keys that had failed, whose work is done as well.
+
+    Returns the ids of those that were held: the others were lost.
+    """
+    held: set[int] = set()
+    # The epoch belongs to the id, so those of one epoch go together: mostly that is all of them.
+    for epoch in sorted({job.epoch for job in done}):
+        ids = sorted(job.id for job in done if job.epoch == epoch)
+        held.update(row[0] for row in tx.all(_FINISH_ALL, jobs=ids, known_epoch=epoch))
+    keyed = [job for job in done if job.id in held and job.unique_key is not None]
+    for kind in sorted({job.kind for job in keyed}):
+        tx.run(_DROP_FAILED_ALL, of_kind=kind, keys=sorted(str(job.unique_key) for job in keyed if job.kind == kind))
+    return held
 
 
 def drop(tx: Transaction, job: ClaimedJob | LostLease) -> bool:
