@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 
-.PHONY: help serve demo test check reference conformance bench lock clean
+.PHONY: help serve demo test check reference conformance bench coverage lock clean
 
 help:
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
@@ -56,6 +56,12 @@ conformance: $(VENV)/test.stamp ## the OCI conformance suite on both stacks; it 
 	@$(BIN)/python tests/install_clients.py conformance
 	@$(BIN)/python tests/conformance/run.py
 
+# Servers that are killed tell nothing of what they ran, so the figures are a lower bound.
+coverage: $(VENV)/test.stamp $(VENV)/awscli/stamp ## all tests, and which modules they run less than nine tenths of
+	$(PIP) install --require-hashes -r requirements/coverage.txt
+	@$(BIN)/python tests/install_clients.py
+	@$(BIN)/python -m tests.coverage_shown $(TESTS)
+
 bench: $(VENV)/test.stamp $(VENV)/bench/stamp ## the benchmark beside other registries
 	@$(BIN)/python -m bench
 
@@ -68,6 +74,7 @@ lock: $(VENV)/serve.stamp ## pin dependencies anew
 	$(LOCK) pyproject.toml --group test -c requirements/serve.txt -o requirements/test.txt
 	$(LOCK) --group awscli -o requirements/awscli.txt
 	$(LOCK) --group bench -o requirements/bench.txt
+	$(LOCK) --group coverage -o requirements/coverage.txt
 
 clean: ## remove everything that was installed here, but no data
-	rm -rf $(VENV) .tools .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .tools .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

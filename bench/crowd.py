@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 from moorage.auth.registry_token import RegistryTokens, TokenClaims
-from moorage.keys.registry_keys import LocalKeyring
 from moorage.keys.root_key import RootKey
 from moorage.metadata.transaction import Transaction
 from moorage.model.names import RepositoryName, parse_repository_name
@@ -29,6 +28,7 @@ from moorage.operations.repository import policy as repository_policy
 from moorage.operations.repository import repositories
 from moorage.server.installation import open_installation
 from moorage.server.settings import load
+from moorage.testing.sealed_pushes import SealedPushes
 
 FILE = "crowd.json"
 _SHARED_POLICIES = 50
@@ -43,7 +43,8 @@ class Crowd:
 
     def __init__(self, root_key: RootKey, caller: Caller, scope: Scope) -> None:
         self._root_key, self._caller, self._scope = root_key, caller, scope
-        self._keyring = LocalKeyring(root_key)
+        self._pushes = SealedPushes(root_key)
+        self._seal_key = self._pushes.seal_key()
         self._tokens = RegistryTokens(root_key.derive("registry tokens"))
 
     def share_policies(self, tx: Transaction) -> None:
@@ -73,7 +74,8 @@ class Crowd:
         return self._tokens.issue(claims), names
 
     def _add_repository(self, tx: Transaction, name: RepositoryName, owner: str) -> str:
-        repositories.create_repository(tx, self._keyring, self._caller, self._scope, repositories.RepositoryRequest(name))
+        request = repositories.RepositoryRequest(name)
+        repository = repositories.create_repository(tx, self._caller, self._scope, request, self._seal_key)
         policy = {"Effect": "Allow", "Principal": {"AWS": owner}, "Action": ["ecr:PutImage", "ecr:DescribeImages"]}
         text = _document(policy, {"Effect": "Deny", "Principal": "*", "Action": "ecr:DeleteRepository"})
         repository_policy.set_repository_policy(tx, self._caller, self._scope, name, text, force=True)
@@ -84,7 +86,7 @@ class Crowd:
             "annotations": {"name": str(name), "pad": "x" * 700},
         }
         pushed = push.read_push(json.dumps(manifest).encode(), _INDEX, None)
-        push.put_image(tx, self._keyring, self._caller, self._scope, name, pushed, None, ["v1"])
+        push.put_image(tx, self._caller, self._scope, name, pushed, self._pushes.sealed(repository, pushed), None, ["v1"])
         return str(name)
 
 

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator
 
 from bench.content import MANIFEST_TYPE, SmallImage, manifests_of, small_image
 from moorage.auth.credentials import root_credential
-from moorage.keys.registry_keys import LocalKeyring
+from moorage.keys.data_keys import DataKeys
 from moorage.metadata.transaction import Transaction
 from moorage.model.digest import parse_digest
 from moorage.model.names import RepositoryName, parse_repository_name
@@ -20,9 +20,9 @@ from moorage.model.principal import Caller
 from moorage.model.scope import Scope
 from moorage.operations.accounts import accounts
 from moorage.operations.images import push, uploads
-from moorage.operations.repository import repositories
 from moorage.server.installation import Installation, open_installation
 from moorage.server.settings import load
+from moorage.testing.sealed_pushes import SealedPushes
 from moorage.transfer.key_reserve import KeyReserve
 from moorage.transfer.receive import Body, Receiver
 from moorage.transfer.unstarted import UnstartedUploads
@@ -48,30 +48,31 @@ def seed(data: str, count: int) -> None:
 
 
 def _fill(installation: Installation, caller: Caller, scope: Scope, name: RepositoryName, count: int) -> None:
-    keyring = LocalKeyring(installation.root_key)
-    db = installation.db
-    db.run_write(repositories.create_repository, keyring, caller, scope, repositories.RepositoryRequest(name))
+    pushes, db = SealedPushes(installation.root_key), installation.db
+    repository = pushes.create(db, caller, scope, name)
     image = small_image()
-    asyncio.run(_put_blobs(installation, keyring, caller, scope, name, image))
-    pending: list[tuple[str, push.Pushed]] = []
+    asyncio.run(_put_blobs(installation, pushes.keys(), caller, scope, name, image))
+    pending: list[tuple[str, push.Pushed, push.SealedPayload]] = []
 
     def put(tx: Transaction) -> None:
-        for tag, pushed in pending:
-            push.put_image(tx, keyring, caller, scope, name, pushed, None, [tag])
+        for tag, pushed, sealed in pending:
+            push.put_image(tx, caller, scope, name, pushed, sealed, None, [tag])
 
-    for tag, manifest in manifests_of(image, count):
-        pending.append((tag, push.read_push(manifest, MANIFEST_TYPE, None)))
-        if len(pending) == _BATCH:
-            db.run_write(put)
-            pending.clear()
+    with asyncio.Runner() as runner:
+        for tag, manifest in manifests_of(image, count):
+            pushed = push.read_push(manifest, MANIFEST_TYPE, None)
+            pending.append((tag, pushed, runner.run(pushes.seal(repository, pushed))))
+            if len(pending) == _BATCH:
+                db.run_write(put)
+                pending.clear()
     db.run_write(put)
 
 
 async def _put_blobs(
-    installation: Installation, keyring: LocalKeyring, caller: Caller, scope: Scope, name: RepositoryName, image: SmallImage
+    installation: Installation, keys: DataKeys, caller: Caller, scope: Scope, name: RepositoryName, image: SmallImage
 ) -> None:
     pools, db = Pools(remote=False), installation.db
-    receiver = Receiver(db, installation.store, keyring, pools, KeyReserve(db), UnstartedUploads(db, alone=True))
+    receiver = Receiver(db, installation.store, keys, pools, KeyReserve(db), UnstartedUploads(db, alone=True))
     for digest, data in image.blobs:
         upload_id = await db.write(uploads.initiate_layer_upload, caller, scope, name, "sha256")
         messages = _messages(data)

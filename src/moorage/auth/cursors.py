@@ -8,28 +8,23 @@ from __future__ import annotations
 
 import base64
 import binascii
-import os
 from collections.abc import Sequence
 
 import msgspec
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from moorage.keys.sealing import NotAuthentic, Sealing
 from moorage.model.errors import TokenInvalid
-
-_NONCE_BYTES = 12
 
 
 class Cursors:
     """Seals and opens cursors under a key that all nodes share."""
 
     def __init__(self, key: bytes) -> None:
-        self._aead = AESGCM(key)
+        self._sealing = Sealing(key)
 
     def seal(self, binding: str, last: Sequence[str | int]) -> str:
         """A token for the page after `last`, valid for the list that `binding` describes."""
-        nonce = os.urandom(_NONCE_BYTES)
-        sealed = nonce + self._aead.encrypt(nonce, msgspec.json.encode(list(last)), binding.encode())
+        sealed = self._sealing.seal(msgspec.json.encode(list(last)), binding.encode())
         return base64.urlsafe_b64encode(sealed).decode("ascii")
 
     def open(self, binding: str, token: str) -> list[str | int]:
@@ -38,7 +33,7 @@ class Cursors:
             sealed = base64.b64decode(token.encode("ascii"), altchars=b"-_", validate=True)
             if base64.urlsafe_b64encode(sealed).decode("ascii") != token:  # the last character has bits that say nothing
                 raise TokenInvalid(token[:40])
-            plain = self._aead.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], binding.encode())
+            plain = self._sealing.open(sealed, binding.encode())
             return msgspec.json.decode(plain, type=list[str | int])
-        except (ValueError, binascii.Error, InvalidTag, msgspec.DecodeError):
+        except (ValueError, binascii.Error, NotAuthentic, msgspec.DecodeError):
             raise TokenInvalid(token[:40]) from None

@@ -12,15 +12,13 @@ from __future__ import annotations
 
 import base64
 import binascii
-import os
 from collections import OrderedDict
 from dataclasses import dataclass
 
 import msgspec
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from moorage.auth.packed_session import NotPacked, pack, unpack
+from moorage.keys.sealing import NotAuthentic, Sealing
 from moorage.model.errors import NotAuthenticated
 from moorage.model.principal import Session
 
@@ -28,7 +26,6 @@ USER = "AWS"
 INVALID = "Your Authorization Token is invalid."
 EXPIRED = "Your authorization token has expired. Reauthenticate and try again."
 
-_NONCE_BYTES = 12
 _LONGEST = 6144
 _CACHED = 4096
 _BINDING = b"moorage registry token v2"
@@ -62,12 +59,11 @@ class RegistryTokens:
     """Makes and opens tokens. Belongs to one thread (the event loop's)."""
 
     def __init__(self, key: bytes) -> None:
-        self._aead = AESGCM(key)
+        self._sealing = Sealing(key)
         self._seen: OrderedDict[str, TokenClaims] = OrderedDict()
 
     def issue(self, claims: TokenClaims) -> str:
         """The password for these claims."""
-        nonce = os.urandom(_NONCE_BYTES)
         fields = (
             claims.access_key_id,
             claims.account_id,
@@ -78,7 +74,7 @@ class RegistryTokens:
             claims.expires_at,
             pack(claims.session) if claims.session is not None else b"",
         )
-        return base64.urlsafe_b64encode(nonce + self._aead.encrypt(nonce, _encode(fields), _BINDING)).decode("ascii")
+        return base64.urlsafe_b64encode(self._sealing.seal(_encode(fields), _BINDING)).decode("ascii")
 
     def open(self, password: str, now: float) -> TokenClaims:
         """The claims of a password. Raises TokenExpired, NotAuthenticated (anything that this server did not make)."""
@@ -98,15 +94,15 @@ class RegistryTokens:
             if len(password) > _LONGEST:
                 raise ValueError("longer than any token")
             sealed = base64.b64decode(password.encode("ascii"), altchars=b"-_", validate=True)
-            return self._claims(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:])
-        except (ValueError, binascii.Error, InvalidTag, msgspec.DecodeError, NotPacked):
+            return self._claims(sealed)
+        except (ValueError, binascii.Error, NotAuthentic, msgspec.DecodeError, NotPacked):
             raise NotAuthenticated(INVALID) from None
 
-    def _claims(self, nonce: bytes, sealed: bytes) -> TokenClaims:
+    def _claims(self, sealed: bytes) -> TokenClaims:
         try:
-            plain = self._aead.decrypt(nonce, sealed, _BINDING)
-        except InvalidTag:
-            return TokenClaims(*msgspec.json.decode(self._aead.decrypt(nonce, sealed, _BINDING_1), type=_Fields1))
+            plain = self._sealing.open(sealed, _BINDING)
+        except NotAuthentic:
+            return TokenClaims(*msgspec.json.decode(self._sealing.open(sealed, _BINDING_1), type=_Fields1))
         key_id, account, principal, arn, partition, region, expires_at, packed = msgspec.msgpack.decode(plain, type=_Fields)
         session = unpack(packed) if packed else None
         return TokenClaims(key_id, account, principal, arn, partition, region, expires_at, session)

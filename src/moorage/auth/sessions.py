@@ -11,22 +11,18 @@ from __future__ import annotations
 
 import base64
 import binascii
-import os
 from collections import OrderedDict
 from dataclasses import dataclass, field
 
 import msgspec
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from moorage.auth.credentials import Credential
 from moorage.auth.packed_session import NotPacked, pack, unpack
+from moorage.keys.sealing import OVERHEAD_BYTES, NotAuthentic, Sealing
 from moorage.model import ids
 from moorage.model.errors import NotAuthenticated
 from moorage.model.principal import Session
 
-_NONCE_BYTES = 12
-_TAG_BYTES = 16
 _PADDED = b"\xc1"
 """The one byte that no MessagePack begins with: then come the length of the plain text, two bytes, itself, and zeros."""
 _LONGEST = 6144
@@ -72,14 +68,13 @@ class SessionTokens:
     """Makes and opens session tokens. Belongs to one thread (the event loop's)."""
 
     def __init__(self, key: bytes) -> None:
-        self._aead = AESGCM(key)
+        self._sealing = Sealing(key)
         self._seen: OrderedDict[str, Credential] = OrderedDict()
 
     def issue(self, key: TemporaryKey, at_least: int = 0) -> str:
         """The session token of temporary credentials, padded to `at_least` bytes for clients that test with long ones."""
-        nonce = os.urandom(_NONCE_BYTES)
         plain = _encode((key.access_key_id, key.secret, key.account_id, key.principal_id, key.arn, pack(key.session)))
-        sealed = nonce + self._aead.encrypt(nonce, _padded(plain, at_least * 3 // 4 - _NONCE_BYTES - _TAG_BYTES), _BINDING)
+        sealed = self._sealing.seal(_padded(plain, at_least * 3 // 4 - OVERHEAD_BYTES), _BINDING)
         return base64.urlsafe_b64encode(sealed).decode("ascii")
 
     def open(self, access_key_id: str, token: str) -> Credential | None:
@@ -100,10 +95,10 @@ class SessionTokens:
             if len(token) > _LONGEST:
                 raise ValueError("longer than any token")
             sealed = base64.b64decode(token.encode("ascii"), altchars=b"-_", validate=True)
-            plain = self._aead.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], _BINDING)
+            plain = self._sealing.open(sealed, _BINDING)
             key_id, secret, account_id, principal_id, arn, packed = _decode(_unpadded(plain))
             session = unpack(packed)
-        except (ValueError, binascii.Error, InvalidTag, msgspec.DecodeError, NotPacked):
+        except (ValueError, binascii.Error, NotAuthentic, msgspec.DecodeError, NotPacked):
             raise NotAuthenticated("not a session token of this server") from None
         return Credential(
             access_key_id=key_id,

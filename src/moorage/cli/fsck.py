@@ -35,17 +35,29 @@ def fsck(loaded: Loaded, deep: bool, form: str) -> None:
 
 
 def _faults(installation: Installation, *, deep: bool) -> Iterator[str]:
+    import asyncio
+
     from moorage.jobs.fsck import check
-    from moorage.keys.registry_keys import LocalKeyring
+    from moorage.keys.data_keys import DataKeys
+    from moorage.keys.local_keyring import LocalKeyring
     from moorage.metadata import faults, sqlite_file
     from moorage.metadata.database import DatabaseUnusable
+    from moorage.model.seal import AES256
 
     path = sqlite_file.path_of(installation.settings.effective_database_url)
     try:
         if path is not None:
             for fault in sqlite_file.inner_faults(path, deep=deep):
                 yield f"database: {fault}"
-        yield from check(installation.db, installation.store, LocalKeyring(installation.root_key), deep=deep)
+        keys = DataKeys({AES256: LocalKeyring(installation.root_key)})
+        lines = check(installation.db, installation.store, keys, deep=deep)
+
+        async def following() -> str | None:
+            return await anext(lines, None)
+
+        with asyncio.Runner() as runner:  # line by line: each is shown when it is found
+            while (line := runner.run(following())) is not None:
+                yield line
     except Exception as error:  # a file so damaged that it cannot be read to its end is a fault, and not the end of this command
         said = faults.in_words(error, str(path))
         if not isinstance(said, DatabaseUnusable):

@@ -1,99 +1,100 @@
 """``moorage fsck``: does the metadata hold together, and do the bytes bear it out?
 
 Only reads. It may run beside a server: what is being written meanwhile is in the database first, so it is never taken
-for a stranger.
+for a stranger. Manifests and blobs are opened by the functions that pulls open them with.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from itertools import islice
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
-from moorage.keys.envelope import WrongKey
-from moorage.keys.registry_keys import LocalKeyring
+from moorage.keys.data_keys import DataKeys
 from moorage.metadata.database import Database
 from moorage.metadata.images import inspection
 from moorage.metadata.images.inspection import InspectedBlob, InspectedManifest
 from moorage.model.digest import Digest, algorithm_of, digest_of
-from moorage.model.errors import StorageCorrupt
+from moorage.model.errors import KeyUnusable, StorageCorrupt
 from moorage.storage.blob_store import BlobStore
 from moorage.storage.probe import is_probe
-from moorage.transfer.pieces import hash_pieces, open_piece
+from moorage.transfer.payloads import open_payload
+from moorage.transfer.pieces import hash_pieces, open_keys, open_piece
 
 _PAGE = 200
-_NONCE_BYTES = 12
 
 
-def check(db: Database, store: BlobStore, keyring: LocalKeyring, *, deep: bool) -> Iterator[str]:
-    """Yield a line for each fault.
+async def check(db: Database, store: BlobStore, keys: DataKeys, *, deep: bool) -> AsyncIterator[str]:
+    """Yield a line for each fault. Nothing else is to run on this event loop: it waits for the database and the store.
 
     Args:
         deep: read every byte and compare every digest; otherwise objects are opened, and manifests (which are small) are read.
     """
-    yield from _check_manifests(db, keyring)
-    yield from _check_blobs(db, store, keyring, deep=deep)
+    async for line in _check_manifests(db, keys):
+        yield line
+    async for line in _check_blobs(db, store, keys, deep=deep):
+        yield line
     for key in db.run_read(inspection.unused_live_objects, 1000):
         yield f"object {key}: live, but part of no blob and no upload"
     stray = db.run_read(inspection.count_stray_tags)
     if stray:
         yield f"{stray} tags point to images of other repositories"
-    yield from _check_strangers(db, store)
+    for line in _check_strangers(db, store):
+        yield line
 
 
-def _check_manifests(db: Database, keyring: LocalKeyring) -> Iterator[str]:
+async def _check_manifests(db: Database, keys: DataKeys) -> AsyncIterator[str]:
     after = 0
     while page := db.run_read(inspection.manifests_after, after, _PAGE):
         after = page[-1].id
         for manifest in page:
             for digest in manifest.missing:
                 yield f"manifest {manifest.digest} of {manifest.place}: names {digest}, which the repository does not hold"
-            fault = _fault_of(manifest, keyring)
+            fault = await _fault_of(manifest, keys)
             if fault:
                 yield f"manifest {manifest.digest} of {manifest.place}: {fault}"
 
 
-def _fault_of(manifest: InspectedManifest, keyring: LocalKeyring) -> str | None:
-    if manifest.sealed is None or manifest.wrapped_key is None:
+async def _fault_of(manifest: InspectedManifest, keys: DataKeys) -> str | None:
+    if manifest.payload is None:
         return "its bytes are missing"
-    context = {"repository": str(manifest.repository_id), "manifest": manifest.digest}
     try:
-        key = keyring.open_data_key(manifest.registry_key, manifest.wrapped_key, context)
-        data = AESGCM(key).decrypt(manifest.sealed[:_NONCE_BYTES], manifest.sealed[_NONCE_BYTES:], manifest.digest.encode())
-    except (InvalidTag, WrongKey):
+        data = await open_payload(keys, manifest.seal, manifest.repository_id, manifest.digest, manifest.payload)
+    except StorageCorrupt:
         return "its bytes fail authentication"
+    except KeyUnusable as error:
+        return f"its bytes cannot be opened: {error}"
     computed = digest_of(data, algorithm_of(Digest(manifest.digest)))
     return None if computed == manifest.digest else f"its bytes have digest {computed}"
 
 
-def _check_blobs(db: Database, store: BlobStore, keyring: LocalKeyring, *, deep: bool) -> Iterator[str]:
+async def _check_blobs(db: Database, store: BlobStore, keys: DataKeys, *, deep: bool) -> AsyncIterator[str]:
     after = 0
     while page := db.run_read(inspection.blobs_after, after, _PAGE):
         after = page[-1].id
-        keys = [piece.storage_key for blob in page for piece in blob.pieces]
-        states = db.run_read(inspection.object_states, keys)
+        objects = [piece.storage_key for blob in page for piece in blob.pieces]
+        states = db.run_read(inspection.object_states, objects)
         for blob in page:
             for piece in blob.pieces:
                 if states.get(piece.storage_key) != "live":
                     state = states.get(piece.storage_key, "unknown")
                     yield f"blob {blob.digest}: its object {piece.storage_key} is {state}, not live"
-            yield from _check_bytes(blob, store, keyring, deep=deep)
+            async for line in _check_bytes(blob, store, keys, deep=deep):
+                yield line
 
 
-def _check_bytes(blob: InspectedBlob, store: BlobStore, keyring: LocalKeyring, *, deep: bool) -> Iterator[str]:
+async def _check_bytes(blob: InspectedBlob, store: BlobStore, keys: DataKeys, *, deep: bool) -> AsyncIterator[str]:
     if sum(piece.size_bytes for piece in blob.pieces) != blob.size_bytes:
         yield f"blob {blob.digest}: its pieces are not {blob.size_bytes} bytes in all"
     try:
+        opened = await open_keys(keys, blob.seal, blob.pieces)
         if deep:
-            computed = hash_pieces(store, keyring, blob.seal, blob.pieces, algorithm_of(Digest(blob.digest)))
+            computed = hash_pieces(store, blob.pieces, opened, algorithm_of(Digest(blob.digest)))
             if computed != blob.digest:
                 yield f"blob {blob.digest}: its bytes have digest {computed}"
             return
-        for piece in blob.pieces:
-            open_piece(store, keyring, blob.seal, piece).close()
-    except (StorageCorrupt, WrongKey) as error:
+        for place, piece in enumerate(blob.pieces):
+            open_piece(store, piece, opened[place]).close()
+    except (StorageCorrupt, KeyUnusable) as error:
         yield f"blob {blob.digest}: {error}"
 
 

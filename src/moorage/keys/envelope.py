@@ -7,15 +7,12 @@ of guessed at.
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Mapping
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from moorage.keys.sealing import KEY_BYTES, NotAuthentic, Sealing
 
-KEY_BYTES = 32
 _VERSION = b"\x01"
-_ID_BYTES, _NONCE_BYTES = 8, 12
+_ID_BYTES = 8
 
 Context = Mapping[str, str]
 """What a wrapped key is for; unwrapping needs the same pairs, in any order."""
@@ -34,24 +31,20 @@ class Envelope:
     """Wraps and unwraps under one key."""
 
     def __init__(self, key: bytes) -> None:
-        if len(key) != KEY_BYTES:
-            raise ValueError(f"a key has {KEY_BYTES} bytes, not {len(key)}")
-        self._aead = AESGCM(key)
+        self._sealing = Sealing(key)
         self._prefix = _VERSION + bytes.fromhex(key_id(key))
 
     def wrap(self, plaintext: bytes, context: Context) -> bytes:
         """`plaintext` under this key, bound to `context`."""
-        nonce = os.urandom(_NONCE_BYTES)
-        return self._prefix + nonce + self._aead.encrypt(nonce, plaintext, _bind(context))
+        return self._prefix + self._sealing.seal(plaintext, _bind(context))
 
     def unwrap(self, wrapped: bytes, context: Context) -> bytes:
         """What `wrap` was given. Raises WrongKey."""
         if wrapped[: len(self._prefix)] != self._prefix:
             raise WrongKey(f"wrapped under key {wrapped[1 : 1 + _ID_BYTES].hex()}, this is key {self._prefix[1:].hex()}")
-        body = len(self._prefix) + _NONCE_BYTES
         try:
-            return self._aead.decrypt(wrapped[len(self._prefix) : body], wrapped[body:], _bind(context))
-        except InvalidTag:
+            return self._sealing.open(wrapped[len(self._prefix) :], _bind(context))
+        except NotAuthentic:
             raise WrongKey("altered, or wrapped for another purpose") from None
 
 
@@ -59,3 +52,6 @@ def _bind(context: Context) -> bytes:
     """The pairs with their lengths: two different contexts never give the same bytes."""
     texts = [text.encode() for pair in sorted(context.items()) for text in pair]
     return b"".join(b"%d:%b" % (len(text), text) for text in texts)
+
+
+__all__ = ["KEY_BYTES", "Context", "Envelope", "WrongKey", "key_id"]

@@ -7,14 +7,7 @@ from msgspec import Struct
 from moorage.model.digest import Digest
 from moorage.model.names import RepositoryName
 from moorage.model.scope import Scope
-
-
-class Seal(Struct, frozen=True, gc=False):
-    """What wraps the data keys of a repository's objects. `wrapped_key` is the registry's key under the root key."""
-
-    id: int
-    kind: str
-    wrapped_key: bytes
+from moorage.model.seal import Seal
 
 
 class Repository(Struct, frozen=True, gc=False):

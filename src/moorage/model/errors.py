@@ -24,7 +24,8 @@
     │   └── RangeMismatch  LengthMismatch  DigestMismatch  LayerMismatch  UploadEmpty  PartTooSmall
     ├── LimitExceeded           a quota or a limit of the protocol
     │   └── TooManyTags  TagKeyInvalid  RateExceeded
-    ├── KeyUnusable             a KMS key that nothing can be encrypted with
+    ├── KeyUnusable             a key that nothing can be sealed or opened with
+    │   └── KeyUnavailable      at the moment: the same may work later
     ├── NotBuilt                a real operation that this version does not have
     │   └── Unsupported         not offered here, in no version
     ├── StorageFull             no room; pulls go on
@@ -369,11 +370,19 @@ class TagKeyInvalid(DomainError):
 
 
 class KeyUnusable(DomainError):
-    """A KMS key that nothing can be encrypted with. `code` is the one that KMS itself gives the cause."""
+    """A key that nothing can be sealed or opened with. `code` is the one that KMS itself gives the cause."""
 
     def __init__(self, message: str, code: str) -> None:
         super().__init__(message)
         self.code = code
+
+
+class KeyUnavailable(KeyUnusable):
+    """A key that does not answer, or not in time, though nothing is known to be wrong with it: to be asked again."""
+
+    def __init__(self, message: str, code: str = "KeyUnavailableException", retry_after_seconds: int = 2) -> None:
+        super().__init__(message, code)
+        self.retry_after_seconds = retry_after_seconds
 
 
 class NotBuilt(DomainError):

@@ -18,15 +18,17 @@ from moorage.events.pulls import PullBuffer
 from moorage.jobs import builtin
 from moorage.jobs.background import Background
 from moorage.jobs.flusher import Flusher
-from moorage.keys.registry_keys import LocalKeyring
+from moorage.keys.data_keys import DataKeys
+from moorage.keys.local_keyring import LocalKeyring
 from moorage.keys.root_key import RootKey
 from moorage.metadata.database import Database, DatabaseUnavailable
 from moorage.metadata.records import AccessKey
 from moorage.model.clock import Clock, system_clock
-from moorage.model.errors import StorageCorrupt
+from moorage.model.errors import KeyUnusable, StorageCorrupt
 from moorage.model.principal import Caller
 from moorage.model.quotas import Quotas
 from moorage.model.scope import Scope
+from moorage.model.seal import AES256
 from moorage.operations.accounts import accounts
 from moorage.operations.public import registries as public_registries
 from moorage.server.addressing import Addressing, Listen
@@ -129,6 +131,7 @@ class Application:
     Args:
         pools: threads that outlive this application; None: it has its own.
         belief: only for servers whose authentication is off.
+        keys: where data keys come from; None: the registries' own keys, under the root key.
     """
 
     def __init__(
@@ -142,6 +145,7 @@ class Application:
         *,
         pools: Pools | None = None,
         belief: Belief | None = None,
+        keys: DataKeys | None = None,
     ) -> None:
         named = (settings.region, *(scope.region for scope in settings.host_scopes.values()))
         regions = Regions(settings.regions, named)
@@ -162,18 +166,19 @@ class Application:
         transfers = AnonymousTransfers(db, clock, gib * 1024**3) if gib else None
         if rates is not None:
             db = RatedDatabase(db, leases)
-        keyring = LocalKeyring(root_key)
+        self.keys = keys = keys or DataKeys({AES256: LocalKeyring(root_key)})
         tokens = RegistryTokens(root_key.derive("registry tokens"))
         self._sessions = SessionTokens(root_key.derive("session tokens"))
         link_key = root_key.derive("layer links")
-        activity, pulls, payloads = Activity(), PullBuffer(), PayloadCache(db, keyring)
+        activity, pulls, payloads = Activity(), PullBuffer(), PayloadCache(db, keys)
         sinks: tuple[Sink, ...] = (activity, pulls, metrics.usage)
         alone = db.dialect == "sqlite" and settings.workers == 1  # no second server can have its data folder
         unstarted = UnstartedUploads(db, alone=alone)
-        receiver = Receiver(db, store, keyring, self.pools, KeyReserve(db), unstarted)
-        sender = Sender(store, keyring, self._hot)
+        receiver = Receiver(db, store, keys, self.pools, KeyReserve(db), unstarted)
+        sender = Sender(store, keys, self._hot)
         oci_services = Services(
             db=db,
+            keys=keys,
             access=Access(tokens, clock, belief.caller if belief is not None else None, rates, sinks),
             receiver=receiver,
             sender=sender,
@@ -191,6 +196,7 @@ class Application:
         cursors = Cursors(root_key.derive("pagination"))
         context = EcrContext(
             db=db,
+            keys=keys,
             receiver=receiver,
             payloads=payloads,
             pools=self.pools,
@@ -260,7 +266,7 @@ class Application:
         request = Request(scope, receive)
         try:
             await self._route(request, receive, send)
-        except (DatabaseUnavailable, StoreUnavailable, StorageCorrupt) as error:
+        except (DatabaseUnavailable, StoreUnavailable, StorageCorrupt, KeyUnusable) as error:
             # Of those who ask before a plane is chosen, or belong to none.
             if not request.may_be_answered:
                 raise

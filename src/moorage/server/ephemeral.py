@@ -78,7 +78,7 @@ class _Life:
         await db.write(accounts.ensure_bootstrap, root_key, settings.account_id, "default", settings.root_key_pair)
         self.roots[settings.account_id] = settings.root_access_key_id
         if seed is not None:
-            await Sower(settings, db, root_key, self.app.receiver, self.roots).sow(seed, folder)
+            await Sower(settings, db, root_key, self.app, self.roots).sow(seed, folder)
         await self.app.start(listen)
 
     async def end(self) -> None:

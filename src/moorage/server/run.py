@@ -9,55 +9,26 @@ import signal
 import socket
 import ssl
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from email.utils import formatdate
 from functools import partial
 from typing import Any
 
-import uvicorn
-
 from moorage.server.http.accepting import BACKLOG, Doors
-from moorage.server.http.parser import RegistryHttpProtocol
-from moorage.server.http.request_ids import RequestIds
+from moorage.server.http.protocol import HttpProtocol
+from moorage.server.http.site import ServerState, Site
 from moorage.server.http.terms import HttpTerms, never_at_once
 
 _log = logging.getLogger("moorage.server")
 
 
-class StartupFailed(RuntimeError):
-    """The application's start failed; its own log says why."""
-
-
-class HttpConfig(uvicorn.Config):
-    """uvicorn's configuration with the terms beside it."""
-
-    def __init__(self, app: Callable[..., Any], terms: HttpTerms, grace_seconds: float) -> None:
-        super().__init__(
-            app,
-            http=RegistryHttpProtocol,
-            ws="none",
-            lifespan="auto",
-            interface="asgi3",
-            log_config=None,
-            access_log=False,
-            proxy_headers=False,
-            server_header=False,
-        )
-        self.terms = terms
-        self.ids = RequestIds()
-        self.grace_seconds = grace_seconds
-        self.on_lost: Callable[[], None] = _nobody_counts
-        """Told of each connection that has ended."""
-
-
-def _nobody_counts() -> None:
-    """For protocols that are made without a server."""
-
-
-class HttpServer(uvicorn.Server):
+class HttpServer:
     """A running server. `serve` makes one; the object serves to listen on more sockets, and to stop.
+
+    Args:
+        grace_seconds: how long running requests may take once it stops.
+        delay_seconds: how long it goes on as before when it is told to stop, until balancers have noticed.
+        on_stopping: called when it is told to stop, before that delay.
 
     Example:
         server = HttpServer(app, HttpTerms(transfers=Pool("bytes")))
@@ -73,15 +44,12 @@ class HttpServer(uvicorn.Server):
         delay_seconds: float = 0.0,
         on_stopping: Callable[[], None] | None = None,
     ) -> None:
-        self._config = HttpConfig(app, terms, grace_seconds)
-        super().__init__(self._config)
-        # Before anything listens: connections that come early find it.
-        self._config.load()
-        self.lifespan = self._config.lifespan_class(self._config)
-        self.servers = []
-        self._doors = Doors(self._connections, terms.limits.connections)
-        self._config.on_lost = self._doors.lost
-        self._delay_seconds, self._on_stopping = delay_seconds, on_stopping
+        self._state = ServerState()
+        self._site = Site(app, terms, self._state)
+        self._doors = Doors(lambda: list(self._state.connections), terms.limits.connections)
+        self._state.on_lost = self._doors.lost
+        self._grace_seconds, self._delay_seconds, self._on_stopping = grace_seconds, delay_seconds, on_stopping
+        self._is_told = False
         self._stop = asyncio.Event()
         self._force = asyncio.Event()
         shortest = min(terms.limits.head_seconds, terms.limits.keep_alive_seconds, terms.limits.stall_seconds)
@@ -97,19 +65,12 @@ class HttpServer(uvicorn.Server):
 
         `on_ready` is called once everything listens. With a `ssl_context` the sockets speak TLS; when its `load_cert_chain` is
         called again, connections made after that get the new certificate.
-
-        Raises:
-            StartupFailed: the application's lifespan refused to start.
         """
         with self._signals():
-            await self.lifespan.startup()
-            if self.lifespan.should_exit:
-                raise StartupFailed
             try:
-                self._tick()
+                self._state.tick()
                 for listener in sockets:
                     await self.add_socket(listener, ssl_context)
-                self.started = True
                 if on_ready is not None:
                     on_ready(self)
                 await self._run_until_stopped()
@@ -120,24 +81,25 @@ class HttpServer(uvicorn.Server):
         self, listener: socket.socket, ssl_context: ssl.SSLContext | None = None, app: Callable[..., Any] | None = None
     ) -> None:
         """Listen on one more bound socket, also while running. `app`: what is served there, if it is something else."""
-        connect = self._connect if app is None else self._connect_to(app)
-        self.servers.append(self._doors.add(listener, ssl_context, connect))  # type: ignore[arg-type]  # for uvicorn: they have sockets
-
-    def _connect_to(self, app: Callable[..., Any]) -> Callable[[], asyncio.Protocol]:
-        config = HttpConfig(app, replace(self._config.terms, at_once=never_at_once), self._config.grace_seconds)
-        config.load()
-        config.on_lost = self._doors.lost
-        return partial(RegistryHttpProtocol, config, self.server_state, {})
+        site = self._site
+        if app is not None:
+            site = Site(app, replace(site.terms, at_once=never_at_once), self._state)
+        self._doors.add(listener, ssl_context, partial(HttpProtocol, site))
 
     @property
     def addresses(self) -> list[tuple[Any, ...] | str]:
         """Where it listens, as `socket.getsockname` says it."""
-        return [listener.getsockname() for server in self.servers for listener in server.sockets]
+        return self._doors.addresses
 
     @property
     def open_connections(self) -> int:
         """Connections that are open, idle ones included."""
-        return len(self.server_state.connections)
+        return len(self._state.connections)
+
+    @property
+    def running_requests(self) -> int:
+        """Requests that the application works on."""
+        return len(self._state.tasks)
 
     def stop(self) -> None:
         """Stop accepting after the delay, let running requests end within the grace time. From the loop's thread.
@@ -145,62 +107,52 @@ class HttpServer(uvicorn.Server):
         `on_stopping` is called at once. Called again, the first of those times that still runs is over.
         """
         if self._stop.is_set():
-            self.force_exit = True
             self._force.set()
-        elif self.should_exit or not self._delay_seconds:
+        elif self._is_told or not self._delay_seconds:
             self._stop.set()
         else:
             asyncio.get_running_loop().call_later(self._delay_seconds, self._stop.set)
-        if not self.should_exit and self._on_stopping is not None:
+        if not self._is_told and self._on_stopping is not None:
             self._on_stopping()
-        self.should_exit = True
-
-    def _connect(self) -> asyncio.Protocol:
-        return RegistryHttpProtocol(self._config, self.server_state, self.lifespan.state)
+        self._is_told = True
 
     async def _run_until_stopped(self) -> None:
         loop = asyncio.get_running_loop()
         while not self._stop.is_set():
-            self._tick()
+            self._state.tick()
             self._sweep(loop.time())
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stop.wait(), self._sweep_seconds)
 
-    def _tick(self) -> None:
-        self.server_state.default_headers = [(b"date", formatdate(time.time(), usegmt=True).encode())]
-
-    def _connections(self) -> list[RegistryHttpProtocol]:
-        return list(self.server_state.connections)  # type: ignore[arg-type]  # all of them come from `_connect`
-
     def _sweep(self, now: float) -> None:
-        for connection in self._connections():
+        for connection in list(self._state.connections):
             connection.sweep(now)
         self._doors.go_on()  # also where what was missing was not a connection's
 
     async def _end(self) -> None:
         """Close the listeners, wait for what runs, cut off the rest."""
         loop = asyncio.get_running_loop()
+        state = self._state
         self._doors.close()
-        for connection in self._connections():
+        state.is_stopping = True
+        for connection in list(state.connections):
             connection.shutdown()
-        until = loop.time() + self._config.grace_seconds
-        while (self.server_state.connections or self.server_state.tasks) and loop.time() < until and not self.force_exit:
-            self._tick()
+        until = loop.time() + self._grace_seconds
+        while (state.connections or state.tasks) and loop.time() < until and not self._force.is_set():
+            state.tick()
             self._sweep(loop.time())
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._force.wait(), 0.02)
-        tasks = set(self.server_state.tasks)
+        tasks = set(state.tasks)
         if tasks:
             _log.warning("cutting off %d running requests", len(tasks))
         for task in tasks:
             task.cancel("the server's time to shut down is over")
         if tasks:
             await asyncio.wait(tasks, timeout=5)
-        for left in self._connections():
-            left.transport.abort()
+        for left in list(state.connections):
+            left.abort()
         await asyncio.sleep(0)
-        if self.started:
-            await self.lifespan.shutdown()
 
     @contextlib.contextmanager
     def _signals(self) -> Iterator[None]:

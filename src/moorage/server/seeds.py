@@ -16,11 +16,13 @@ Users, repositories and images take an `account_id`, the latter two a `region`; 
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
+from moorage.keys.data_keys import DataKeys
 from moorage.keys.root_key import RootKey
 from moorage.metadata.database import Database
 from moorage.metadata.transaction import Transaction
@@ -30,13 +32,17 @@ from moorage.model.errors import DomainError
 from moorage.model.names import RepositoryName, parse_repository_name
 from moorage.model.principal import Caller, root_arn
 from moorage.model.scope import Scope
+from moorage.model.seal import SealKey
 from moorage.operations.accounts import accounts
 from moorage.operations.identity import access_keys, attachments, inline_policies, users
 from moorage.operations.images import push
 from moorage.operations.repository import policy as repository_policy
 from moorage.operations.repository import repositories
 from moorage.server.settings import Settings
+from moorage.transfer.creating import with_seal_key
+from moorage.transfer.put_image import put_image
 from moorage.transfer.receive import Body, Receiver
+from moorage.transfer.work import Pools
 
 
 class SeedInvalid(Exception):
@@ -105,11 +111,19 @@ def read_seed(path: Path) -> Seed:
         raise SeedInvalid(f"{path}: {error}") from None
 
 
+class Door(Protocol):
+    """What pushes go through: of an application."""
+
+    keys: DataKeys
+    pools: Pools
+    receiver: Receiver
+
+
 class Sower:
     """Puts a seed into a fresh installation, by the use cases that everybody else's requests go through."""
 
-    def __init__(self, settings: Settings, db: Database, root_key: RootKey, receiver: Receiver, roots: dict[str, str]) -> None:
-        self._settings, self._db, self._root_key, self._receiver = settings, db, root_key, receiver
+    def __init__(self, settings: Settings, db: Database, root_key: RootKey, door: Door, roots: dict[str, str]) -> None:
+        self._settings, self._db, self._root_key, self._door = settings, db, root_key, door
         self._roots = roots  # account id to the id of a key of its root
 
     async def sow(self, seed: Seed, folder: Path) -> None:
@@ -120,7 +134,7 @@ class Sower:
             for user in seed.users:
                 await self._db.write(self._user, user)
             for repository in seed.repositories:
-                await self._db.write(self._repository, repository)
+                await with_seal_key(self._door.keys, partial(self._make_repository, repository))
             for image in seed.images:
                 await self._image(image, folder)
         except (DomainError, OSError, KeyError, ValueError, TypeError) as error:
@@ -153,11 +167,14 @@ class Sower:
         for arn in user.attached:
             attachments.attach_policy(tx, root, "user", user.name, arn)
 
-    def _repository(self, tx: Transaction, seed: RepositorySeed) -> None:
+    async def _make_repository(self, seed: RepositorySeed, seal_key: SealKey | None) -> None:
+        await self._db.write(self._repository, seed, seal_key)
+
+    def _repository(self, tx: Transaction, seed: RepositorySeed, seal_key: SealKey | None) -> None:
         root, scope = self._root(seed.account_id), self._scope(seed.account_id, seed.region)
         name = parse_repository_name(seed.name)
         request = repositories.RepositoryRequest(name, tuple(seed.tags.items()), tag_mutability=seed.tag_mutability)
-        repositories.create_repository(tx, self._receiver.keyring, root, scope, request)
+        repositories.create_repository(tx, root, scope, request, seal_key)
         if seed.policy is not None:
             repository_policy.set_repository_policy(tx, root, scope, name, json.dumps(seed.policy), force=True)
 
@@ -180,9 +197,9 @@ class Sower:
         else:
             for part in (document["config"], *document["layers"]):
                 digest = parse_digest(part["digest"])
-                await self._receiver.put_blob(*place, digest, Body.of(_blob(layout, digest)))
+                await self._door.receiver.put_blob(*place, digest, Body.of(_blob(layout, digest)))
         pushed = push.read_push(data, descriptor.get("mediaType"), descriptor["digest"])
-        await self._db.write(push.put_image, self._receiver.keyring, *place, pushed, descriptor["digest"], tags)
+        await put_image(self._db, self._door.keys, self._door.pools, *place, pushed, descriptor["digest"], tags)
 
 
 def _blob(layout: Path, digest: str) -> bytes:

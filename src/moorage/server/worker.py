@@ -19,7 +19,8 @@ from moorage.server.app import Application
 from moorage.server.ephemeral import EphemeralApplication
 from moorage.server.finished_requests import FinishedRequests
 from moorage.server.further_addresses import FurtherAddresses
-from moorage.server.http.terms import HttpLimits, HttpTerms
+from moorage.server.http.limits import HttpLimits
+from moorage.server.http.terms import HttpTerms
 from moorage.server.installation import Installation, InstallationError, open_installation
 from moorage.server.metrics_app import MetricsApplication
 from moorage.server.run import HttpServer, listen

@@ -26,6 +26,14 @@ descriptor, ``channel`` (a `Channel`)."""
 PIECE_BYTES = 1024 * 1024
 """What the plain path moves in one hop between loop and thread: measured best (64 KiB: half the speed, 4 MiB: out of cache)."""
 
+
+class ClientLeft(ConnectionError):
+    """The client left before its body was whole, or its answer: nobody waits any more.
+
+    What came is kept where an upload can be resumed. It is an OSError, as what `send` raises then has to be (ASGI 2.4).
+    """
+
+
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]

@@ -5,11 +5,12 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
-from moorage.keys.registry_keys import LocalKeyring
+from moorage.keys.data_keys import DataKeys
 from moorage.metadata.database import Database
 from moorage.metadata.records import Image, Repository
-from moorage.operations.images.payloads import open_payload
+from moorage.model.errors import StorageCorrupt
 from moorage.operations.images.pull import sealed_payload
+from moorage.transfer.payloads import open_payload
 
 _BUDGET_BYTES = 16 * 1024 * 1024
 
@@ -17,8 +18,8 @@ _BUDGET_BYTES = 16 * 1024 * 1024
 class PayloadCache:
     """Bounded by bytes, least recently used first. Belongs to the event loop."""
 
-    def __init__(self, db: Database, keyring: LocalKeyring) -> None:
-        self._db, self._keyring = db, keyring
+    def __init__(self, db: Database, keys: DataKeys) -> None:
+        self._db, self._keys = db, keys
         self._open: OrderedDict[int, bytes] = OrderedDict()
         self._size = 0
 
@@ -30,12 +31,15 @@ class PayloadCache:
         return data
 
     async def open(self, repository: Repository, image: Image) -> bytes:
-        """The exact bytes of a manifest that was found for its caller. Raises StorageCorrupt, ImageNotFound."""
+        """The exact bytes of a manifest that was found for its caller. Raises StorageCorrupt, ImageNotFound, KeyUnusable."""
         data = self.opened(image)
         if data is not None:
             return data
         payload = await self._db.lookup(sealed_payload, repository, image)
-        data = open_payload(self._keyring, repository, image.digest, payload)
+        try:
+            data = await open_payload(self._keys, repository.seal, repository.id, image.digest, payload)
+        except StorageCorrupt as damage:
+            raise StorageCorrupt(f"{damage}, in repository {repository.arn}") from None
         if image.id not in self._open:
             self._open[image.id] = data
             self._size += len(data)

@@ -1,31 +1,35 @@
-"""Reading blobs: pieces of sealed objects as one run of bytes, opened when the first byte is asked for."""
+"""Reading blobs: pieces of sealed objects as one run of bytes, opened when the first byte is asked for.
+
+Their keys are there before that: readers work in threads, and no thread waits for a key.
+"""
 
 from __future__ import annotations
 
 import bisect
-import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import accumulate
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
-from moorage.keys.registry_keys import LocalKeyring
-from moorage.metadata.records import Piece, Seal
+from moorage.keys.data_keys import DataKeys
+from moorage.keys.envelope import WrongKey
+from moorage.keys.provider import DataKey
+from moorage.keys.sealing import NotAuthentic, Sealing
+from moorage.metadata.records import Piece
 from moorage.model import ids
 from moorage.model.digest import Digest, finish, new_hasher
 from moorage.model.errors import StorageCorrupt
+from moorage.model.seal import Seal
 from moorage.storage.blob_store import BlobReader, BlobStore, ObjectMissing, StorageKey
 from moorage.storage.sealed import SealedReader
 
-_NONCE_BYTES = 12
+PieceKeys = Mapping[int, bytes]
+"""Opened data keys of a blob's pieces, by their place."""
 
 
 class PiecesReader:
-    """A BlobReader over the pieces of a blob. One thread uses it at a time."""
+    """A BlobReader over the pieces of a blob, of which those can be read that have their key. One thread uses it at a time."""
 
-    def __init__(self, store: BlobStore, keyring: LocalKeyring, seal: Seal, pieces: Sequence[Piece]) -> None:
-        self._store, self._keyring, self._seal, self._pieces = store, keyring, seal, pieces
+    def __init__(self, store: BlobStore, pieces: Sequence[Piece], keys: PieceKeys) -> None:
+        self._store, self._pieces, self._keys = store, pieces, keys
         self._ends = list(accumulate(piece.size_bytes for piece in pieces))
         self._open: tuple[int, BlobReader] | None = None
 
@@ -58,8 +62,7 @@ class PiecesReader:
             if self._open[0] == index:
                 return self._open[1]
             self.close()
-        piece = self._pieces[index]
-        reader = open_piece(self._store, self._keyring, self._seal, piece)
+        reader = open_piece(self._store, self._pieces[index], self._keys[index])
         self._open = (index, reader)
         return reader
 
@@ -86,50 +89,66 @@ class SmallReader:
         """Nothing is open."""
 
 
-def seal_small(keyring: LocalKeyring, seal: Seal, data: bytes) -> Piece:
-    """An object for the database: sealed under a data key of its own, bound to its key."""
+async def new_object_key(keys: DataKeys, seal: Seal, storage_key: str) -> DataKey:
+    """A data key for an object of the store or the database. Raises KeyUnusable, StorageCorrupt (the seal's key is damaged)."""
+    try:
+        return await keys.new(seal, _context(storage_key))
+    except WrongKey as error:
+        raise StorageCorrupt(f"the key that seals the registry does not open: {error}") from None
+
+
+async def open_keys(keys: DataKeys, seal: Seal, pieces: Sequence[Piece], wanted: Sequence[int] | None = None) -> PieceKeys:
+    """The data keys of the pieces at the places `wanted`, by default of all. Raises StorageCorrupt, KeyUnusable."""
+    places = range(len(pieces)) if wanted is None else wanted
+    try:
+        opened = await keys.open_all(seal, [(pieces[i].wrapped_key, _context(pieces[i].storage_key)) for i in places])
+    except WrongKey as error:
+        raise StorageCorrupt(
+            f"a key of object {pieces[places[0]].storage_key}, or of one after it, does not open: {error}"
+        ) from None
+    return dict(zip(places, opened, strict=True))
+
+
+async def seal_small(keys: DataKeys, seal: Seal, data: bytes) -> Piece:
+    """An object for the database: sealed under a data key of its own, bound to its key. Raises as `new_object_key`."""
     key = ids.small_key()
-    data_key = keyring.new_data_key(seal.wrapped_key, object_context(key))
-    nonce = os.urandom(_NONCE_BYTES)
-    sealed = nonce + AESGCM(data_key.plaintext).encrypt(nonce, data, key.encode())
-    return Piece(len(data), key, data_key.wrapped, sealed)
+    data_key = await new_object_key(keys, seal, key)
+    return Piece(len(data), key, data_key.wrapped, Sealing(data_key.plaintext).seal(data, key.encode()))
 
 
-def open_small(keyring: LocalKeyring, seal: Seal, piece: Piece) -> bytes:
+def open_small(piece: Piece, data_key: bytes) -> bytes:
     """The content of an object that lies in the database. Raises StorageCorrupt."""
     key = piece.storage_key
     if piece.content is None:
         raise StorageCorrupt(f"object {key} is missing")
-    data_key = keyring.open_data_key(seal.wrapped_key, piece.wrapped_key, object_context(key))
     try:
-        data = AESGCM(data_key).decrypt(piece.content[:_NONCE_BYTES], piece.content[_NONCE_BYTES:], key.encode())
-    except (InvalidTag, ValueError):
+        data = Sealing(data_key).open(piece.content, key.encode())
+    except NotAuthentic:
         raise StorageCorrupt(f"object {key} fails authentication") from None
     if len(data) != piece.size_bytes:
         raise StorageCorrupt(f"object {key} of {piece.size_bytes} bytes has {len(data)} bytes now")
     return data
 
 
-def object_context(storage_key: str) -> dict[str, str]:
+def _context(storage_key: str) -> dict[str, str]:
     """What the data key of a stored object is bound to."""
     return {"object": storage_key}
 
 
-def open_piece(store: BlobStore, keyring: LocalKeyring, seal: Seal, piece: Piece) -> BlobReader:
+def open_piece(store: BlobStore, piece: Piece, data_key: bytes) -> BlobReader:
     """A reader of one piece's content. Raises StorageCorrupt if its object is missing or of another size."""
     if ids.is_small_key(piece.storage_key):
-        return SmallReader(open_small(keyring, seal, piece))
+        return SmallReader(open_small(piece, data_key))
     key = StorageKey(piece.storage_key)
-    data_key = keyring.open_data_key(seal.wrapped_key, piece.wrapped_key, object_context(key))
     try:
         return SealedReader(store.open(key), data_key, key, piece.size_bytes)
     except ObjectMissing:
         raise StorageCorrupt(f"object {piece.storage_key} is missing") from None
 
 
-def hash_pieces(store: BlobStore, keyring: LocalKeyring, seal: Seal, pieces: Sequence[Piece], algorithm: str) -> Digest:
+def hash_pieces(store: BlobStore, pieces: Sequence[Piece], keys: PieceKeys, algorithm: str) -> Digest:
     """Read a blob from end to end and return its digest. Raises StorageCorrupt."""
-    reader = PiecesReader(store, keyring, seal, pieces)
+    reader = PiecesReader(store, pieces, keys)
     hasher, offset = new_hasher(algorithm), 0
     try:
         while offset < reader.size:

@@ -16,21 +16,23 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from moorage.keys.registry_keys import LocalKeyring
+from moorage.keys.data_keys import DataKeys
 from moorage.metadata.database import Database
 from moorage.metadata.records import Piece, Repository, Upload
 from moorage.model.digest import Digest, Hasher, algorithm_of, finish, new_hasher
-from moorage.model.errors import LimitExceeded, RangeMismatch, UploadBusy
+from moorage.model.errors import LimitExceeded, RangeMismatch, RepositoryNotFound, UploadBusy
 from moorage.model.names import RepositoryName
 from moorage.model.principal import Caller
 from moorage.model.scope import Scope
 from moorage.operations.images import uploads
 from moorage.operations.images.uploads import Grant, Stored, Unstarted
+from moorage.operations.seals import SealOvertaken
 from moorage.storage.blob_store import BlobStore, BlobWriter, StorageKey
 from moorage.storage.sealed import SealedWriter
-from moorage.transfer.handover import fill, receive_into
+from moorage.transfer.handover import ClientLeft, fill, receive_into
 from moorage.transfer.key_reserve import KeyReserve
-from moorage.transfer.pieces import hash_pieces, object_context, seal_small
+from moorage.transfer.pieces import hash_pieces, new_object_key, open_keys, seal_small
+from moorage.transfer.put_image import ROUNDS
 from moorage.transfer.unstarted import UnstartedUploads
 from moorage.transfer.work import Pools
 
@@ -40,10 +42,6 @@ ROW_BYTES = 16 * 1024
 """A body up to this size is stored in the database, with the row that names it: no file, no sync of its own, no request to S3."""
 _RENEW_SECONDS = 3.0
 _LIVE_HASHERS = 512
-
-
-class ClientGone(Exception):
-    """The client left before its body was whole. What came is kept where the protocol can resume."""
 
 
 @dataclass(slots=True)
@@ -70,7 +68,7 @@ class Body:
         return self.length == 0
 
     async def read_small(self) -> bytes | None:
-        """The whole body if it is small, None for one that may be larger: then its begin is in `begun`. Raises ClientGone.
+        """The whole body if it is small, None for one that may be larger: then its begin is in `begun`. Raises ClientLeft.
 
         Small is `SMALL_BYTES`; of a chunked body, whose length nobody knows, `ROW_BYTES`.
         """
@@ -88,12 +86,12 @@ class Body:
 
 
 async def read_whole(receive: Any) -> bytes:
-    """All of a body whose size is known to be small. Raises ClientGone."""
+    """All of a body whose size is known to be small. Raises ClientLeft."""
     parts: list[bytes] = []
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise ClientGone
+            raise ClientLeft
         parts.append(message.get("body", b""))
         if not message.get("more_body", False):
             return parts[0] if len(parts) == 1 else b"".join(parts)
@@ -134,25 +132,34 @@ class Receiver:
         self,
         db: Database,
         store: BlobStore,
-        keyring: LocalKeyring,
+        keys: DataKeys,
         pools: Pools,
         reserve: KeyReserve,
         unstarted: UnstartedUploads,
     ) -> None:
         self._db, self._store, self._pools, self._reserve = db, store, pools, reserve
-        self.keyring, self.unstarted = keyring, unstarted
+        self._keys, self.unstarted = keys, unstarted
         # Hash state of uploads whose next bytes may come to this process. Losing it costs a second reading, never correctness.
         self._hashers: OrderedDict[str, tuple[int, int, Hasher]] = OrderedDict()
 
     async def put_blob(self, caller: Caller, scope: Scope, name: RepositoryName, digest: Digest, body: Body) -> Stored:
-        """A whole blob in one request. Raises what `operations.uploads.put_blob` raises, DigestMismatch, ClientGone."""
-        repository = await self._db.lookup(uploads.may_put_blob, caller, scope, name)
-        hasher = new_hasher(algorithm_of(digest))
-        async with self._stored(repository, body, hasher, 0) as (piece, complete):
-            if not complete:
-                raise ClientGone
-            uploads.require_digest(repository, "", digest, finish(hasher, algorithm_of(digest)))
-            return await self._db.write(uploads.put_blob, caller, scope, name, digest, piece)
+        """A whole blob in one request. Raises what `operations.uploads.put_blob` raises, DigestMismatch, ClientLeft."""
+        for _ in range(ROUNDS):
+            repository = await self._db.lookup(uploads.may_put_blob, caller, scope, name)
+            small = await body.read_small()
+            if small is not None:
+                body = Body.of(small)
+            hasher = new_hasher(algorithm_of(digest))
+            try:
+                async with self._stored(repository, body, hasher, 0) as (piece, complete):
+                    if not complete:
+                        raise ClientLeft
+                    uploads.require_digest(repository, "", digest, finish(hasher, algorithm_of(digest)))
+                    return await self._db.write(uploads.put_blob, caller, scope, name, digest, piece, repository.seal)
+            except SealOvertaken:
+                if small is None:  # it was sealed as it came, for a repository that is gone, and comes no second time
+                    break
+        raise RepositoryNotFound(scope.registry_id, name)
 
     async def append(
         self, caller: Caller, scope: Scope, name: RepositoryName, upload_id: str, start: int | None, body: Body
@@ -180,7 +187,7 @@ class Receiver:
             await asyncio.shield(self._db.write(uploads.release_lease, grant))
             raise
         if not complete:
-            raise ClientGone
+            raise ClientLeft
         return size
 
     async def _append_small(
@@ -193,7 +200,7 @@ class Receiver:
         if hasher is not None:
             hasher.update(data)
         prefix = finish(hasher.copy(), upload.algorithm) if hasher is not None else None
-        piece = seal_small(self.keyring, repository.seal, data)
+        piece = await seal_small(self._keys, repository.seal, data)
         done = await self._db.write(uploads.append_small, caller, scope, name, upload, start, piece, prefix)
         if done.follows:
             self._keep_hasher(upload_id, done.epoch, done.size, hasher)
@@ -303,7 +310,7 @@ class Receiver:
                 if grant is not None and piece.size_bytes:  # what came is kept: the client may resume
                     prefix = finish(hasher, algorithm) if hasher is not None and algorithm == upload.algorithm else None
                     await self._db.write(uploads.commit_segment, grant, piece, prefix)
-                raise ClientGone
+                raise ClientLeft
             if hasher is not None:
                 computed = finish(hasher, algorithm)
             else:
@@ -321,7 +328,8 @@ class Receiver:
         return await self._hash(repository, pieces, algorithm_of(wanted))
 
     async def _hash(self, repository: Repository, pieces: tuple[Piece, ...], algorithm: str) -> Digest:
-        return await self._pools.on_bytes(hash_pieces, self._store, self.keyring, repository.seal, pieces, algorithm)
+        opened = await open_keys(self._keys, repository.seal, pieces)
+        return await self._pools.on_bytes(hash_pieces, self._store, pieces, opened, algorithm)
 
     async def _discard_unless(self, repository: Repository, upload: Upload, wanted: Digest, computed: Digest) -> None:
         if wanted != computed:
@@ -340,12 +348,12 @@ class Receiver:
         if small is not None and len(small) <= ROW_BYTES:
             if hasher is not None:
                 hasher.update(small)
-            yield seal_small(self.keyring, repository.seal, small), True
+            yield await seal_small(self._keys, repository.seal, small), True
             return
         key = await self._reserve.take()
-        data_key = self.keyring.new_data_key(repository.seal.wrapped_key, object_context(key))
         committed = False
         try:
+            data_key = await new_object_key(self._keys, repository.seal, key)
             if small is not None:
                 await self._pools.on_bytes(_store_small, self._store, key, data_key.plaintext, small, hasher)
                 size, complete = len(small), True

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
-from moorage.keys.registry_keys import LocalKeyring
+from moorage.keys.data_keys import DataKeys
 from moorage.metadata.records import Blob
 from moorage.storage.blob_store import BlobStore
 from moorage.transfer.handover import send_source
 from moorage.transfer.hot_blobs import HotBlobs
-from moorage.transfer.pieces import PiecesReader, open_small
+from moorage.transfer.pieces import PieceKeys, PiecesReader, open_keys, open_small
+
+_FEW = 8
+"""Pieces whose keys are opened together, whatever range of them is asked for: then the blob can be kept in memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,38 +25,66 @@ class ByteRange:
     stop: int
 
 
+@dataclass(frozen=True, slots=True)
+class OpenedBlob:
+    """A blob and the keys to as much of it as is wanted."""
+
+    blob: Blob
+    keys: PieceKeys
+    wanted: ByteRange
+
+
 class Sender:
     """Sends blobs. Belongs to the event loop; reading and opening happens in the byte pool."""
 
-    def __init__(self, store: BlobStore, keyring: LocalKeyring, hot: HotBlobs) -> None:
-        self._store, self._keyring, self._hot = store, keyring, hot
+    def __init__(self, store: BlobStore, keys: DataKeys, hot: HotBlobs) -> None:
+        self._store, self._keys, self._hot = store, keys, hot
 
-    def small(self, blob: Blob) -> bytes | None:
-        """The content of a blob that lies in the database; None for any other. Raises StorageCorrupt."""
+    async def small(self, blob: Blob) -> bytes | None:
+        """The content of a blob that lies in the database; None for any other. Raises StorageCorrupt, KeyUnusable."""
         if len(blob.pieces) != 1 or blob.pieces[0].content is None:
             return None
-        return open_small(self._keyring, blob.seal, blob.pieces[0])
+        opened = await open_keys(self._keys, blob.seal, blob.pieces)
+        return open_small(blob.pieces[0], opened[0])
 
-    async def send(
-        self, scope: Any, send: Any, status: int, headers: list[tuple[bytes, bytes]], blob: Blob, wanted: ByteRange
-    ) -> None:
+    async def open(self, blob: Blob, wanted: ByteRange) -> OpenedBlob:
+        """A blob that may be sent: its keys are asked for each time, also when its bytes are in memory.
+
+        Raises StorageCorrupt, KeyUnusable: nothing has been answered yet.
+        """
+        if wanted.start >= wanted.stop:  # of an empty blob, which may have no pieces at all
+            return OpenedBlob(blob, {}, wanted)
+        places = range(len(blob.pieces)) if len(blob.pieces) <= _FEW else _touched(blob, wanted)
+        return OpenedBlob(blob, await open_keys(self._keys, blob.seal, blob.pieces, places), wanted)
+
+    async def send(self, scope: Any, send: Any, status: int, headers: list[tuple[bytes, bytes]], opened: OpenedBlob) -> None:
         """Answer with a range of a blob.
 
         Nothing is read before the first byte is due. Content that fails authentication ends the connection instead of
         the response, so that no client takes it for whole.
         """
+        blob, wanted = opened.blob, opened.wanted
         length = wanted.stop - wanted.start
         headers.append((b"content-length", b"%d" % length))
-        if not length:  # an empty blob, which may have no pieces at all
+        if not length:
             await send({"type": "http.response.start", "status": status, "headers": headers})
             await send({"type": "http.response.body", "body": b""})
             return
-        source = self._hot.open(blob.pieces[0].storage_key, lambda: self._reader(blob), length)
+        if len(opened.keys) == len(blob.pieces):
+            source = self._hot.open(blob.pieces[0].storage_key, lambda: self._reader(opened), length)
+        else:
+            source = self._reader(opened)
         try:
             await send({"type": "http.response.start", "status": status, "headers": headers})
             await send_source(scope, send, source, wanted.start, wanted.stop)
         finally:
             source.close()
 
-    def _reader(self, blob: Blob) -> PiecesReader:
-        return PiecesReader(self._store, self._keyring, blob.seal, blob.pieces)
+    def _reader(self, opened: OpenedBlob) -> PiecesReader:
+        return PiecesReader(self._store, opened.blob.pieces, opened.keys)
+
+
+def _touched(blob: Blob, wanted: ByteRange) -> list[int]:
+    """The places of the pieces that a range, which is not empty, has bytes of."""
+    ends = accumulate(piece.size_bytes for piece in blob.pieces)
+    return [place for place, end in enumerate(ends) if end > wanted.start and end - blob.pieces[place].size_bytes < wanted.stop]

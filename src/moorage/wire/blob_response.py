@@ -77,9 +77,10 @@ async def send_blob(sender: Sender, request: Request, send: Send, blob: Blob, *e
     else:
         status = 206
         headers.append((b"content-range", b"bytes %d-%d/%d" % (wanted.start, wanted.stop - 1, size)))
-    small = sender.small(blob)
+    small = await sender.small(blob)
     if small is not None:
         await Response(status, small[wanted.start : wanted.stop], headers).send(send)
         return
+    opened = await sender.open(blob, wanted)
     request.is_answered = True
-    await sender.send(request.scope, send, status, headers, blob, wanted)
+    await sender.send(request.scope, send, status, headers, opened)

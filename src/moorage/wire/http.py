@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, unquote_to_bytes
 
 from moorage.events.event import EVENT, Event
 from moorage.model.rates import Ticket
-from moorage.transfer.handover import EXTENSION
+from moorage.transfer.handover import EXTENSION, ClientLeft
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -31,10 +31,6 @@ REQUEST_ID = "moorage.request_id"
 
 class BadRequest(Exception):
     """A request that is malformed below the level of any API."""
-
-
-class ClientLeft(ConnectionError):
-    """The client left before its body was whole: nobody waits for an answer."""
 
 
 class Request:

@@ -254,6 +254,17 @@ def test_one_of_many_sets_an_immutable_tag(registry: RegistryClient, repository:
 # Deletion.
 
 
+def test_a_push_after_its_repository_was_created_again(registry: RegistryClient, repository: str, ecr: Any) -> None:
+    """What is remembered of the one that is gone seals nothing for the other."""
+    built = builders.image(1)
+    for _ in range(3):
+        registry.push_image(repository, built, "v1")
+        registry.require_image(repository, built, "v1")
+        ecr.delete_repository(repositoryName=repository, force=True)
+        assert registry.put_manifest(repository, "v1", built.manifest, built.media_type).code == "NAME_UNKNOWN"
+        ecr.create_repository(repositoryName=repository)
+
+
 def test_delete_by_tag_takes_the_tag_alone(registry: RegistryClient, repository: str) -> None:
     built = builders.image(1)
     registry.push_image(repository, built, "v1", "v2")

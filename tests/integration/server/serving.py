@@ -21,7 +21,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from moorage.events.record import FinishedRequest
 from moorage.model.errors import StorageCorrupt, StorageFull
-from moorage.server.http.terms import HttpLimits, HttpTerms
+from moorage.server.http.limits import HttpLimits
+from moorage.server.http.terms import AnswerAtOnce, HttpTerms, never_at_once
 from moorage.server.run import HttpServer
 from moorage.transfer.handover import Receive, Scope, Send
 from moorage.transfer.pools import Pool
@@ -251,6 +252,7 @@ def serving(
     tls: tuple[ssl.SSLContext, ssl.SSLContext] | None = None,
     grace_seconds: float = 10.0,
     send_buffer: int | None = None,
+    at_once: AnswerAtOnce = never_at_once,
 ) -> Iterator[Running]:
     """Run `app` until the block ends. `tls` is the server's and the client's context."""
     accesses: list[FinishedRequest] = []
@@ -262,7 +264,7 @@ def serving(
     started: list[tuple[HttpServer, asyncio.AbstractEventLoop]] = []
 
     async def main() -> None:
-        terms = HttpTerms(pool, limits or HttpLimits(), accesses.append, handover)
+        terms = HttpTerms(pool, limits or HttpLimits(), accesses.append, handover, at_once)
         server = HttpServer(app, terms, grace_seconds=grace_seconds)
         started.append((server, asyncio.get_running_loop()))
         await server.serve_sockets([listener], tls[0] if tls else None, lambda _: ready.set())

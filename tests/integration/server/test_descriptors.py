@@ -13,10 +13,11 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import ClientError
 
-from moorage.metadata.registry import registries, repositories
+from moorage.metadata.registry import registries, repositories, seals
 from moorage.metadata.transaction import Transaction
 from moorage.model.names import parse_repository_name
 from moorage.model.scope import Scope
+from moorage.model.seal import SealKey
 from moorage.server.installation import open_installation
 from moorage.server.regions import known_regions
 from moorage.server.settings import load
@@ -155,7 +156,7 @@ def add_registries(tx: Transaction, used: int, unused: int) -> None:
                 scan_on_push=False,
                 encryption_type="AES256",
                 kms_key=None,
-                seal=registries.ensure_seal(tx, made, "AES256", b"sealed"),
+                seal=seals.ensure_own(tx, made, "AES256", SealKey("", b"sealed")),
             )
 
 

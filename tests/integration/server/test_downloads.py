@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from moorage.server.http.terms import HttpLimits
+from moorage.server.http.limits import HttpLimits
 from moorage.transfer.handover import Receive, Scope, Send, send_source
 
 from .serving import FRAME_BYTES, MIB, FileSource, Running, SealedSource, reply, seal, serving, until

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from moorage.server.http.terms import HttpLimits
+from moorage.server.http.limits import HttpLimits
 from moorage.transfer.handover import Receive, Scope, Send
 
 from .serving import Running, reply, serving

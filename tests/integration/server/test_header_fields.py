@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from moorage.server.http.terms import HttpLimits
+from moorage.server.http.limits import HttpLimits
 from moorage.testing import builders
 from moorage.testing.registry_client import RegistryClient
 from moorage.testing.server import MoorageServer

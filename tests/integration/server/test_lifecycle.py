@@ -12,12 +12,18 @@ import subprocess
 import sys
 import textwrap
 import threading
+from functools import partial
 from pathlib import Path
 
 import pytest
+import uvloop
 
+from moorage.server.http.protocol import HttpProtocol
+from moorage.server.http.site import ServerState, Site
+from moorage.server.http.terms import HttpTerms
 from moorage.server.run import listen
 from moorage.transfer.handover import Receive, Scope, Send, receive_into, send_source
+from moorage.transfer.pools import Pool
 
 from .conftest import WriteCertificate
 from .serving import MIB, FileSink, FileSource, reply, serving, until
@@ -95,7 +101,7 @@ def test_what_outlasts_the_grace_time_is_cut_off(blobs: Blobs, handover: bool) -
         down.request("GET", "/")
         down.head()
         never.request("GET", "/never")
-        until(lambda: len(running.server.server_state.tasks) == 2)
+        until(lambda: running.server.running_requests == 2)
         running.stop()
         running.thread.join(10)
         assert not running.thread.is_alive()
@@ -109,11 +115,26 @@ def test_a_second_stop_ends_at_once(blobs: Blobs) -> None:
     with serving(blobs, grace_seconds=600) as running:
         never = running.connect()
         never.request("GET", "/never")
-        until(lambda: len(running.server.server_state.tasks) == 1)
+        until(lambda: running.server.running_requests == 1)
         running.stop()
         running.stop()
         running.thread.join(10)
         assert not running.thread.is_alive()
+
+
+def test_a_connection_that_was_taken_as_the_server_stopped_is_closed(blobs: Blobs) -> None:
+    async def main() -> bytes:
+        loop, pool = asyncio.get_running_loop(), Pool("bytes")
+        site = Site(blobs, HttpTerms(pool), ServerState(is_stopping=True))
+        ours, theirs = socket.socketpair()
+        with theirs:
+            theirs.setblocking(False)
+            ours.setblocking(False)
+            await loop.connect_accepted_socket(partial(HttpProtocol, site), ours)
+            return await asyncio.wait_for(loop.sock_recv(theirs, 1), 20)
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        assert runner.run(main()) == b""
 
 
 def test_another_socket_while_running(blobs: Blobs, tls: tuple[ssl.SSLContext, ssl.SSLContext]) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from moorage.model.errors import StorageFull
-from moorage.server.http.terms import HttpLimits
+from moorage.server.http.limits import HttpLimits
 from moorage.transfer.handover import Receive, Scope, Send, receive_into
 
 from .serving import MIB, FileSink, Running, reply, serving, until

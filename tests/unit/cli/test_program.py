@@ -28,7 +28,7 @@ HEAVY = [
     "sqlalchemy",
     "botocore",
     "aiohttp",
-    "uvicorn",
+    "httptools",
     "obstore",
     "cryptography",
     "psycopg",

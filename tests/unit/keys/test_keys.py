@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from moorage.keys.envelope import Envelope, WrongKey
-from moorage.keys.registry_keys import LocalKeyring
 from moorage.keys.root_key import RootKey, RootKeyError, load_root_key
 
 KEY = base64.b64encode(bytes(range(32))).decode()
@@ -83,18 +82,6 @@ def test_contexts_cannot_be_confused() -> None:
     wrapped = envelope.wrap(b"key", {"a": "b\0c=d"})
     with pytest.raises(WrongKey):
         envelope.unwrap(wrapped, {"a": "b", "c": "d"})
-
-
-def test_data_keys_hang_on_their_registry() -> None:
-    root = RootKey(os.urandom(32), "test")
-    ring, other = LocalKeyring(root), LocalKeyring(RootKey(os.urandom(32), "other"))
-    registry = ring.new_registry_key()
-    key = ring.new_data_key(registry, {"object": "x"})
-    assert ring.open_data_key(registry, key.wrapped, {"object": "x"}) == key.plaintext
-    with pytest.raises(WrongKey):
-        ring.open_data_key(ring.new_registry_key(), key.wrapped, {"object": "x"})
-    with pytest.raises(WrongKey):
-        other.open_data_key(registry, key.wrapped, {"object": "x"})
 
 
 def test_secrets_are_sealed_and_derived_keys_differ_by_purpose() -> None:

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from moorage.keys.registry_keys import LocalKeyring
 from moorage.keys.root_key import RootKey
 from moorage.metadata.database import Database
 from moorage.metadata.images import blobs
 from moorage.metadata.opening import open_database
-from moorage.metadata.records import Piece
+from moorage.metadata.records import Piece, Repository
+from moorage.metadata.registry import repositories as found_repositories
 from moorage.metadata.registry.records import Destination, ReplicationRule
 from moorage.metadata.statements import Statement
 from moorage.metadata.tables.lifecycle import lifecycle_policies, lifecycle_preview_results, lifecycle_previews
@@ -24,22 +24,22 @@ from moorage.metadata.transaction import ReadTransaction, Transaction
 from moorage.model import ids, limits
 from moorage.model.digest import Digest
 from moorage.model.errors import LayersNotFound, UploadNotFound
-from moorage.model.names import parse_repository_name
+from moorage.model.names import RepositoryName, parse_repository_name
 from moorage.model.principal import Caller
 from moorage.model.scope import Scope
 from moorage.operations.accounts import accounts
 from moorage.operations.images import garbage, layers, push, removal, uploads
 from moorage.operations.replication import rules as replication
 from moorage.operations.repository import lifecycle, lifecycle_preview, repositories
-from moorage.operations.repository.repositories import RepositoryRequest
 from moorage.operations.usage.pulls import record_pulls
 from moorage.testing.builders import BuiltImage, digest, image
+from moorage.testing.sealed_pushes import SealedPushes
 
 SCOPE = Scope.of("us-east-1", "000000000000")
 NAME = parse_repository_name("app")
 OTHER = parse_repository_name("other")
 ROOT_KEY = RootKey(bytes(32), "test")
-KEYRING = LocalKeyring(ROOT_KEY)
+PUSHES = SealedPushes(ROOT_KEY)
 EMPTIED = (lifecycle_policies, lifecycle_previews, lifecycle_preview_results, image_replications)
 
 
@@ -59,14 +59,21 @@ class World:
         key = ids.storage_key()
         self.db.run_write(garbage.announce, [key], 3600)
         piece = Piece(len(data), key, b"wrapped")
-        self.db.run_write(uploads.put_blob, self.caller, SCOPE, parse_repository_name(name), Digest(digest(data)), piece)
+        into = parse_repository_name(name)
+        self.db.run_write(uploads.put_blob, self.caller, SCOPE, into, Digest(digest(data)), piece, self.repository(into).seal)
         return key
 
     def push(self, built: BuiltImage, tag: str) -> dict[str, str]:
         keys = {name: self.put_blob(data) for name, data in built.blobs.items()}
         pushed = push.read_push(built.manifest, built.media_type, None)
-        self.db.run_write(push.put_image, KEYRING, self.caller, SCOPE, NAME, pushed, None, [tag])
+        sealed = PUSHES.sealed(self.repository(NAME), pushed)
+        self.db.run_write(push.put_image, self.caller, SCOPE, NAME, pushed, sealed, None, [tag])
         return keys
+
+    def repository(self, name: RepositoryName) -> Repository:
+        found = self.db.run_read(found_repositories.find, SCOPE, name)
+        assert found is not None
+        return found
 
     def holds(self, data_digest: str) -> bool:
         def look(tx: ReadTransaction) -> bool:
@@ -88,7 +95,7 @@ def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
     assert made is not None
     caller = Caller(made.access_key_id, SCOPE.registry_id, SCOPE.registry_id, "arn:aws:iam::000000000000:root")
     for name in (NAME, OTHER):
-        db.run_write(repositories.create_repository, KEYRING, caller, SCOPE, RepositoryRequest(name))
+        PUSHES.create(db, caller, SCOPE, name)
     yield World(db, caller, now)
     db.close()
 
@@ -171,8 +178,9 @@ def test_a_push_that_comes_after_the_collector_is_told_what_is_missing(world: Wo
     world.wait(limits.BLOB_GRACE_SECONDS + 1)
     world.db.run_write(garbage.check_links)
     pushed = push.read_push(built.manifest, built.media_type, None)
+    sealed = PUSHES.sealed(world.repository(NAME), pushed)
     with pytest.raises(LayersNotFound) as missing:
-        world.db.run_write(push.put_image, KEYRING, world.caller, SCOPE, NAME, pushed, None, ["v1"])
+        world.db.run_write(push.put_image, world.caller, SCOPE, NAME, pushed, sealed, None, ["v1"])
     assert set(missing.value.digests) == set(built.blobs)
 
 
@@ -227,7 +235,7 @@ def test_a_deleted_repository_is_gone_at_once_and_its_content_in_time(world: Wor
     keys = world.push(image(4), "v1")
     world.db.run_write(uploads.initiate_layer_upload, world.caller, SCOPE, NAME, "sha256")
     world.db.run_write(repositories.delete_repository, world.caller, SCOPE, NAME, force=True)
-    world.db.run_write(repositories.create_repository, KEYRING, world.caller, SCOPE, RepositoryRequest(NAME))
+    PUSHES.create(world.db, world.caller, SCOPE, NAME)
     assert not any(world.holds(name) for name in image(4).blobs)
     while world.db.run_write(garbage.purge_deleted_repository):
         pass

@@ -13,14 +13,13 @@ from typing import Any, TypeVar
 import psycopg
 import pytest
 
-from moorage.keys.registry_keys import LocalKeyring
 from moorage.keys.root_key import RootKey
 from moorage.metadata.database import Database
 from moorage.metadata.identity import credentials, identities
 from moorage.metadata.identity import tags as identity_tags
 from moorage.metadata.images import blobs
 from moorage.metadata.opening import open_database
-from moorage.metadata.records import Piece
+from moorage.metadata.records import Piece, Repository
 from moorage.metadata.registry.records import Template
 from moorage.metadata.transaction import Transaction
 from moorage.model import ids
@@ -34,16 +33,16 @@ from moorage.model.scope import Scope
 from moorage.operations.accounts import accounts
 from moorage.operations.identity import entities, login_profiles, tags, users
 from moorage.operations.images import garbage, layers, pull, push, removal, uploads
-from moorage.operations.repository import creation_templates, repositories
-from moorage.operations.repository.repositories import RepositoryRequest
+from moorage.operations.repository import creation_templates
 from moorage.operations.wanted_images import WantedImage
 from moorage.testing.builders import BuiltImage, digest, image
+from moorage.testing.sealed_pushes import SealedPushes
 
 T = TypeVar("T")
 SCOPE = Scope.of("us-east-1", "000000000000")
 NAME = parse_repository_name("app")
 ROOT_KEY = RootKey(bytes(32), "test")
-KEYRING = LocalKeyring(ROOT_KEY)
+PUSHES = SealedPushes(ROOT_KEY)
 _PATIENCE_SECONDS = 20.0
 
 
@@ -52,6 +51,7 @@ class World:
     db: Database
     url: str
     root: Caller
+    repository: Repository
 
     def write(self, function: Callable[..., T], *args: Any) -> T:
         return self.db.run_write(function, *args)
@@ -62,11 +62,12 @@ class World:
         return piece
 
     def put_blob(self, data: bytes) -> None:
-        self.write(uploads.put_blob, self.root, SCOPE, NAME, Digest(digest(data)), self.announced(data))
+        self.write(uploads.put_blob, self.root, SCOPE, NAME, Digest(digest(data)), self.announced(data), self.repository.seal)
 
     def putting(self, built: BuiltImage, *tags: str) -> Callable[[Transaction], Any]:
         pushed = push.read_push(built.manifest, built.media_type, None)
-        return lambda tx: push.put_image(tx, KEYRING, self.root, SCOPE, NAME, pushed, None, tags)
+        sealed = PUSHES.sealed(self.repository, pushed)
+        return lambda tx: push.put_image(tx, self.root, SCOPE, NAME, pushed, sealed, None, tags)
 
     def push(self, built: BuiltImage, *tags: str) -> None:
         for data in built.blobs.values():
@@ -107,8 +108,7 @@ def world(postgres_url: str) -> Iterator[World]:
     made = db.run_write(accounts.ensure_bootstrap, ROOT_KEY, SCOPE.registry_id, "default", None)
     assert made is not None
     root = Caller(made.access_key_id, SCOPE.registry_id, SCOPE.registry_id, "arn:aws:iam::000000000000:root")
-    db.run_write(repositories.create_repository, KEYRING, root, SCOPE, RepositoryRequest(NAME))
-    yield World(db, postgres_url, root)
+    yield World(db, postgres_url, root, PUSHES.create(db, root, SCOPE, NAME))
     db.close()
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from moorage.keys.registry_keys import LocalKeyring
 from moorage.keys.root_key import RootKey
 from moorage.lifecycle.select import LifecycleImage
 from moorage.metadata.opening import open_database
@@ -16,7 +15,6 @@ from moorage.model.names import parse_repository_name
 from moorage.model.principal import Caller, root_arn
 from moorage.model.scope import Scope
 from moorage.operations.accounts import accounts
-from moorage.operations.repository import repositories
 from moorage.operations.repository.lifecycle_preview import (
     PreviewPage,
     Snapshot,
@@ -25,8 +23,8 @@ from moorage.operations.repository.lifecycle_preview import (
     get_preview_page,
     keep,
 )
-from moorage.operations.repository.repositories import RepositoryRequest
 from moorage.operations.wanted_images import WantedImage
+from moorage.testing.sealed_pushes import SealedPushes
 
 SCOPE, NAME, ROOT_KEY = Scope.of("us-east-1", "000000000000"), parse_repository_name("app"), RootKey(bytes(32), "test")
 DAY = 24 * 3600
@@ -47,7 +45,7 @@ def test_a_preview_lasts_a_day(tmp_path: Path) -> None:
     made = db.run_write(accounts.ensure_bootstrap, ROOT_KEY, SCOPE.registry_id, "default", None)
     assert made is not None
     caller = Caller(made.access_key_id, SCOPE.registry_id, SCOPE.registry_id, root_arn(SCOPE.registry_id))
-    db.run_write(repositories.create_repository, LocalKeyring(ROOT_KEY), caller, SCOPE, RepositoryRequest(NAME))
+    SealedPushes(ROOT_KEY).create(db, caller, SCOPE, NAME)
 
     def start() -> None:
         taken = Snapshot(json.dumps(POLICY), [LifecycleImage(f"d{age}", (), -age) for age in range(4)], int(now[0] * 1_000_000))

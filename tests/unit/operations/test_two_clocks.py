@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import pytest
 
-from moorage.keys.registry_keys import LocalKeyring
 from moorage.keys.root_key import RootKey
 from moorage.metadata.images import blobs
 from moorage.metadata.opening import open_database
@@ -25,11 +24,10 @@ from moorage.model.scope import Scope
 from moorage.model.token_bucket import Rate
 from moorage.operations.accounts import accounts
 from moorage.operations.images import garbage, uploads
-from moorage.operations.repository import repositories
-from moorage.operations.repository.repositories import RepositoryRequest
 from moorage.operations.usage import rates
 from moorage.server.clock_skew import told_skew
 from moorage.testing.builders import digest
+from moorage.testing.sealed_pushes import SealedPushes
 
 SCOPE = Scope.of("us-east-1", "000000000000")
 NAME = parse_repository_name("app")
@@ -58,7 +56,7 @@ def nodes(request: pytest.FixtureRequest, postgres_url: str) -> Iterator[Nodes]:
     made = right.run_write(accounts.ensure_bootstrap, root_key, SCOPE.registry_id, "default", None)
     assert made is not None
     caller = Caller(made.access_key_id, SCOPE.registry_id, SCOPE.registry_id, "arn:aws:iam::000000000000:root")
-    right.run_write(repositories.create_repository, LocalKeyring(root_key), caller, SCOPE, RepositoryRequest(NAME))
+    SealedPushes(root_key).create(right, caller, SCOPE, NAME)
     yield Nodes(right, wrong, caller)
     right.close()
     wrong.close()
@@ -85,10 +83,11 @@ def test_what_is_written_is_not_swept(nodes: Nodes) -> None:
     assert nodes.ahead.run_write(garbage.doom_abandoned) == 0
     assert nodes.right.run_write(uploads.keep_key, key)
     data = b"pushed, and named by nothing yet"
-    nodes.right.run_write(uploads.put_blob, nodes.caller, SCOPE, NAME, Digest(digest(data)), Piece(len(data), key, b"wrapped"))
-    assert nodes.ahead.run_write(garbage.check_links) == 0
     repository = nodes.right.run_read(found_repositories.find, SCOPE, NAME)
     assert repository is not None
+    piece = Piece(len(data), key, b"wrapped")
+    nodes.right.run_write(uploads.put_blob, nodes.caller, SCOPE, NAME, Digest(digest(data)), piece, repository.seal)
+    assert nodes.ahead.run_write(garbage.check_links) == 0
     assert nodes.right.run_read(blobs.size_of, repository.id, digest(data)) is not None
 
 

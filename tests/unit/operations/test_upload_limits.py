@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from moorage.metadata.records import Repository, Seal, Upload
+from moorage.metadata.records import Repository, Upload
 from moorage.model.errors import LimitExceeded, RangeMismatch
 from moorage.model.names import RepositoryName
 from moorage.model.scope import Scope
+from moorage.model.seal import Seal
 from moorage.operations.images.uploads import check_position
 
 MIB = 1024 * 1024

@@ -10,10 +10,11 @@ import pytest
 
 from moorage.metadata.database import Database
 from moorage.metadata.opening import open_database
-from moorage.metadata.registry import registries, repositories
+from moorage.metadata.registry import registries, repositories, seals
 from moorage.metadata.transaction import Transaction
 from moorage.model.names import parse_repository_name
 from moorage.model.scope import Scope
+from moorage.model.seal import SealKey
 from moorage.server.addressing import Addressing
 from moorage.server.regions import Regions, amazon_suffixes, known_regions
 
@@ -24,7 +25,7 @@ OTHER = Scope.of("eu-west-1", "111122223333")
 def add_repository(tx: Transaction, scope: Scope) -> None:
     """The first repository of a registry."""
     made = registries.ensure_registry(tx, scope)
-    seal = registries.ensure_seal(tx, made, "AES256", b"sealed")
+    seal = seals.ensure_own(tx, made, "AES256", SealKey("", b"sealed"))
     repositories.insert(
         tx,
         made,

@@ -8,8 +8,9 @@ from typing import Any, TypeVar
 
 import pytest
 
+from moorage.transfer.handover import ClientLeft
 from moorage.wire.aws.bodies import MIB, Body, BodyBudget
-from moorage.wire.aws.faults import BodyStalled, BodyTooLarge, ClientGone, Overloaded
+from moorage.wire.aws.faults import BodyStalled, BodyTooLarge, Overloaded
 
 T = TypeVar("T")
 
@@ -72,7 +73,7 @@ def test_a_client_that_stops_is_told_so() -> None:
         with pytest.raises(BodyStalled):
             await Body(client.receive, BodyBudget(stall_seconds=0.05)).read(10, None)
         client.leave()
-        with pytest.raises(ClientGone):
+        with pytest.raises(ClientLeft):
             await Body(client.receive, BodyBudget()).read(10, None)
 
     run(test)

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 from sqlalchemy import bindparam, delete, exists, select, update
 
 from moorage.metadata.images import small_objects
-from moorage.metadata.records import Blob, Piece, Seal
+from moorage.metadata.records import Blob, Piece
+from moorage.metadata.registry import seals as seal_queries
 from moorage.metadata.statements import Statement
 from moorage.metadata.tables.blobs import blob_pieces, blobs, repository_blobs, storage_objects
 from moorage.metadata.tables.blobs import small_objects as small_objects_table
@@ -16,6 +17,7 @@ from moorage.metadata.tables.registries import seals
 from moorage.metadata.transaction import ReadTransaction, Transaction
 from moorage.metadata.types import among, word
 from moorage.model.digest import Digest
+from moorage.model.seal import Seal
 
 _b, _l, _p, _o = blobs.c, repository_blobs.c, blob_pieces.c, storage_objects.c
 _LINK = (_l.repository_id == bindparam("repository"), _l.digest == bindparam("digest"))
@@ -26,9 +28,7 @@ _FIND = Statement(
             _b.id,
             _b.size_bytes,
             _l.check_after,
-            seals.c.id,
-            seals.c.kind,
-            seals.c.wrapped_key,
+            *seal_queries.COLUMNS,
             _p.size_bytes,
             _p.storage_key,
             _p.wrapped_key,
@@ -201,8 +201,8 @@ def find(tx: ReadTransaction, repository_id: int, digest: str) -> Blob | None:
     if not rows:
         return None
     first = rows[0]
-    pieces = tuple(piece(*row[6:]) for row in rows if row[7] is not None)
-    return Blob(first[0], Digest(digest), first[1], Seal(first[3], first[4], bytes(first[5])), first[2], pieces)
+    pieces = tuple(piece(*row[7:]) for row in rows if row[8] is not None)
+    return Blob(first[0], Digest(digest), first[1], seal_queries.record(*first[3:7]), first[2], pieces)
 
 
 def piece(size_bytes: int, key: str, wrapped_key: bytes, sealed: bytes | None) -> Piece:

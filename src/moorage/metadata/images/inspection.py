@@ -8,7 +8,8 @@ from sqlalchemy import bindparam, exists, func, select
 
 from moorage.metadata.images.blobs import piece
 from moorage.metadata.images.small_objects import present
-from moorage.metadata.records import Piece, Seal
+from moorage.metadata.records import Payload, Piece
+from moorage.metadata.registry import seals as seal_queries
 from moorage.metadata.statements import Statement
 from moorage.metadata.tables.blobs import blob_pieces, blobs, repository_blobs, small_objects, storage_objects
 from moorage.metadata.tables.images import (
@@ -23,10 +24,11 @@ from moorage.metadata.tables.registries import registries, seals
 from moorage.metadata.tables.uploads import upload_segments
 from moorage.metadata.transaction import ReadTransaction
 from moorage.metadata.types import among
+from moorage.model.seal import Seal
 
 _BLOBS = Statement(
     lambda _: (
-        select(blobs.c.id, blobs.c.digest, blobs.c.size_bytes, seals.c.id, seals.c.kind, seals.c.wrapped_key)
+        select(blobs.c.id, blobs.c.digest, blobs.c.size_bytes, *seal_queries.COLUMNS)
         .join(seals, seals.c.id == blobs.c.seal_id)
         .where(blobs.c.id > bindparam("after"))
         .order_by(blobs.c.id)
@@ -49,11 +51,11 @@ _MANIFESTS = Statement(
             manifests.c.repository_id,
             manifests.c.digest,
             repositories.c.name,
-            seals.c.wrapped_key,
-            manifest_payloads.c.sealed,
-            manifest_payloads.c.wrapped_key,
             registries.c.registry_id,
             registries.c.region,
+            manifest_payloads.c.sealed,
+            manifest_payloads.c.wrapped_key,
+            *seal_queries.COLUMNS,
         )
         .join(repositories, repositories.c.id == manifests.c.repository_id)
         .join(registries, registries.c.id == repositories.c.registry)
@@ -133,9 +135,8 @@ class InspectedManifest:
     repository_id: int
     digest: str
     place: str
-    registry_key: bytes
-    sealed: bytes | None
-    wrapped_key: bytes | None
+    seal: Seal
+    payload: Payload | None
     missing: tuple[str, ...]
 
 
@@ -144,7 +145,7 @@ def blobs_after(tx: ReadTransaction, after: int, count: int) -> list[InspectedBl
     found = []
     for row in tx.all(_BLOBS, after=after, count=count):
         pieces = tuple(piece(*columns) for columns in tx.all(_PIECES, blob=row[0]))
-        found.append(InspectedBlob(row[0], row[1], row[2], Seal(row[3], row[4], bytes(row[5])), pieces))
+        found.append(InspectedBlob(row[0], row[1], row[2], seal_queries.record(*row[3:]), pieces))
     return found
 
 
@@ -158,10 +159,9 @@ def manifests_after(tx: ReadTransaction, after: int, count: int) -> list[Inspect
                 id=row[0],
                 repository_id=row[1],
                 digest=row[2],
-                place=f"{row[7]}/{row[8]}/{row[3]}",
-                registry_key=bytes(row[4]),
-                sealed=bytes(row[5]) if row[5] is not None else None,
-                wrapped_key=bytes(row[6]) if row[6] is not None else None,
+                place=f"{row[4]}/{row[5]}/{row[3]}",
+                seal=seal_queries.record(*row[8:]),
+                payload=Payload(bytes(row[6]), bytes(row[7])) if row[6] is not None else None,
                 missing=tuple(missing),
             )
         )

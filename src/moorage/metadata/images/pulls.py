@@ -69,9 +69,9 @@ def _by_digest(*also: ColumnElement[Any]) -> Statement:
     )
 
 
-# On PostgreSQL the version is that of the statement's own snapshot. SQLite's is in the file's header, which costs less.
-_BY_TAG = {"sqlite": _by_tag(), "postgresql": _by_tag(VERSION_COLUMN)}
-_BY_DIGEST = {"sqlite": _by_digest(), "postgresql": _by_digest(VERSION_COLUMN)}
+_BY_TAG, _BY_DIGEST = _by_tag(), _by_digest()
+_BY_TAG_ON_POSTGRESQL, _BY_DIGEST_ON_POSTGRESQL = _by_tag(VERSION_COLUMN), _by_digest(VERSION_COLUMN)
+"""For PostgreSQL: the version of the statement's own snapshot. SQLite's is in the file's header, which costs less."""
 
 
 def find(
@@ -92,10 +92,11 @@ def find(
         "account": account_id,
         "key": access_key_id,
     }
+    has_version = tx.dialect == "postgresql"
     if tag is not None:
-        row = tx.first(_BY_TAG[tx.dialect], tag=tag, **place)
+        row = tx.first(_BY_TAG_ON_POSTGRESQL if has_version else _BY_TAG, tag=tag, **place)
     else:
-        row = tx.first(_BY_DIGEST[tx.dialect], digest=digest, **place)
+        row = tx.first(_BY_DIGEST_ON_POSTGRESQL if has_version else _BY_DIGEST, digest=digest, **place)
     if row is None:
         return Pull((-1, None), None, None)
     middle = _STANDING_COLUMNS + len(repositories.COLUMNS)
@@ -103,4 +104,4 @@ def find(
     repository = repositories.record(row[_STANDING_COLUMNS:middle], scope) if there else None
     image = manifests.image(row[middle : middle + len(manifests.COLUMNS)]) if row[middle] is not None else None
     key = (row[1], row[2], row[3]) if row[1] is not None else None
-    return Pull((row[0], key), repository, image, row[-1] if tx.dialect == "postgresql" else None)
+    return Pull((row[0], key), repository, image, row[-1] if has_version else None)

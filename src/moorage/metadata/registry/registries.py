@@ -1,4 +1,4 @@
-"""Queries over accounts, access keys, registries and seals."""
+"""Queries over accounts, access keys and registries."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Any
 
 from sqlalchemy import bindparam, exists, select, update
 
-from moorage.metadata.records import AccessKey, Seal
+from moorage.metadata.records import AccessKey
 from moorage.metadata.statements import Statement
 from moorage.metadata.tables.images import repositories
-from moorage.metadata.tables.registries import access_keys, accounts, installation, registries, seals
+from moorage.metadata.tables.registries import access_keys, accounts, installation, registries
 from moorage.metadata.transaction import ReadTransaction, Transaction
 from moorage.metadata.types import word
 from moorage.model.scope import Scope
@@ -107,24 +107,6 @@ _INSERT_REGISTRY = Statement(
 )
 _BY_ADDRESS = Statement(
     lambda _: select(registries.c.region, registries.c.registry_id).where(registries.c.address == bindparam("address"))
-)
-_SEAL = Statement(
-    lambda _: select(seals.c.id, seals.c.kind, seals.c.wrapped_key).where(
-        seals.c.registry == bindparam("registry"), seals.c.kind == bindparam("kind"), seals.c.key_reference == word("")
-    )
-)
-_INSERT_SEAL = Statement(
-    lambda insert: (
-        insert(seals)
-        .values(
-            registry=bindparam("registry"),
-            kind=bindparam("kind"),
-            key_reference="",
-            wrapped_key=bindparam("wrapped_key"),
-            created_at=bindparam("now"),
-        )
-        .on_conflict_do_nothing()
-    )
 )
 _FACT = Statement(lambda _: select(installation.c.value).where(installation.c.key == bindparam("name")))
 _INSERT_FACT = Statement(
@@ -259,20 +241,6 @@ def find_by_address(tx: ReadTransaction, address: str) -> Scope | None:
     """The registry that a loopback address was given to."""
     row = tx.first(_BY_ADDRESS, address=address)
     return Scope.of(row[0], row[1]) if row else None
-
-
-def find_seal(tx: ReadTransaction, registry: int, kind: str) -> Seal | None:
-    """The registry's own seal of a kind."""
-    row = tx.first(_SEAL, registry=registry, kind=kind)
-    return Seal(row[0], row[1], bytes(row[2])) if row else None
-
-
-def ensure_seal(tx: Transaction, registry: int, kind: str, wrapped_key: bytes) -> Seal:
-    """The registry's own seal of a kind; `wrapped_key` becomes its key if there is none yet."""
-    tx.run(_INSERT_SEAL, registry=registry, kind=kind, wrapped_key=wrapped_key, now=tx.now)
-    seal = find_seal(tx, registry, kind)
-    assert seal is not None
-    return seal
 
 
 def installation_fact(tx: ReadTransaction, name: str) -> str | None:

@@ -7,8 +7,9 @@ from typing import Any
 
 from sqlalchemy import bindparam, delete, exists, func, select, update
 
-from moorage.metadata.records import Repository, Seal
+from moorage.metadata.records import Repository
 from moorage.metadata.registry import lifecycle_policies
+from moorage.metadata.registry import seals as seal_queries
 from moorage.metadata.statements import Statement
 from moorage.metadata.tables.images import manifests, repositories, repository_counts, resource_tags
 from moorage.metadata.tables.public import repository_catalogs
@@ -17,11 +18,12 @@ from moorage.metadata.transaction import ReadTransaction, Row, Transaction
 from moorage.metadata.types import among, word
 from moorage.model.names import RepositoryName
 from moorage.model.scope import Scope
+from moorage.model.seal import Seal
 
 _r, _g, _s = repositories.c, registries.c, seals.c
 COLUMNS = (
     _r.id, _r.registry, _r.name, _r.created_at, _r.tag_mutability, _r.mutability_filters, _r.scan_on_push, _r.encryption_type,
-    _r.kms_key, _s.id, _s.kind, _s.wrapped_key, _r.policy, _r.policy_bindings,
+    _r.kms_key, *seal_queries.COLUMNS, _r.policy, _r.policy_bindings,
 )  # fmt: skip
 
 
@@ -120,10 +122,10 @@ _DROP_COUNT = Statement(lambda _: delete(repository_counts).where(repository_cou
 
 def record(row: Row, scope: Scope) -> Repository:
     """A Repository from a row of `COLUMNS`."""
-    seal = Seal(row[9], row[10], bytes(row[11]))
+    seal = seal_queries.record(*row[9:13])
     filters = tuple(json.loads(row[5])) if row[5] != "[]" else ()
     name = RepositoryName(row[2])
-    return Repository(row[0], row[1], scope, name, row[3], row[4], filters, bool(row[6]), row[7], row[8], seal, row[12], row[13])
+    return Repository(row[0], row[1], scope, name, row[3], row[4], filters, bool(row[6]), row[7], row[8], seal, row[13], row[14])
 
 
 def _place(scope: Scope) -> dict[str, str]:

@@ -47,7 +47,7 @@ def batch_delete_image(
             )
         else:
             resolved.append((entry, image))
-    held = _hold(tx, repository, {image.id: image for _, image in resolved})
+    held = hold(tx, repository, {image.id: image for _, image in resolved})
     for entry, image in resolved:
         _require_same(tx, repository, entry, image, held)
     for entry, image in sorted(resolved, key=lambda pair: not _is_index(pair[1])):
@@ -62,7 +62,7 @@ def batch_delete_image(
             gone.append((image.digest, entry.tag))
             continue
         try:
-            _remove(tx, repository, image, own, caller.arn)
+            remove_image(tx, repository, image, own, caller.arn)
         except ImageReferenced as error:
             listed = ", ".join(error.parents)
             failures.append(
@@ -94,13 +94,13 @@ def delete_manifest(
             raise ImageNotFound(scope.registry_id, name, None, tag)
         return
     image = manifests.find_by_digest(tx, repository.id, digest or "")
-    held = _hold(tx, repository, {image.id: image} if image is not None else {})
+    held = hold(tx, repository, {image.id: image} if image is not None else {})
     if image is None or image.id not in held:
         raise ImageNotFound(scope.registry_id, name, digest, None)
-    _remove(tx, repository, image, held[image.id], caller.arn)
+    remove_image(tx, repository, image, held[image.id], caller.arn)
 
 
-def _hold(tx: Transaction, repository: Repository, found: dict[int, Image]) -> dict[int, list[str]]:
+def hold(tx: Transaction, repository: Repository, found: dict[int, Image]) -> dict[int, list[str]]:
     """Hold images by id with their links and tags; return the tags of those that are still there, in the order of tagging.
 
     Raises:
@@ -126,8 +126,18 @@ def _require_same(tx: Transaction, repository: Repository, entry: WantedImage, i
             raise Overtaken
 
 
-def _remove(tx: Transaction, repository: Repository, image: Image, held: Sequence[str], by: str) -> None:
-    """Remove an image that is held, with its tags; its blobs are checked after the grace. Raises ImageReferenced."""
+def remove_image(tx: Transaction, repository: Repository, image: Image, held: Sequence[str], by: str) -> None:
+    """Remove an image that is held, with its tags; its blobs are checked after the grace.
+
+    The one way by which an image leaves a repository that stays: whatever is to be kept of it is kept here.
+
+    Args:
+        held: its tags, as `hold` found them.
+        by: the ARN of whoever does it.
+
+    Raises:
+        ImageReferenced: an index of the repository names it.
+    """
     parents = manifests.parents_of(tx, repository.id, image.digest)
     if parents:
         raise ImageReferenced(repository.scope.registry_id, repository.name, image.digest, parents)

@@ -16,7 +16,7 @@ from moorage.model.principal import Caller
 from moorage.model.registry_errors import StorageClassFixed
 from moorage.model.scope import Scope
 from moorage.operations.authorized import locked_repository_for
-from moorage.operations.replication import rules as replication
+from moorage.operations.images.changes import Change, image_changed
 from moorage.operations.wanted_images import WantedImage, one_image
 
 ACTIVE, ARCHIVED, ACTIVATING = "ACTIVE", "ARCHIVED", "ACTIVATING"
@@ -93,7 +93,7 @@ def _restore(tx: Transaction, repository: Repository, first: Image, at: int) -> 
     while waiting:
         image = waiting.pop()
         archive.set_activated(tx, image.id, at)
-        replication.ask(tx, repository, image.id)
+        image_changed(tx, repository, image.id, Change.RESTORED)
         together = [child for child in archive.children_of(tx, image.id) if child.archived]
         for other in (*together, *_attached(tx, repository, image, ARCHIVED)):
             if other.id not in seen:

@@ -31,8 +31,10 @@ from moorage.model.errors import (
 from moorage.model.names import RepositoryName
 from moorage.model.principal import Caller
 from moorage.model.scope import Scope
+from moorage.model.seal import Seal
 from moorage.operations.authorized import locked_repository_for, repository_for
 from moorage.operations.registry import account_settings
+from moorage.operations.seals import SealOvertaken
 
 _SECOND = 1_000_000
 _WRITING_SECONDS = 3600
@@ -335,9 +337,18 @@ def complete_layer_upload(
     return stored
 
 
-def put_blob(tx: Transaction, caller: Caller, scope: Scope, name: RepositoryName, digest: Digest, piece: Piece) -> Stored:
-    """A blob that came in one request, verified and durable, becomes one of its repository."""
+def put_blob(
+    tx: Transaction, caller: Caller, scope: Scope, name: RepositoryName, digest: Digest, piece: Piece, sealed_for: Seal
+) -> Stored:
+    """A blob that came in one request, verified and durable, becomes one of its repository.
+
+    Raises:
+        SealOvertaken: that is sealed otherwise than the one that `piece` was sealed for. No upload has to fear this: it belongs
+            to one repository, which keeps its seal.
+    """
     repository = locked_repository_for(tx, caller, COMPLETE, scope, name, share=True, also=(INITIATE, UPLOAD))
+    if repository.seal.id != sealed_for.id:
+        raise SealOvertaken
     _take_live(tx, repository, "", piece)
     return _store(tx, repository, digest, (piece,))
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import msgspec
 
-from moorage.keys.registry_keys import LocalKeyring
 from moorage.metadata.images import manifests
 from moorage.metadata.records import Image, Repository
 from moorage.metadata.registry import public_registries, repositories
@@ -13,6 +12,7 @@ from moorage.metadata.transaction import ReadTransaction, Transaction
 from moorage.model.names import RepositoryName
 from moorage.model.principal import Caller
 from moorage.model.scope import Scope
+from moorage.model.seal import SealKey
 from moorage.operations.authorized import locked_repository_for, repository_for
 from moorage.operations.public import registries
 from moorage.operations.repository.repositories import RepositoryRequest
@@ -40,10 +40,15 @@ class Catalog(msgspec.Struct, frozen=True):
 
 
 def create_repository(
-    tx: Transaction, keyring: LocalKeyring, caller: Caller, scope: Scope, request: RepositoryRequest, catalog: Catalog | None
+    tx: Transaction,
+    caller: Caller,
+    scope: Scope,
+    request: RepositoryRequest,
+    catalog: Catalog | None,
+    seal_key: SealKey | None = None,
 ) -> Repository:
     """Create a public repository, and its registry with the first one. Raises what creating any repository raises."""
-    created = create_any_repository(tx, keyring, caller, scope, request)
+    created = create_any_repository(tx, caller, scope, request, seal_key)
     registries.ensure(tx, scope)
     if catalog is not None:
         _put(tx, created, catalog)

@@ -8,13 +8,13 @@ from __future__ import annotations
 import logging
 
 from moorage.auth.authorize import Question, authorize
-from moorage.keys.registry_keys import LocalKeyring
 from moorage.metadata.registry import lifecycle_policies, repositories
 from moorage.metadata.transaction import Transaction
 from moorage.model.errors import DomainError, RepositoryExists
 from moorage.model.names import RepositoryName
 from moorage.model.principal import NO_FACTS, Caller
 from moorage.model.scope import Scope
+from moorage.model.seal import SealKey
 from moorage.model.shown import shown
 from moorage.operations.identity import policy_documents
 from moorage.operations.repository.creation_templates import CREATE_ON_PUSH, find_for
@@ -25,10 +25,11 @@ from moorage.policy.document import Kind
 logger = logging.getLogger("moorage.templates")
 
 
-def create_on_push(tx: Transaction, keyring: LocalKeyring, caller: Caller, scope: Scope, name: RepositoryName) -> None:
+def create_on_push(tx: Transaction, caller: Caller, scope: Scope, name: RepositoryName, seal_key: SealKey | None = None) -> None:
     """Create the repository by the template that is for it.
 
     Raises:
+        SealKeyMissing: as `create_repository`.
         RepositoryExists: another push was first.
         TemplateUnusable: the template cannot be applied; told to a pusher who may create the repository, and to the log.
         DomainError: no template, or no right.
@@ -52,7 +53,7 @@ def create_on_push(tx: Transaction, keyring: LocalKeyring, caller: Caller, scope
             encryption_type=template.encryption_type,
             kms_key=template.kms_key,
         )
-        repository = make_repository(tx, keyring, scope, request)
+        repository = make_repository(tx, scope, request, seal_key)
         if template.repository_policy is not None:
             _, bindings = policy_documents.read(tx, template.repository_policy, Kind.REPOSITORY)
             repositories.set_policy(tx, repository, template.repository_policy, bindings)

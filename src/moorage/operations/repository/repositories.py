@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from moorage.auth.authorize import Question, authorize
-from moorage.keys.registry_keys import LocalKeyring
 from moorage.metadata.records import Repository
-from moorage.metadata.registry import registries, repositories
+from moorage.metadata.registry import registries, repositories, seals
 from moorage.metadata.transaction import ReadTransaction, Transaction
 from moorage.model.errors import (
     KeyUnusable,
@@ -21,12 +20,13 @@ from moorage.model.errors import (
 from moorage.model.names import RepositoryName
 from moorage.model.principal import NO_FACTS, Caller
 from moorage.model.scope import Scope
+from moorage.model.seal import AES256, SealKey
 from moorage.operations import quotas
 from moorage.operations.authorized import locked_repository_for
 from moorage.operations.images.tag_mutability import MUTABLE, check_filters
 from moorage.operations.repository.resource_tags import about_tags, check_tags
+from moorage.operations.seals import SealKeyMissing
 
-AES256 = "AES256"
 NO_KMS = "encryption with KMS keys is not available in this version of Moorage: use encryptionType AES256"
 
 
@@ -44,11 +44,15 @@ class RepositoryRequest:
 
 
 def create_repository(
-    tx: Transaction, keyring: LocalKeyring, caller: Caller, scope: Scope, request: RepositoryRequest
+    tx: Transaction, caller: Caller, scope: Scope, request: RepositoryRequest, seal_key: SealKey | None = None
 ) -> Repository:
-    """Create a repository; the registry and the key that seals it are made with its first one.
+    """Create a repository, and with its first one the registry.
+
+    Args:
+        seal_key: becomes what seals the registry, if it has nothing yet.
 
     Raises:
+        SealKeyMissing: it has nothing yet, and no `seal_key` was given.
         ParameterInvalid, TooManyTags, TagKeyInvalid: the request contradicts itself.
         RepositoryExists, LimitExceeded
         KeyUnusable: encryption with a KMS key is asked for, which this version does not have.
@@ -58,10 +62,10 @@ def create_repository(
     authorize(tx, caller, Question("ecr:CreateRepository", scope, arn, facts))
     if request.tags:
         authorize(tx, caller, Question("ecr:TagResource", scope, arn, facts))
-    return make_repository(tx, keyring, scope, request)
+    return make_repository(tx, scope, request, seal_key)
 
 
-def make_repository(tx: Transaction, keyring: LocalKeyring, scope: Scope, request: RepositoryRequest) -> Repository:
+def make_repository(tx: Transaction, scope: Scope, request: RepositoryRequest, seal_key: SealKey | None = None) -> Repository:
     """`create_repository` for those who have found that the caller may."""
     tags = check_tags(request.tags)
     filters = check_filters(request.tag_mutability, request.mutability_filters)
@@ -70,9 +74,11 @@ def make_repository(tx: Transaction, keyring: LocalKeyring, scope: Scope, reques
             "encryptionConfiguration.kmsKey", "KMS key can only be specified when encryptionType is KMS or KMS_DSSE"
         )
     registry = registries.hold(tx, scope)  # so that the quota that is counted below still holds at the commit
-    seal = registries.find_seal(tx, registry, AES256)
+    seal = seals.find_own(tx, registry, AES256)
     if seal is None:
-        seal = registries.ensure_seal(tx, registry, AES256, keyring.new_registry_key())
+        if seal_key is None:
+            raise SealKeyMissing(AES256)
+        seal = seals.ensure_own(tx, registry, AES256, seal_key)  # of two that are first at once the other may have made it
     inserted = repositories.insert(
         tx,
         registry,

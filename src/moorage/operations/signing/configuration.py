@@ -1,7 +1,7 @@
 """With which profiles images are to be signed when they are pushed.
 
 Source: ECR PutSigningConfiguration, GetSigningConfiguration, DeleteSigningConfiguration, DescribeImageSigningStatus. Nothing is
-signed yet, so no image has a status: whoever signs begins where `replication.ask` is called.
+signed yet, so no image has a status: whoever signs begins in `images.changes`.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""The HTTP/1.1 server: connections, parser, exchanges, bodies on the socket."""
+"""The HTTP/1.1 server: parser, connections, requests and their answers, bodies on the socket."""

@@ -15,9 +15,9 @@ import logging
 import socket
 import ssl
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 logger = logging.getLogger("moorage.server")
 
@@ -35,8 +35,9 @@ _NO_ROOM = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
 class Connection(Protocol):
     """A connection, as far as making room needs to know it."""
 
-    deadline: float | None
-    """When its client is late, in the loop's time; None: it does not wait for its client."""
+    @property
+    def deadline(self) -> float | None:
+        """When its client is late, in the loop's time; None: it does not wait for its client."""
 
     @property
     def source(self) -> str: ...
@@ -52,11 +53,6 @@ class Door:
     listener: socket.socket
     ssl_context: ssl.SSLContext | None
     make: Callable[[], asyncio.Protocol]
-
-    @property
-    def sockets(self) -> Sequence[socket.socket]:
-        """As the event loop's own servers have it."""
-        return (self.listener,) if self.listener.fileno() >= 0 else ()
 
 
 @dataclass(eq=False)
@@ -103,6 +99,11 @@ class Doors:
         if not self._paused:
             self._watch(door)
         return door
+
+    @property
+    def addresses(self) -> list[tuple[Any, ...] | str]:
+        """Where connections are accepted, as `socket.getsockname` says it."""
+        return [door.listener.getsockname() for door in self._doors]
 
     def close(self) -> None:
         """Accept nothing more."""

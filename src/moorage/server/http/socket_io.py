@@ -1,7 +1,4 @@
-"""Bodies moved by a thread on the connection's own descriptor, in turns.
-
-A turn runs in the pool for bytes. It moves at most `TURN_BYTES` and ends early when the peer blocks; then the event loop waits
-for the descriptor and queues another turn. So a slow peer never holds a thread, and big transfers share the pool fairly.
+"""Bodies moved by a thread on the connection's own descriptor, in turns of at most `TURN_BYTES` (see `turns`).
 
 The descriptor is a duplicate: the transport may be closed meanwhile. It does not block, since it shares that flag with the
 transport.
@@ -9,19 +6,15 @@ transport.
 
 from __future__ import annotations
 
-import asyncio
-import enum
 import errno
-import fcntl
 import os
 import select
 import socket
-import struct
-import termios
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 from moorage.model.errors import StorageCorrupt
+from moorage.server.http.turns import Step
 from moorage.transfer.handover import Sink, Source
 from moorage.transfer.pools import Pool
 
@@ -50,44 +43,12 @@ _PEER_GONE = frozenset(
 )
 
 
-class Step(enum.Enum):
-    """How a turn ended."""
-
-    MORE = enum.auto()
-    """The turn is used up, the peer keeps pace."""
-    BLOCKED = enum.auto()
-    """The peer has to move first."""
-    DONE = enum.auto()
-    """All that was to be moved has been moved."""
-    GONE = enum.auto()
-    """The peer has left, or the transfer was interrupted."""
-    STALLED = enum.auto()
-    """The peer has not moved for too long. Said by `take_turns` only."""
-    BROKEN = enum.auto()
-    """What the peer sent is not HTTP."""
-
-
 class _Blocked(Exception):
     """The descriptor would block, and waiting a moment did not help."""
 
 
 class _PeerLeft(Exception):
     """The connection has ended."""
-
-
-class Turns(Protocol):
-    """A transfer that is done turn by turn."""
-
-    events: int
-    """``select.POLLIN`` or ``select.POLLOUT``: what the descriptor must be ready for."""
-    moved: int
-    """Bytes so far, framing included."""
-
-    def take(self) -> Step:
-        """One turn. Blocks for a moment at most, apart from the source or sink itself."""
-
-    def interrupt(self) -> None:
-        """Ask a running turn to end soon. From any thread."""
 
 
 class _OnDescriptor:
@@ -311,65 +272,3 @@ class ReceivingChunks(_OnDescriptor):
 
 class BrokenFraming(Exception):
     """A chunked body that breaks RFC 9112 section 7.1."""
-
-
-async def take_turns(turns: Turns, connection: socket.socket, pool: Pool, stall_seconds: float, stall_bytes: int = 1) -> Step:
-    """Take turns until the transfer has come to an end: DONE, GONE, STALLED or BROKEN. Raises what source or sink raise.
-
-    When this returns or raises, also by cancellation, no thread uses the descriptor, the source or the sink.
-
-    Args:
-        stall_bytes: how much has to be received within `stall_seconds`.
-    """
-    loop = asyncio.get_running_loop()
-    marked, due = 0, loop.time() + stall_seconds
-    while True:
-        step = await pool.run(turns.take, interrupt=turns.interrupt)
-        if step is not Step.BLOCKED:
-            if step is not Step.MORE:
-                return step
-            continue
-        patience = stall_seconds
-        if turns.events == select.POLLIN:
-            now = loop.time()
-            if turns.moved - marked >= stall_bytes:
-                marked, due = turns.moved, now + stall_seconds
-            patience = due - now
-        if patience <= 0 or not await _ready(connection.fileno(), turns.events, patience):
-            return Step.STALLED
-
-
-def unacknowledged_bytes(descriptor: int) -> int:
-    """Bytes that the kernel still holds because the peer has not taken them (Linux: SIOCOUTQ)."""
-    try:
-        return int(struct.unpack("i", fcntl.ioctl(descriptor, termios.TIOCOUTQ, b"\0\0\0\0"))[0])
-    except OSError:
-        return 0
-
-
-async def _ready(descriptor: int, events: int, stall_seconds: float) -> bool:
-    """Wait until the descriptor can be read or written; False when the peer made no progress for `stall_seconds`.
-
-    The kernel calls a socket writable only when a third of its buffer is free: a slow reader may need minutes for that and still
-    make progress, which shows in what it has acknowledged.
-    """
-    loop = asyncio.get_running_loop()
-    woken: asyncio.Future[None] = loop.create_future()
-    writing = events == select.POLLOUT
-    held = unacknowledged_bytes(descriptor) if writing else 0
-
-    def wake() -> None:
-        if not woken.done():
-            woken.set_result(None)
-
-    add, remove = (loop.add_writer, loop.remove_writer) if writing else (loop.add_reader, loop.remove_reader)
-    add(descriptor, wake)
-    try:
-        while not (await asyncio.wait((woken,), timeout=stall_seconds))[0]:
-            left = unacknowledged_bytes(descriptor) if writing else 0
-            if left >= held:
-                return False
-            held = left
-        return True
-    finally:
-        remove(descriptor)

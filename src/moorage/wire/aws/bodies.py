@@ -7,7 +7,8 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any
 
-from moorage.wire.aws.faults import BodyStalled, BodyTooLarge, ClientGone, Overloaded
+from moorage.transfer.handover import ClientLeft
+from moorage.wire.aws.faults import BodyStalled, BodyTooLarge, Overloaded
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
@@ -125,7 +126,7 @@ class Body:
             BodyTooLarge: it is longer than `limit`; what follows is left unread.
             BodyStalled: nothing came for the budget's `stall_seconds`, or all of it too slowly.
             Overloaded: too many large bodies at once.
-            ClientGone: the connection broke.
+            ClientLeft: the connection broke.
         """
         if stated_size is not None and stated_size > limit:
             raise BodyTooLarge(f"Request body exceeds {limit} bytes")
@@ -182,7 +183,7 @@ class Body:
     async def _next(self) -> bytes:
         message = await self._receive()
         if message["type"] == "http.disconnect":
-            raise ClientGone
+            raise ClientLeft
         chunk: bytes = message.get("body", b"")
         self._seen += len(chunk)
         self.is_finished = not message.get("more_body", False)

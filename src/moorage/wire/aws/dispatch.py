@@ -39,9 +39,10 @@ from moorage.model.clock import Clock, system_clock
 from moorage.model.errors import AccessDenied, NotBuilt, RateExceeded
 from moorage.model.rates import RequestKey, Ticket, region_of
 from moorage.model.scope import is_account_id, is_region
+from moorage.transfer.handover import ClientLeft
 from moorage.wire.aws.bodies import DEFAULT_LIMIT, LIMITS, UNKNOWN_LIMIT, Body, BodyBudget, Receive
 from moorage.wire.aws.errors import internal_error, to_aws_error
-from moorage.wire.aws.faults import ClientGone, MissingAction, UnknownOperation
+from moorage.wire.aws.faults import MissingAction, UnknownOperation
 from moorage.wire.aws.models import OperationPlan, ServicePlan
 from moorage.wire.aws.protocols import json, query, query_json
 from moorage.wire.aws.service import Call, Handler, Output, Service
@@ -193,8 +194,8 @@ class Dispatcher:
         try:
             status, content, content_type = await self._answer(request)
             keep_open = body.is_finished or await body.drain()
-        except ClientGone:
-            _log.debug("client gone", extra={"request_id": request.request_id})
+        except ClientLeft:
+            _log.debug("client left", extra={"request_id": request.request_id})
             return
         finally:
             await body.close()
@@ -216,7 +217,7 @@ class Dispatcher:
             if target is not None or self._is_json(request):
                 return await self._answer_json(request, target or b"")
             return await self._answer_query(request)
-        except ClientGone:
+        except ClientLeft:
             raise
         except Exception as error:
             return self._render_error(request, error)

@@ -39,9 +39,5 @@ class Overloaded(WireFault):
     """Too many large bodies at once; the client is to try again."""
 
 
-class ClientGone(Exception):
-    """The client closed the connection: there is nobody to answer."""
-
-
 class OutputMismatch(Exception):
     """A handler returned something that the output shape does not have: a mistake in this program."""

@@ -15,6 +15,7 @@ from moorage.model.errors import (
     AccessDenied,
     BlobNotFound,
     DomainError,
+    KeyUnavailable,
     ManifestInvalid,
     NotAuthenticated,
     ParameterInvalid,
@@ -28,8 +29,8 @@ from moorage.model.scope import Scope
 from moorage.model.shown import shown
 from moorage.operations.registry import registries
 from moorage.storage.blob_store import StoreUnavailable
-from moorage.transfer.receive import ClientGone
-from moorage.wire.http import AtOnce, BadRequest, ClientLeft, Header, Request, Response, Send
+from moorage.transfer.handover import ClientLeft
+from moorage.wire.http import AtOnce, BadRequest, Header, Request, Response, Send
 from moorage.wire.oci import blobs, lists, manifests, uploads
 from moorage.wire.oci.access import challenge
 from moorage.wire.oci.errors import JSON, OciError, describe
@@ -131,7 +132,7 @@ class OciApp:
         Args:
             login: the challenge for those who have to log in.
         """
-        if isinstance(error, ClientGone | ClientLeft):
+        if isinstance(error, ClientLeft):
             return
         # An OSError: the client left while it was answered, which is the connection's business.
         if not request.may_be_answered or isinstance(error, OSError):
@@ -199,10 +200,10 @@ class OciApp:
             described = OciError(405, "UNSUPPORTED", told.message, told.detail)
         elif isinstance(error, DomainError):
             described = describe(error)
-            if isinstance(error, RateExceeded):
+            if isinstance(error, RateExceeded | KeyUnavailable):
                 headers.append((b"retry-after", b"%d" % error.retry_after_seconds))
-                if request.event is not None:
-                    request.event.is_throttled = True
+            if isinstance(error, RateExceeded) and request.event is not None:
+                request.event.is_throttled = True
             elif isinstance(error, AccessDenied) and request.ticket is not None:
                 request.ticket.give_back()  # of several actions the first was allowed
         elif isinstance(error, BadRequest):

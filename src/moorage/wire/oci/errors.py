@@ -141,6 +141,7 @@ _TABLE: dict[type[DomainError], _Rule] = {
     errors.RateExceeded: (429, "TOOMANYREQUESTS", str),
     errors.TagKeyInvalid: (400, "UNSUPPORTED", str),
     errors.KeyUnusable: (403, "DENIED", str),
+    errors.KeyUnavailable: (503, "UNKNOWN", str),
     errors.NotBuilt: (405, "UNSUPPORTED", str),
     errors.StorageFull: (507, "DENIED", lambda _: "the registry has no room left for pushes: pulls go on; tell its operator"),
     errors.StorageCorrupt: (

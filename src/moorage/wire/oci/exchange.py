@@ -8,6 +8,7 @@ from typing import NamedTuple, TypeVar
 
 from msgspec import Struct
 
+from moorage.keys.data_keys import DataKeys
 from moorage.metadata.database import Database, Version
 from moorage.model.clock import Clock
 from moorage.model.errors import NameInvalid
@@ -35,6 +36,7 @@ class Services:
     """What the handlers work with; made once by the composition root."""
 
     db: Database
+    keys: DataKeys
     access: Access
     receiver: Receiver
     sender: Sender
@@ -91,7 +93,7 @@ class Exchange(Struct, frozen=True):
     async def pushed(self, push: Callable[[], Awaitable[T]]) -> T:
         """The outcome of a push by this request; see `transfer.pushing`."""
         services = self.services
-        return await pushing(services.db, services.receiver.keyring, self.caller, self.scope, self.name, push)
+        return await pushing(services.db, services.keys, self.caller, self.scope, self.name, push)
 
     def location(self, rest: str) -> Header:
         """A Location below the repository, relative, so that it holds behind any proxy and under any host name."""

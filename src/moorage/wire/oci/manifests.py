@@ -14,6 +14,7 @@ from moorage.model.scope import Scope
 from moorage.operations.images import pull, push, removal
 from moorage.operations.images.tag_mutability import is_mutable
 from moorage.operations.wanted_images import WantedImage
+from moorage.transfer.put_image import put_image
 from moorage.wire.blob_response import matches_etag
 from moorage.wire.http import NOSNIFF, AtOnce, Header, Request, Response, read_body
 from moorage.wire.oci.errors import JSON, OciError
@@ -150,8 +151,16 @@ async def put(exchange: Exchange) -> None:
     else:
         pushed = push.read_push(data, declared, reference.digest)
     outcome = await exchange.pushed(
-        lambda: services.db.write(
-            push.put_image, services.receiver.keyring, exchange.caller, exchange.scope, name, pushed, reference.digest, tags
+        lambda: put_image(
+            services.db,
+            services.keys,
+            services.pools,
+            exchange.caller,
+            exchange.scope,
+            name,
+            pushed,
+            reference.digest,
+            tags,
         )
     )
     repository = outcome.repository

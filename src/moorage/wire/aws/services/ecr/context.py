@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from moorage.auth.cursors import Cursors
 from moorage.auth.registry_token import RegistryTokens
+from moorage.keys.data_keys import DataKeys
 from moorage.metadata.database import Database
 from moorage.metadata.records import Image, Repository
 from moorage.model.clock import Clock
@@ -37,6 +38,7 @@ class EcrContext:
     """
 
     db: Database
+    keys: DataKeys
     receiver: Receiver
     payloads: PayloadCache
     pools: Pools
@@ -75,7 +77,7 @@ def position_of(context: EcrContext, call: Call, binding: str) -> list[Any] | No
 
 async def pushed_by(context: EcrContext, call: Call, push: Callable[[], Awaitable[T]]) -> T:
     """The outcome of a push by this call; see `transfer.pushing`."""
-    return await pushing(context.db, context.receiver.keyring, caller_of(call), scope_of(call), name_of(call), push)
+    return await pushing(context.db, context.keys, caller_of(call), scope_of(call), name_of(call), push)
 
 
 def name_of(call: Call) -> RepositoryName:

@@ -102,6 +102,10 @@ def _image_not_found(e: domain.ImageNotFound, context: Context) -> AwsError:
     return context.modelled("ImageNotFoundException", f"The image with imageId {image} does not exist {where}")
 
 
+def _kms(e: domain.KeyUnusable, context: Context) -> AwsError:
+    return context.modelled("KmsException", str(e), kmsError=e.code)
+
+
 def _layer_part(e: domain.UploadInvalid, context: Context) -> AwsError:
     where = f"in the repository with name '{e.repository}' in the registry with id '{e.registry_id}'"
     return context.modelled(
@@ -205,7 +209,8 @@ ECR: Errors = {
     ),
     domain.UploadEmpty: code("EmptyUploadException", "The upload with id '{e.upload_id}' does not contain any layer parts"),
     domain.PartTooSmall: code("LayerPartTooSmallException", "Layer parts must be at least 5 MiB in size"),
-    domain.KeyUnusable: lambda e, context: context.modelled("KmsException", str(e), kmsError=e.code),
+    domain.KeyUnusable: _kms,
+    domain.KeyUnavailable: _kms,
 }
 
 NOT_MET = frozenset(

@@ -5,13 +5,14 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from moorage.metadata.records import Image
+from moorage.metadata.records import Image, Repository
 from moorage.model import media_types
-from moorage.model.errors import ImageExists, ImageNotFound, ParameterInvalid, TagInvalid
+from moorage.model.errors import ImageExists, ImageNotFound, KeyUnusable, ParameterInvalid, TagInvalid
 from moorage.model.scope import Scope
 from moorage.operations.images import listing, pull, push, removal
 from moorage.operations.images.listing import FIRST, ImageDetail, ImageFilter, ListPosition
 from moorage.operations.wanted_images import NOT_FOUND, BatchFailure, WantedImage
+from moorage.transfer import put_image as transfer
 from moorage.wire.aws.callers import caller_of
 from moorage.wire.aws.service import Call, Output, Service
 from moorage.wire.aws.services.ecr.context import (
@@ -43,9 +44,10 @@ def register(service: Service, context: EcrContext) -> None:
             outcome = await pushed_by(
                 context,
                 call,
-                lambda: context.db.write(
-                    push.put_image,
-                    context.receiver.keyring,
+                lambda: transfer.put_image(
+                    context.db,
+                    context.keys,
+                    context.pools,
                     caller_of(call),
                     scope,
                     name,
@@ -76,10 +78,9 @@ def register(service: Service, context: EcrContext) -> None:
         repository, found, failures = await few(pull.batch_get_image, caller_of(call), scope, name, wanted)
         shown = []
         for entry, image in found:
-            try:
-                manifest = await context.payloads.open(repository, image)
-            except ImageNotFound:  # it has been deleted since it was found
-                failures.append(BatchFailure(entry, *NOT_FOUND))
+            manifest = await _opened(context, repository, image, entry)
+            if isinstance(manifest, BatchFailure):
+                failures.append(manifest)
                 continue
             if call.event is not None:
                 call.event.manifests.append(image.id)
@@ -149,6 +150,16 @@ def _statuses(call: Call) -> ImageFilter:
     """What `filter` asks for: images with and without tags, and only active ones, if it says nothing."""
     given = call.get("filter") or {}
     return given.get("tagStatus") or "ANY", given.get("imageStatus") or "ACTIVE"
+
+
+async def _opened(context: EcrContext, repository: Repository, image: Image, wanted: WantedImage) -> bytes | BatchFailure:
+    """The manifest of an image that was found, or why there is none."""
+    try:
+        return await context.payloads.open(repository, image)
+    except ImageNotFound:  # it has been deleted since it was found
+        return BatchFailure(wanted, *NOT_FOUND)
+    except KeyUnusable as error:
+        return BatchFailure(wanted, "KmsError", str(error))
 
 
 def _failure(failure: BatchFailure) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from moorage.model.names import RepositoryName
 from moorage.model.scope import Scope
 from moorage.operations.repository import repositories, resource_tags
 from moorage.operations.repository.repositories import RepositoryRequest
+from moorage.transfer.creating import with_seal_key
 from moorage.wire.aws.callers import caller_of
 from moorage.wire.aws.service import Call, Output, Service
 from moorage.wire.aws.services.ecr.context import (
@@ -37,8 +38,9 @@ def register(service: Service, context: EcrContext) -> None:
             encryption_type=encryption.get("encryptionType", "AES256"),
             kms_key=encryption.get("kmsKey"),
         )
-        created = await context.db.write(
-            repositories.create_repository, context.receiver.keyring, caller_of(call), scope_of(call), request
+        created = await with_seal_key(
+            context.keys,
+            lambda seal_key: context.db.write(repositories.create_repository, caller_of(call), scope_of(call), request, seal_key),
         )
         return {"repository": (await described(context, call, created))[0]}
 

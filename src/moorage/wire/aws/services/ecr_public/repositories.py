@@ -8,6 +8,7 @@ from typing import Any
 from moorage.operations.public import repositories
 from moorage.operations.public.repositories import Catalog, CatalogData
 from moorage.operations.repository.repositories import RepositoryRequest
+from moorage.transfer.creating import with_seal_key
 from moorage.wire.aws.callers import caller_of
 from moorage.wire.aws.service import Call, Output, Service
 from moorage.wire.aws.services.ecr.context import EcrContext, described, name_of, page_size, position_of, scope_of, seconds
@@ -26,8 +27,11 @@ def register(service: Service, context: EcrContext) -> None:
         given = call.get("catalogData")
         catalog = _catalog(given) if given is not None else None
         request = RepositoryRequest(name=name_of(call), tags=pairs(call.get("tags")))
-        created = await context.db.write(
-            repositories.create_repository, context.receiver.keyring, caller_of(call), scope_of(call), request, catalog
+        created = await with_seal_key(
+            context.keys,
+            lambda seal_key: context.db.write(
+                repositories.create_repository, caller_of(call), scope_of(call), request, catalog, seal_key
+            ),
         )
         return {
             "repository": (await described(context, call, created))[0],
