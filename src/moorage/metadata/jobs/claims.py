@@ -87,7 +87,7 @@ def _claim() -> Statement:
 
 
 _CLAIM = _claim()
-_HOLD = planned_anew(lambda _: select(_j.id).where(*_is_mine()).with_for_update())
+_HOLD = planned_anew(lambda _: select(_j.id, _j.is_cancelled).where(*_is_mine()).with_for_update())
 _BEAT = planned_anew(
     lambda _: update(jobs).where(*_is_mine()).values(lease_until=server_now() + bindparam("micros")).returning(_j.is_cancelled)
 )
@@ -228,27 +228,30 @@ def drop(tx: Transaction, job: ClaimedJob | LostLease) -> bool:
 
 
 def give_back(tx: Transaction, job: ClaimedJob | LostLease, *, attempts: int, delay_seconds: float, error: str | None) -> bool:
-    """Have a job wait again. False: it was lost.
+    """Have a job wait again; one that was cancelled meanwhile goes. False: it was lost.
 
     Args:
         attempts: how many it has used up.
         error: what went wrong, for operators; None: nothing new.
     """
+    held = tx.first(_HOLD, job=job.id, known_epoch=job.epoch)
+    if held is None:
+        return False
     words = {"used": attempts, "delay": _micros(delay_seconds), "error": _shortened(error)}
-    if job.unique_key is not None:
-        hold_it = tx.first(_HOLD, job=job.id, known_epoch=job.epoch)
-        if hold_it is None:
-            return False
-        # Another one of its key was enqueued meanwhile. It does this one's work too, no sooner and with no more attempts.
-        if tx.run(_MERGE, now=tx.now, of_kind=job.kind, key=job.unique_key, **words):
-            return tx.run(_FINISH, job=job.id, known_epoch=job.epoch) == 1
+    # Another one of its key, enqueued meanwhile, does this one's work too: no sooner, and with no more attempts.
+    if held[1] or (job.unique_key is not None and tx.run(_MERGE, now=tx.now, of_kind=job.kind, key=job.unique_key, **words)):
+        return drop(tx, job)
     return tx.run(_GIVE_BACK, now=tx.now, job=job.id, known_epoch=job.epoch, **words) == 1
 
 
 def fail(tx: Transaction, job: ClaimedJob | LostLease, error: str) -> bool:
-    """A job has used up its attempts: it stays to be seen, in the place of one of its key that had failed. False: it was lost."""
-    if tx.first(_HOLD, job=job.id, known_epoch=job.epoch) is None:
+    """A job has used up its attempts: it stays to be seen, in the place of one of its key that had failed; one that was cancelled
+    goes. False: it was lost."""
+    held = tx.first(_HOLD, job=job.id, known_epoch=job.epoch)
+    if held is None:
         return False
+    if held[1]:
+        return drop(tx, job)
     if job.unique_key is not None:
         tx.run(_DROP_FAILED, of_kind=job.kind, key=job.unique_key)
     return tx.run(_FAIL, now=tx.now, job=job.id, known_epoch=job.epoch, error=_shortened(error), used=job.attempts) == 1
