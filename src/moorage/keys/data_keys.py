@@ -58,6 +58,7 @@ class DataKeys:
         self._timeout_seconds, self._kept_seconds, self._most, self._clock = timeout_seconds, kept_seconds, kept, clock
         self._open: OrderedDict[_Known, tuple[float, bytes]] = OrderedDict()  # with the time when it was opened: oldest first
         self._opening: dict[_Known, asyncio.Task[bytes]] = {}
+        self._running: set[asyncio.Task[bytes]] = set()
         self._turns: WeakValueDictionary[int, asyncio.Semaphore] = WeakValueDictionary()
         self._expiry: asyncio.TimerHandle | None = None
 
@@ -102,6 +103,8 @@ class DataKeys:
         opening = self._opening.get(known)
         if opening is None:
             opening = self._opening[known] = asyncio.create_task(self._open_now(provider, seal, known, context))
+            self._running.add(opening)  # the loop itself does not hold it
+            opening.add_done_callback(self._running.discard)
         # Who leaves takes nothing along: others may wait for the same key.
         return await asyncio.shield(opening)
 

@@ -53,6 +53,10 @@ class Database(ABC):
         """
 
     @abstractmethod
+    def version_soon(self, tell: Callable[[Version | None], None]) -> None:
+        """`version` for those who cannot wait: `tell` is called on the event loop; with None if the database does not answer."""
+
+    @abstractmethod
     async def lookup(self, function: Callable[Concatenate[ReadTransaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a function of a few look-ups by key, each a matter of microseconds.
 

@@ -91,6 +91,9 @@ class PostgresDatabase(Database):
     async def version(self) -> Version:
         return await self._versions.current()
 
+    def version_soon(self, tell: Callable[[Version | None], None]) -> None:
+        self._versions.then(tell)
+
     async def lookup(self, function: Callable[Concatenate[ReadTransaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         return await self.read(function, *args, **kwargs)
 

@@ -17,30 +17,41 @@ class SharedReads(Generic[T]):
 
     def __init__(self, ask: Callable[[], Awaitable[T]]) -> None:
         self._ask = ask
-        self._next: asyncio.Future[T] | None = None
+        self._waiting: list[Callable[[T | None], None]] = []
+        self._error: Exception | None = None
         self._asking: asyncio.Task[None] | None = None
 
-    async def current(self) -> T:
-        """The answer to a question that was asked after this call began. Raises what the question raises."""
-        if self._next is None:
-            self._next = asyncio.get_running_loop().create_future()
-        waited_for = self._next
+    def then(self, tell: Callable[[T | None], None]) -> None:
+        """Have `tell` called with the answer to a question that is asked from now on; with None if there is no answer."""
+        self._waiting.append(tell)
         if self._asking is None:
             self._asking = asyncio.create_task(self._run())
-        return await asyncio.shield(waited_for)
+
+    async def current(self) -> T:
+        """That answer. Raises what the question raises."""
+        coming: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+
+        def tell(answer: T | None) -> None:
+            if coming.cancelled():
+                return
+            if answer is None:
+                coming.set_exception(self._error or asyncio.CancelledError())
+            else:
+                coming.set_result(answer)
+
+        self.then(tell)
+        return await coming
 
     async def _run(self) -> None:
-        try:
-            while self._next is not None:
-                waited_for, self._next = self._next, None
-                try:
-                    answer = await self._ask()
-                except BaseException as error:  # whoever waits is told, whatever it is
-                    waited_for.set_exception(error)
-                    waited_for.exception()  # they may all have left
-                    if not isinstance(error, Exception):
-                        raise
-                else:
-                    waited_for.set_result(answer)
-        finally:
-            self._asking = None
+        while self._waiting:
+            waiting, self._waiting = self._waiting, []
+            answer = None
+            try:
+                answer = await self._ask()
+            except Exception as error:  # whoever waits is told
+                self._error = error
+            finally:
+                loop = asyncio.get_running_loop()
+                for tell in waiting:
+                    loop.call_soon(tell, answer)  # each by itself: what one does is no business of the others
+        self._asking = None

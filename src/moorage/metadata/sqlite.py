@@ -92,6 +92,9 @@ class SqliteDatabase(Database):
     async def version(self) -> Version:
         return self.version_at_once()
 
+    def version_soon(self, tell: Callable[[Version | None], None]) -> None:
+        tell(self.version_at_once())
+
     async def lookup(self, function: Callable[Concatenate[ReadTransaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         return self._read_on(self._nearby, function, args, kwargs)
 

@@ -98,7 +98,7 @@ from moorage.wire.aws.services.service_quotas.quotas import QuotasContext
 from moorage.wire.aws.services.sts import lookups, own_sessions, roles
 from moorage.wire.aws.services.sts.context import StsContext
 from moorage.wire.aws.services.sts.errors import STS
-from moorage.wire.http import AtOnce, Request, Response, Send
+from moorage.wire.http import AnswerSoon, AtOnce, Request, Response, Send
 from moorage.wire.oci.access import Access
 from moorage.wire.oci.app import OciApp
 from moorage.wire.oci.errors import JSON, OciError
@@ -297,7 +297,7 @@ class Application:
         else:
             await Response(404, b"404 page not found\n", [_TEXT]).send(send, head=request.method == "HEAD")
 
-    def at_once(self, scope: Any) -> AtOnce | None:
+    def at_once(self, scope: Any) -> AtOnce | AnswerSoon | None:
         """The answer to a GET or HEAD without a body for which nothing has to be waited for; None: ask `__call__`."""
         if not scope["raw_path"].startswith(b"/v2/"):
             return None

@@ -30,7 +30,7 @@ from moorage.server.installation import Installation, open_installation
 from moorage.server.seeds import Seed, Sower, read_seed
 from moorage.server.settings import Settings
 from moorage.transfer.work import Pools
-from moorage.wire.http import AtOnce, Request, Response, Send
+from moorage.wire.http import AnswerSoon, AtOnce, Request, Response, Send
 from moorage.wire.web.metrics import Metrics
 
 RESETS = frozenset((b"/_moorage/reset", b"/_localstack/state/reset"))
@@ -148,7 +148,7 @@ class EphemeralApplication:
             await self._life.end()
         self.pools.close()
 
-    def at_once(self, scope: Any) -> AtOnce | None:
+    def at_once(self, scope: Any) -> AtOnce | AnswerSoon | None:
         """See `Application.at_once`."""
         return self._life.app.at_once(scope) if self._life is not None else None
 

@@ -40,6 +40,9 @@ class RatedDatabase(Database):
     async def version(self) -> Version:
         return await self._database.version()
 
+    def version_soon(self, tell: Callable[[Version | None], None]) -> None:
+        self._database.version_soon(tell)
+
     async def lookup(self, function: Callable[Concatenate[ReadTransaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         return await self._until_admitted(lambda: self._database.lookup(function, *args, **kwargs))
 

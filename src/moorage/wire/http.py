@@ -144,6 +144,21 @@ class AtOnce(NamedTuple):
         return AtOnce(status, b"".join([b"%b: %b\r\n" % field for field in fields]), body)
 
 
+class AnswerSoon:
+    """An answer that waits for one short question, which is under way. `then` is called on the event loop, with the answer; with
+    None if it takes more than that: the application has to be asked. Whoever is given this sets it before it returns to the loop.
+    """
+
+    __slots__ = ("then",)
+
+    def __init__(self) -> None:
+        self.then: Callable[[AtOnce | None], None] = _nobody
+
+
+def _nobody(answer: AtOnce | None) -> None:
+    """For an answer that nobody waits for."""
+
+
 class Response:
     """A response whose body is in memory."""
 

@@ -159,6 +159,16 @@ def test_what_fails_for_now_is_to_be_tried_again(place: Served) -> None:
     assert place.faults() == []
 
 
+def test_a_public_registry_says_that_it_is_unavailable(place: Served) -> None:
+    public = place.client(service="ecr-public")
+    public.create_repository(repositoryName="shown")
+    seal = place.installation.db.run_read(repositories.find, Scope.public(ROOT.account_id), parse_repository_name("shown"))
+    assert seal is not None
+    place.remote.faults[seal.seal.id] = AWAY
+    code, message, _ = refused(public.put_image, repositoryName="shown", imageManifest=index("x").decode())
+    assert (code, message) == ("ServiceUnavailableException", "The registry is temporarily unavailable: try again.")
+
+
 def test_a_key_that_may_not_be_used_is_told_and_not_tried_again(place: Served) -> None:
     assert put(place, "old", index("old")).status == 201
     place.remote.faults[place.seal("app").id] = DISABLED

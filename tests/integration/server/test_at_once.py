@@ -9,9 +9,9 @@ import pytest
 
 from moorage.server.http.limits import HttpLimits
 from moorage.transfer.handover import Receive, Scope, Send
-from moorage.wire.http import AtOnce
+from moorage.wire.http import AnswerSoon, AtOnce
 
-from .serving import reply, serving
+from .serving import Running, reply, serving, until
 
 
 async def slowly(scope: Scope, receive: Receive, send: Send) -> None:
@@ -77,3 +77,76 @@ def test_a_mistake_on_the_short_way_leaves_the_long_one(caplog: pytest.LogCaptur
         assert wire.response() == (200, b"slowly /broken")
         assert [record.levelno for record in caplog.records] == [logging.ERROR]
         assert running.access().status == 200
+
+
+class Pending:
+    """Questions that are under way: the test says when they are answered, and how."""
+
+    def __init__(self) -> None:
+        self.asked: list[AnswerSoon] = []
+
+    def at_once(self, scope: Any) -> AnswerSoon | None:
+        if not scope["raw_path"].startswith(b"/soon"):
+            return None
+        self.asked.append(AnswerSoon())
+        return self.asked[-1]
+
+    def tell(self, running: Running, number: int, answer: AtOnce | None) -> None:
+        until(lambda: len(self.asked) > number)
+        running.loop.call_soon_threadsafe(lambda: self.asked[number].then(answer))
+
+
+SOON = AtOnce.of(200, [], b"soon")
+
+
+def test_an_answer_that_comes_soon_comes_before_what_follows() -> None:
+    pending = Pending()
+    with serving(slowly, at_once=pending.at_once) as running:
+        wire = running.connect()
+        wire.send("".join(f"GET {path} HTTP/1.1\r\nHost: a\r\n\r\n" for path in ("/soon/1", "/2", "/soon/3")))
+        pending.tell(running, 0, SOON)
+        told = [wire.response()[1] for _ in range(3)]
+        assert told == [b"soon", b"slowly /2", b"slowly /soon/3"]  # who waited for another one goes the long way
+        assert [access.status for access in running.accesses] == [200] * 3
+        wire.request("GET", "/soon/4")
+        pending.tell(running, 1, SOON)
+        assert wire.response() == (200, b"soon")
+
+
+def test_what_is_not_known_soon_goes_the_long_way() -> None:
+    pending = Pending()
+    with serving(slowly, at_once=pending.at_once) as running:
+        wire = running.connect()
+        wire.request("GET", "/soon")
+        pending.tell(running, 0, None)
+        assert wire.response() == (200, b"slowly /soon")
+        assert running.access().status == 200
+        assert len(running.accesses) == 1
+
+
+def test_a_client_that_leaves_meanwhile_is_reported_once_and_the_server_goes_on() -> None:
+    pending = Pending()
+    with serving(slowly, at_once=pending.at_once) as running:
+        wire = running.connect()
+        wire.request("GET", "/soon")
+        until(lambda: len(pending.asked) == 1)
+        wire.close()
+        left = running.access()
+        assert (left.status, left.whole) == (0, False)
+        pending.tell(running, 0, SOON)
+        other = running.connect()
+        other.request("GET", "/2")
+        assert other.response() == (200, b"slowly /2")
+        assert len(running.accesses) == 2
+
+
+def test_a_server_that_stops_meanwhile_answers_and_closes() -> None:
+    pending = Pending()
+    with serving(slowly, at_once=pending.at_once) as running:
+        wire = running.connect()
+        wire.request("GET", "/soon")
+        until(lambda: len(pending.asked) == 1)
+        running.stop()
+        pending.tell(running, 0, SOON)
+        assert wire.response()[0] == 200
+        assert wire.rest() == b""

@@ -226,6 +226,12 @@ class RequestCycle:
         self._report(whole=True)
         self.pipeline.completed(self)
 
+    def answered(self) -> None:
+        """Its answer has left without the application, and was reported."""
+        self.is_complete = self._is_reported = True
+        self.scope["extensions"].clear()
+        self.pipeline.completed(self)
+
     # Inside
 
     def _tell_news(self) -> None:

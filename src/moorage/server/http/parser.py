@@ -87,7 +87,7 @@ class RequestParser:
 
     __slots__ = (
         "_codings", "_events", "_expects_continue", "_fields", "_head_bytes", "_hosts", "_is_broken", "_is_primed", "_length",
-        "_lengths", "_limits", "_parser", "_shown", "_status", "_target", "_upgrading", "agent", "in_head", "quiet_bytes",
+        "_lengths", "_limits", "_parser", "_status", "_target", "_upgrading", "agent", "in_head", "quiet_bytes",
     )  # fmt: skip
 
     def __init__(self, limits: HttpLimits) -> None:
@@ -97,13 +97,12 @@ class RequestParser:
         self.quiet_bytes = 0
         """How many have come since there was something to show for them; in the head: whether it has begun."""
         self._events: list[Event] = []
-        self._shown = False  # something of the present piece, which is therefore not quiet
         self._is_broken = False
         self._is_primed = False
         self._status = 0
         self._upgrading = False
         self._length: int | None = 0
-        self._begin()
+        self.on_message_begin()
         self._parser: httptools.HttpRequestParser | None = self._fresh()
 
     def feed(self, data: bytes | memoryview) -> list[Event]:
@@ -113,7 +112,6 @@ class RequestParser:
         if self._is_broken or parser is None:
             return events
         self._events = events
-        self._shown = False
         rest = data
         try:
             while rest:
@@ -127,7 +125,7 @@ class RequestParser:
         except httptools.HttpParserError:
             self._break(self._status or 400)
         else:
-            if self._shown:
+            if events:
                 self.quiet_bytes = 0
             else:
                 self._count_quiet(len(data))
@@ -147,8 +145,18 @@ class RequestParser:
     # Callbacks of the parser in C
 
     def on_message_begin(self) -> None:
-        if not self._is_primed:
-            self._begin()
+        if self._is_primed:
+            return
+        self._target = b""
+        self._fields: list[tuple[bytes, bytes]] = []
+        self._head_bytes = _LINE_BYTES
+        self.agent = b""
+        """User-Agent of the head that is being read, as far as it has come."""
+        self._hosts: tuple[bytes, ...] = ()
+        self._codings: tuple[bytes, ...] = ()
+        self._lengths: tuple[bytes, ...] = ()
+        self._length = 0
+        self._expects_continue = False
 
     def on_url(self, piece: bytes) -> None:
         if self._is_primed:
@@ -190,10 +198,13 @@ class RequestParser:
                 self._refuse(400)
             self._length = None if self._codings else int(self._lengths[0])
         self._upgrading = parser.should_upgrade()
-        raw_path, query = self._split_target()
+        target = self._target
+        if not target.startswith(b"/"):
+            target = self._origin_form(target)
+        if b"#" in target:
+            self._refuse(400)
+        raw_path, _, query = target.partition(b"?")
         self.in_head = False
-        self._shown = True
-        self.quiet_bytes = 0
         self._events.append(
             RequestHead(
                 parser.get_method().decode("ascii"),
@@ -210,15 +221,12 @@ class RequestParser:
         )
 
     def on_body(self, piece: bytes) -> None:
-        self._shown = True
         self._events.append(piece)
 
     def on_message_complete(self) -> None:
         if self._upgrading:
             return  # it is complete for a parser that believes in the upgrade
         self.in_head = True
-        self._shown = True
-        self.quiet_bytes = 0
         if self._length != 0:
             self._events.append(BODY_END)
 
@@ -242,30 +250,12 @@ class RequestParser:
         parser.set_dangerous_leniencies(lenient_data_after_close=True)
         return parser
 
-    def _begin(self) -> None:
-        self._target = b""
-        self._fields: list[tuple[bytes, bytes]] = []
-        self._head_bytes = _LINE_BYTES
-        self.agent = b""
-        """User-Agent of the head that is being read, as far as it has come."""
-        self._hosts: tuple[bytes, ...] = ()
-        self._codings: tuple[bytes, ...] = ()
-        self._lengths: tuple[bytes, ...] = ()
-        self._length = 0
-        self._expects_continue = False
-
-    def _split_target(self) -> tuple[bytes, bytes]:
-        target = self._target
-        if not target.startswith(b"/"):
-            # RFC 9112, 3.2.2: absolute-form must be accepted. Authority-form and asterisk-form have no use here.
-            parsed = httptools.parse_url(target)
-            if not parsed.schema:
-                self._refuse(400)
-            target = (parsed.path or b"/") + (b"?" + parsed.query if parsed.query else b"")
-        if b"#" in target:
+    def _origin_form(self, target: bytes) -> bytes:
+        # RFC 9112, 3.2.2: absolute-form must be accepted. Authority-form and asterisk-form have no use here.
+        parsed = httptools.parse_url(target)
+        if not parsed.schema:
             self._refuse(400)
-        raw_path, _, query = target.partition(b"?")
-        return raw_path, query
+        return (parsed.path or b"/") + (b"?" + parsed.query if parsed.query else b"")
 
     def _refuse(self, status: int) -> None:
         self._status = status

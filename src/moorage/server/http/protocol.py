@@ -12,6 +12,7 @@ import time
 import urllib.parse
 from collections import deque
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from moorage.events.event import EVENT
@@ -23,8 +24,8 @@ from moorage.server.http.cycle import RequestCycle
 from moorage.server.http.descriptor_channel import DescriptorChannel
 from moorage.server.http.parser import BODY_END, Event, RequestHead, RequestParser
 from moorage.server.http.site import Site
-from moorage.transfer.handover import EXTENSION
-from moorage.wire.http import REQUEST_ID
+from moorage.transfer.handover import EXTENSION, Scope
+from moorage.wire.http import REQUEST_ID, AnswerSoon, AtOnce
 
 _log = logging.getLogger("moorage.server")
 
@@ -203,10 +204,12 @@ class HttpProtocol(asyncio.Protocol):
         if connection.is_discarding:
             connection.discard(len(data))
             return
+        events = self.parser.feed(data)
         if self._is_idle:
             self._is_idle = False
-            connection.expect(self._limits.head_seconds)
-        self._handle(self.parser.feed(data))
+            if not events:
+                connection.expect(self._limits.head_seconds)
+        self._handle(events)
 
     def _handle(self, events: Sequence[Event]) -> None:
         for event in events:
@@ -249,7 +252,10 @@ class HttpProtocol(asyncio.Protocol):
             "extensions": extensions,
             REQUEST_ID: site.ids.next(),
         }
-        if self._answer_at_once(head, scope):
+        begun = time.perf_counter()
+        quick = self._ask_at_once(head, scope)
+        if isinstance(quick, AtOnce):
+            self._answer_quickly(head, scope, begun, quick)
             self._wait_for_request()
             return
         cycle = RequestCycle(connection, self, site, head, scope)
@@ -262,10 +268,14 @@ class HttpProtocol(asyncio.Protocol):
             self._waiting.append(cycle)
         else:
             connection.deadline = None
-            self._run(cycle)
+            if quick is None:
+                self._run(cycle)
+            else:
+                self._running = cycle
+                quick.then = partial(self._answer_later, cycle, begun)
 
-    def _answer_at_once(self, head: RequestHead, scope: dict[str, Any]) -> bool:
-        """Answer without a task or a cycle, if the application can and no other request is before it."""
+    def _ask_at_once(self, head: RequestHead, scope: dict[str, Any]) -> AtOnce | AnswerSoon | None:
+        """An answer without a task, if the application has one and no other request is before it."""
         connection, site = self._connection, self._site
         if (
             self._running is not None
@@ -276,27 +286,35 @@ class HttpProtocol(asyncio.Protocol):
             or head.expects_continue
             or connection.is_writing_paused
             or site.state.is_stopping
-            or connection.is_closing
+            or connection.transport.is_closing()
         ):
-            return False
-        begun = time.perf_counter()
+            return None
         try:
-            answer = site.terms.at_once(scope)
+            return site.terms.at_once(scope)
         except Exception:  # the long way may know better, and has an answer for what it does not know
             where = head.method, shown(head.raw_path)
             _log.exception("unhandled error in %s %s", *where, extra={"request_id": scope[REQUEST_ID].decode()})
-            return False
-        if answer is None:
-            return False
-        request_id: bytes = scope[REQUEST_ID]
+            return None
+
+    def _answer_quickly(self, head: RequestHead, scope: Scope, begun: float, answer: AtOnce) -> None:
+        site, request_id = self._site, scope[REQUEST_ID]
         own = own_fields(site.state.date, request_id)
-        connection.transport.write(b"".join((STATUS_LINE[answer.status], own, answer.head, b"\r\n", answer.body)))
+        self._connection.transport.write(b"".join((STATUS_LINE[answer.status], own, answer.head, b"\r\n", answer.body)))
         who = scope["client"], head.agent, scope.get(EVENT)
         times = begun, time.perf_counter()
         site.terms.on_finished(
             FinishedRequest(head.method, head.raw_path, answer.status, 0, len(answer.body), True, *who, *times, request_id)
         )
-        return True
+
+    def _answer_later(self, cycle: RequestCycle, begun: float, answer: AtOnce | None) -> None:
+        """What was asked at once is known now."""
+        if cycle.is_disconnected:
+            self.returned(cycle)
+        elif answer is None or self._site.state.is_stopping or self._connection.is_writing_paused:
+            self._run(cycle)
+        else:
+            self._answer_quickly(cycle.head, cycle.scope, begun, answer)
+            cycle.answered()
 
     def _run(self, cycle: RequestCycle) -> None:
         self._running = cycle
@@ -307,11 +325,11 @@ class HttpProtocol(asyncio.Protocol):
 
     def _wait_for_request(self) -> None:
         limits, parser = self._limits, self.parser
-        self._is_idle = parser.in_head and not parser.quiet_bytes
-        if self._is_idle:
-            self._connection.expect(limits.keep_alive_seconds)
-        else:
-            self._connection.expect(limits.head_seconds if parser.in_head else limits.stall_seconds)
+        seconds = limits.stall_seconds
+        if parser.in_head:
+            self._is_idle = not parser.quiet_bytes
+            seconds = limits.keep_alive_seconds if self._is_idle else limits.head_seconds
+        self._connection.expect(seconds)
 
     def _answer_fault(self) -> None:
         connection, site = self._connection, self._site

@@ -4,25 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from moorage.events.record import OnFinished, ignore
 from moorage.server.http.limits import HttpLimits
 from moorage.transfer.pools import Pool
+from moorage.wire.http import AnswerSoon, AtOnce
 
-
-class Quick(Protocol):
-    """An answer that needed no waiting: see `moorage.wire.http.AtOnce`."""
-
-    @property
-    def status(self) -> int: ...
-    @property
-    def head(self) -> bytes: ...
-    @property
-    def body(self) -> bytes: ...
-
-
-AnswerAtOnce = Callable[[Any], Quick | None]
+AnswerAtOnce = Callable[[Any], AtOnce | AnswerSoon | None]
 """Given the ASGI scope of a GET or HEAD without a body; None: the application has to be asked. Called on the event loop."""
 
 

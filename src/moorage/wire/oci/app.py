@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from functools import partial
 
 import msgspec
 
@@ -30,7 +31,7 @@ from moorage.model.shown import shown
 from moorage.operations.registry import registries
 from moorage.storage.blob_store import StoreUnavailable
 from moorage.transfer.handover import ClientLeft
-from moorage.wire.http import AtOnce, BadRequest, Header, Request, Response, Send
+from moorage.wire.http import AnswerSoon, AtOnce, BadRequest, Header, Request, Response, Send
 from moorage.wire.oci import blobs, lists, manifests, uploads
 from moorage.wire.oci.access import challenge
 from moorage.wire.oci.errors import JSON, OciError, describe
@@ -38,6 +39,9 @@ from moorage.wire.oci.exchange import FOUND, VERSION, Exchange, Found, Services
 from moorage.wire.oci.router import Route, parse_route
 
 logger = logging.getLogger("moorage.oci")
+
+_UNAVAILABLE = "the registry is temporarily unavailable: try again"
+_AGAIN: Header = (b"retry-after", b"2")
 
 Handler = Callable[[Exchange], Awaitable[None]]
 
@@ -77,9 +81,6 @@ AT_ONCE: dict[tuple[str, str], Callable[[Services, Request, Route, Scope, Caller
 }
 
 
-_REMEMBERED = frozenset((("manifest", "GET"), ("manifest", "HEAD")))
-
-
 class OciApp:
     """The ASGI application for everything below /v2 and for /token, of private registries."""
 
@@ -102,11 +103,6 @@ class OciApp:
             if found is not None:
                 await self.answer(Exchange(self._services, request, send, route, scope, found.caller, found=found))
                 return
-            if not self._services.db.answers_at_once and (route.kind, request.method) in _REMEMBERED:
-                kept = await self._services.remembered.find_later(request, scope)
-                if kept is not None:
-                    await kept.send(send)
-                    return
             request.event = Event(Asked("", "", f"{request.method} {route.kind}"))
             caller = self._services.access.caller(request, scope, route)
             await self.answer(Exchange(self._services, request, send, route, scope, caller))
@@ -139,15 +135,17 @@ class OciApp:
             raise error
         await self._refuse(error, request, send, login)
 
-    def at_once(self, request: Request, scope: Scope) -> AtOnce | None:
+    def at_once(self, request: Request, scope: Scope) -> AtOnce | AnswerSoon | None:
         """The answer to the pull of a manifest, or to HEAD of a blob, where nothing has to be waited for; None for all else.
+
+        Where the database has to be waited for, it is that to a pull that was answered before, as soon as that is known to hold.
 
         What is answered None goes the whole way through `__call__`: this is a shorter way to the same answer, which spares the
         event loop a task, never another decision.
         """
         services = self._services
         if not services.db.answers_at_once:
-            return None
+            return services.remembered.find_soon(request, scope, partial(_unavailable, request))
         caller, answer = None, None
         try:
             remembered = services.remembered.find(request, scope)
@@ -210,8 +208,8 @@ class OciApp:
             described = OciError(400, "UNSUPPORTED", str(error))
         elif isinstance(error, DatabaseUnavailable | StoreUnavailable):
             logger.warning("unavailable: %s", error, extra={"request_id": request.id})
-            described = OciError(503, "UNKNOWN", f"the registry is temporarily unavailable: try again{_named(request)}")
-            headers.append((b"retry-after", b"2"))
+            described = OciError(503, "UNKNOWN", _UNAVAILABLE + _named(request))
+            headers.append(_AGAIN)
         else:
             described = OciError(500, "UNKNOWN", "unknown error")
         if described.status == 500:
@@ -230,6 +228,13 @@ def _too_fast(error: RateExceeded, request: Request) -> AtOnce:
     body = described.body()
     headers = [VERSION, JSON, (b"retry-after", b"%d" % error.retry_after_seconds)]
     return AtOnce.of(described.status, headers, b"" if request.method == "HEAD" else body, len(body))
+
+
+def _unavailable(request: Request) -> AtOnce:
+    """What `OciApp` says where the database does not answer."""
+    logger.warning("unavailable: the database does not answer", extra={"request_id": request.id})
+    body = OciError(503, "UNKNOWN", _UNAVAILABLE + _named(request)).body()
+    return AtOnce.of(503, [VERSION, JSON, _AGAIN], b"" if request.method == "HEAD" else body, len(body))
 
 
 def _named(request: Request) -> str:

@@ -98,7 +98,7 @@ def _remember(
     if expires_at is None or b"if-none-match" in request.headers:
         return
     answer = AtOnce(200, _rendered_head(image, by_tag), data)
-    services.remembered.keep(request, scope, RememberedPull(answer, _all_headers(image, by_tag), version, expires_at, event))
+    services.remembered.keep(request, scope, RememberedPull(answer, version, expires_at, event))
 
 
 def _headers(image: Image, *, by_tag: bool) -> list[Header]:
@@ -117,12 +117,6 @@ def _headers(image: Image, *, by_tag: bool) -> list[Header]:
 def _rendered_head(image: Image, by_tag: bool) -> bytes:
     """The header fields of the whole manifest as they leave: a row never changes."""
     return AtOnce.of(200, _headers(image, by_tag=by_tag), b"", image.size_bytes).head
-
-
-@lru_cache(16_384)
-def _all_headers(image: Image, by_tag: bool) -> tuple[Header, ...]:
-    """The same, for servers that render them."""
-    return *_headers(image, by_tag=by_tag), (b"content-length", b"%d" % image.size_bytes)
 
 
 def _wanted(exchange: Exchange, name: RepositoryName) -> ImageId:

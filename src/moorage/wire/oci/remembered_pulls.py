@@ -7,6 +7,7 @@ a right that is taken away, a tag that is moved or an image that is deleted coun
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from moorage.auth.rates import RequestRates
@@ -14,7 +15,7 @@ from moorage.events.event import EVENT, Event
 from moorage.metadata.database import Database, Version
 from moorage.model.clock import Clock
 from moorage.model.scope import Scope
-from moorage.wire.http import AtOnce, Header, Request, Send
+from moorage.wire.http import AnswerSoon, AtOnce, Request
 
 _BOUND = 8192
 """Answers that are kept; their bodies are those of the cache of opened manifests, or were."""
@@ -32,16 +33,9 @@ class RememberedPull(NamedTuple):
     """
 
     answer: AtOnce
-    headers: tuple[Header, ...]
-    """Those of `answer`, for a server that renders them itself."""
     version: Version
     expires_at: float
     event: Event
-
-    async def send(self, send: Send) -> None:
-        """Answer with it."""
-        await send({"type": "http.response.start", "status": self.answer.status, "headers": list(self.headers)})
-        await send({"type": "http.response.body", "body": self.answer.body})
 
 
 class RememberedPulls:
@@ -63,12 +57,25 @@ class RememberedPulls:
             return None
         return self._passed(request, kept)
 
-    async def find_later(self, request: Request, scope: Scope) -> RememberedPull | None:
-        """`find` where the database has to be asked: once for all who ask at the same time. Raises DatabaseUnavailable."""
+    def find_soon(self, request: Request, scope: Scope, unavailable: Callable[[], AtOnce]) -> AnswerSoon | None:
+        """`find` where the database has to be asked: once for all who ask at the same time. None: nothing is kept.
+
+        Args:
+            unavailable: the answer if it does not answer. To ask again would take as long again.
+        """
         kept = self._candidate(request, scope)
-        if kept is None or kept.version != await self._db.version() or self._passed(request, kept) is None:
+        if kept is None:
             return None
-        return kept
+        soon = AnswerSoon()
+
+        def tell(version: Version | None) -> None:
+            if version is None:
+                soon.then(unavailable())
+            else:
+                soon.then(self._passed(request, kept) if kept.version == version else None)
+
+        self._db.version_soon(tell)
+        return soon
 
     def _candidate(self, request: Request, scope: Scope) -> RememberedPull | None:
         headers = request.headers

@@ -7,7 +7,7 @@ from typing import Any
 from moorage.model import errors as domain
 from moorage.model import registry_errors as registry
 from moorage.wire.aws.common_errors import JSON
-from moorage.wire.aws.wording import AwsError, Context, Errors, Wording, code, constraint, pattern
+from moorage.wire.aws.wording import UNAVAILABLE_MESSAGE, AwsError, Context, Errors, Wording, code, constraint, pattern
 
 _LONGEST_REASON = 300
 _OF = "in the registry with id '{e.registry_id}'"
@@ -103,6 +103,8 @@ def _image_not_found(e: domain.ImageNotFound, context: Context) -> AwsError:
 
 
 def _kms(e: domain.KeyUnusable, context: Context) -> AwsError:
+    if "KmsException" not in context.service.errors:  # of ECR Public, which knows no keys of customers
+        return AwsError("ServiceUnavailableException", UNAVAILABLE_MESSAGE, 503, is_sender_fault=False)
     return context.modelled("KmsException", str(e), kmsError=e.code)
 
 
