@@ -134,10 +134,12 @@ class Runner:
         if not self._ended:
             due_in = next_due_in(await self._db.lookup(claims.outlook), wanted)
             if due_in is None or due_in > 0:
-                return min(self._poll(), due_in or self._poll_seconds * 2)
-        is_last = bool(self._ended)
+                return self._poll() if due_in is None else min(self._poll(), due_in)
+            if self._stopping:
+                return 0.0
+        has_ended = bool(self._ended)
         turned = await self._turn(wanted)
-        if turned.claimed or is_last:
+        if turned.claimed or has_ended:
             self._in_vain = 0
         due_in = turned.next_due_in
         if due_in == 0:
@@ -166,6 +168,7 @@ class Runner:
     def _begin(self, job: ClaimedJob, asked_at: float) -> None:
         kind = self._kinds[job.kind]
         work = Work(job, kind.lease_seconds, kind.timeout_seconds, asked_at)
+        work.wants_end = self._stopping
         task = asyncio.create_task(_handle(kind, work), name=f"job {job.id}")
         self._running[task] = work
         task.add_done_callback(self._done)
@@ -188,24 +191,24 @@ class Runner:
     def _ended_as(self, task: asyncio.Task[GoOn | None], work: Work) -> Ended | None:
         """What is to be written down; None: nothing, for it is somebody else's."""
         job = work.job
+        error = None if task.cancelled() else task.exception()
         if work.stop is Stop.LOST:
             return None
         if task.cancelled():
             return _stopped(work)
-        error = task.exception()
         if error is None:
             return Ended(job, Outcome.DONE if task.result() is None else Outcome.GO_ON)
         if isinstance(error, LeaseLost):
             logger.warning("job %d (%s): %s", job.id, job.kind, error)
             return None
         if isinstance(error, NotNow):
-            return Ended(job, Outcome.NOT_NOW, str(error), error.seconds)
+            return Ended(job, Outcome.NOT_NOW, _text_of(error), error.seconds)
         if isinstance(error, _AWAY):
             logger.warning("job %d (%s) waits: %s", job.id, job.kind, error)
             pause = _AWAY_SECONDS * random.uniform(0.5, 1.5)  # noqa: S311  # jitter, no secret
-            return Ended(job, Outcome.NOT_NOW, str(error), pause)
+            return Ended(job, Outcome.NOT_NOW, _text_of(error), pause)
         if isinstance(error, GiveUp):
-            return Ended(job, Outcome.GIVEN_UP, str(error))
+            return Ended(job, Outcome.GIVEN_UP, _text_of(error))
         said = _one_line(error)
         logger.warning("job %d (%s), attempt %d: %s", job.id, job.kind, job.attempts, said, exc_info=_traceback_of(error))
         return Ended(job, Outcome.FAILED, said)
@@ -311,8 +314,13 @@ def _stopped(work: Work) -> Ended:
 
 
 def _one_line(error: BaseException) -> str:
-    text = " ".join(str(error).split())
+    text = _text_of(error)
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _text_of(error: BaseException) -> str:
+    """On one line, without halves of characters, which names of files may have and neither logs nor databases take."""
+    return " ".join(str(error).encode("utf-8", "replace").decode().split())
 
 
 def _traceback_of(error: BaseException) -> BaseException | None:

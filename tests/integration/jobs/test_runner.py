@@ -94,6 +94,23 @@ async def _refuse(work: Work, payload: _Strict) -> None:
     raise GiveUp("never called") if payload.number != 1 else GiveUp("its payload cannot be read")
 
 
+def test_whatever_an_error_says_it_is_written_down(db: Database) -> None:
+    async def handle(work: Work, payload: Number) -> None:
+        raise Fault("half a character \udcff, a NUL \0, two\nlines, " + "very " * 1000 + "long")
+
+    add(db)
+
+    async def steps() -> None:
+        async with running(db, kind("a", handle, attempts=1)):
+            await until(lambda: [job.state for job in jobs_in(db)] == [JobState.FAILED])
+
+    asyncio.run(steps())
+    (failed,) = jobs_in(db)
+    assert failed.last_error is not None
+    assert failed.last_error.startswith("Fault: half a character ?, a NUL , two lines, very")
+    assert len(failed.last_error) == 1000
+
+
 def test_what_is_away_uses_up_no_attempt(db: Database) -> None:
     tries = Counter[str]()
 

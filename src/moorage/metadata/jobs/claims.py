@@ -273,4 +273,5 @@ def _micros(seconds: float) -> int:
 
 
 def _shortened(text: str | None) -> str | None:
-    return None if text is None else text.replace("\0", "")[:_ERROR_CHARACTERS]
+    """What a database takes, whatever an error says: neither NUL nor halves of characters, which names of files may have."""
+    return None if text is None else text.encode("utf-8", "replace").decode().replace("\0", "")[:_ERROR_CHARACTERS]
