@@ -98,9 +98,9 @@ def test_a_failed_job_from_its_failure_to_its_end(own_server: MoorageServer) -> 
     assert run(server, "jobs", "retry", "1", "--failed").exit_code == 252
 
 
-def test_jobs_that_run_and_that_nobody_runs(own_server: MoorageServer) -> None:
+def test_jobs_that_run_and_that_nobody_runs(server: MoorageServer) -> None:
     """Of a kind that only a newer version knows."""
-    server = own_server
+    newer = ("--kind", "of-a-newer-version")
     with database_of(server) as db:
         first, second = (db.run_write(enqueue, "of-a-newer-version", delay_seconds=-100 * number) for number in (1, 2))
         assert metric(server, "moorage_jobs_overdue", "of-a-newer-version") == 2
@@ -111,12 +111,15 @@ def test_jobs_that_run_and_that_nobody_runs(own_server: MoorageServer) -> None:
         assert held.id == second
         assert run(server, "jobs", "retry", str(second)).stdout == f"job {second} runs already\n"
         assert run(server, "jobs", "cancel", str(second)).stdout.startswith(f"job {second} runs: it is told to stop")
-        (job,) = listed(server, "--state", "leased")
+        (job,) = listed(server, "--state", "leased", *newer)
         assert (job["id"], job["cancelled"], job["leasedBy"]) == (second, True, "another node")
-        assert [job["id"] for job in listed(server, "--limit", "2")] == [first, second]
-        fewer = run(server, "jobs", "list", "--limit", "1")
+        assert [job["id"] for job in listed(server, "--limit", "2", *newer)] == [first, second]
+        fewer = run(server, "jobs", "list", "--limit", "1", *newer)
         assert fewer.stderr == "moorage: there are more: see --limit, now 1\n"
         assert fewer.stdout.startswith(f"{first}  ")
+        assert db.run_write(claims.drop, held)
+        assert run(server, "jobs", "cancel", str(first)).exit_code == 0
+        assert listed(server, *newer) == []
 
 
 def test_what_a_crash_left_is_swept_by_the_next_start(own_server: MoorageServer) -> None:
