@@ -212,7 +212,7 @@ class Application:
         provider_keys = ProviderKeys(Fetcher(allow_private=settings.oidc_allow_private_issuers))
         sts_context = StsContext(db, root_key, self._sessions, provider_keys, clock)
         organizations_context = OrganizationsContext(db, cursors, settings.account_id)
-        services = aws_services(context, iam_context, sts_context, organizations_context)
+        services = aws_services(context, iam_context, sts_context, organizations_context, QuotasContext(db, cursors))
         self._absent = AbsentServices(
             [each.plan.signing_name for each in services],
             [each.plan.target_prefix for each in services if each.plan.target_prefix],
@@ -401,7 +401,11 @@ async def _nothing_to_receive() -> Any:
 
 
 def aws_services(
-    context: EcrContext, iam_context: IamContext, sts_context: StsContext, organizations_context: OrganizationsContext
+    context: EcrContext,
+    iam_context: IamContext,
+    sts_context: StsContext,
+    organizations_context: OrganizationsContext,
+    quotas_context: QuotasContext,
 ) -> list[Service]:
     """The AWS services with the operations that are built."""
     ecr, public = Service("ecr", ECR), PublicService(context)
@@ -420,7 +424,7 @@ def aws_services(
     for room in (lookups, roles, own_sessions):
         room.register(sts, sts_context)
     organization_accounts.register(organizations, organizations_context)
-    quotas.register(service_quotas, QuotasContext(context.db, context.cursors))
+    quotas.register(service_quotas, quotas_context)
     return [ecr, public, iam, organizations, service_quotas, sts]
 
 

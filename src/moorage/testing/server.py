@@ -76,6 +76,8 @@ class MoorageServer:
         (self.port,) = free_ports(1)
         self.scheme = "http"
         self._options = list(options)
+        self.program: Sequence[str] = ("-m", "moorage")
+        """What Python runs."""
         self._process: subprocess.Popen[bytes] | None = None
         self._clients: dict[tuple[str, KeyPair, str], Any] = {}
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(("MOORAGE_", "AWS_"))}
@@ -106,7 +108,7 @@ class MoorageServer:
 
     def begin(self) -> Self:
         """Start it and wait until it serves, ready or not: its store may be away. Raises ServerFailed."""
-        data_command = [sys.executable, "-m", "moorage", "serve", "--listen", f"127.0.0.1:{self.port}", *self._options]
+        data_command = [sys.executable, *self.program, "serve", "--listen", f"127.0.0.1:{self.port}", *self._options]
         self.data.parent.mkdir(parents=True, exist_ok=True)
         self._output.write_bytes(b"")
         with self._log.open("ab") as log, self._output.open("ab") as output:
