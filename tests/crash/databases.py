@@ -29,8 +29,12 @@ def installation(folder: Path, revision: str = NEWEST) -> None:
     connection = sqlite3.connect(folder / "moorage.db")
     connection.executescript((SCHEMAS / f"{revision}.sql").read_text("utf-8"))
     connection.execute("PRAGMA journal_mode=WAL")
+    known = {key for (key,) in connection.execute("SELECT key FROM storage_objects")}
     connection.close()
     (folder / "moorage.db").chmod(0o600)
+    for path in (folder / "blobs").glob("*/*"):
+        if path.name not in known:  # of a text that was made another time
+            path.unlink()
 
 
 def key_and_blobs(folder: Path) -> None:

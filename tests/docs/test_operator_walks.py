@@ -9,10 +9,17 @@ import ssl
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 from urllib.request import Request, urlopen
 
 import pytest
 
+from moorage.jobs import builtin
+from moorage.metadata.jobs import claims
+from moorage.metadata.jobs.enqueueing import enqueue
+from moorage.metadata.opening import open_database
+from moorage.model.jobs import Lane
+from moorage.server.settings import load
 from moorage.testing import builders
 from moorage.testing.oidc_issuer import OidcIssuer
 from moorage.testing.registry_client import RegistryClient
@@ -162,3 +169,26 @@ def test_the_fixture_for_pytest(reader: Reader) -> None:
         cwd=reader.home, env=reader.environment, capture_output=True, text=True, timeout=_SECONDS, check=False,
     )  # fmt: skip
     assert "1 passed" in done.stdout, done.stdout[-3000:] + done.stderr[-1000:]
+
+
+def test_a_failed_job(reader: Reader) -> None:
+    page = DOCS / "jobs.md"
+    reader.server.start()
+    settings = load(None, reader.server.environment, {}).settings
+    db = open_database(settings.effective_database_url)
+    job = db.run_write(enqueue, "of-a-newer-version")  # which the server leaves to the page
+    (held,) = db.run_write(claims.claim, "of-a-newer-version", Lane.SMALL, 1, 60.0, "a node")
+    db.run_write(claims.fail, held, "the upstream says no")
+    db.close()
+    look, act = (block.replace(" 17", f" {job}") for block in shell_blocks(page))
+    told = reader.run(reader.fill_in(look))
+    assert f"{job}  of-a-newer-version  failed  attempts 1  error: the upstream says no" in told
+    assert "state: failed" in told
+    assert reader.run(reader.fill_in(act)).splitlines() == [
+        f"job {job} runs as soon as a server has room",
+        "no job has failed",
+        f"job {job} is removed",
+    ]
+    kinds = re.findall(r"^\| `([a-z-]+)` \| \w", text_of(page), re.MULTILINE)
+    nothing: Any = None
+    assert sorted(kinds) == sorted(builtin.registry(nothing, nothing, nothing).kinds)

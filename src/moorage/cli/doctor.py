@@ -63,6 +63,7 @@ def _failures(installation: Installation) -> Iterator[_Finding]:
 
 def _warnings(installation: Installation) -> Iterator[_Finding]:
     """What will matter one day."""
+    from moorage.metadata.jobs import administration
     from moorage.server.clock_skew import told_skew
 
     settings, key = installation.settings, installation.root_key
@@ -83,6 +84,18 @@ def _warnings(installation: Installation) -> Iterator[_Finding]:
         )
     if skew := told_skew(installation.db):
         yield "warning", skew
+    for load in installation.db.run_read(administration.loads):
+        if load.failed:
+            yield (
+                "warning",
+                f"jobs of the kind {load.kind} have failed for good ({load.failed}): see moorage jobs list --state failed",
+            )
+        if load.overdue:
+            yield (
+                "warning",
+                f"jobs of the kind {load.kind} wait for a server ({load.overdue}), the oldest for "
+                f"{load.oldest_due_seconds:.0f} s: does one run that knows them?",
+            )
     free = _free_bytes(installation)
     if free is not None and free < _LOW_BYTES:
         yield "error" if free < _FULL_BYTES else "warning", f"the blob store has only {free // 2**20} MiB left"

@@ -11,6 +11,7 @@ COMMANDS = {
     "doctor": ("moorage.cli.doctor:doctor", "Check the installation and say what to mend."),
     "explain": ("moorage.cli.access:explain", "Say whether a principal may do something now, and why."),
     "fsck": ("moorage.cli.fsck:fsck", "Check that everything the database promises is there and whole."),
+    "jobs": ("moorage.cli.jobs:jobs", "Background jobs: list them, look at one, try a failed one again, cancel one."),
     "key": ("moorage.cli.accounts:key", "Access keys of accounts' roots, and of users."),
     "policy": ("moorage.cli.policies:policy", "Policies: from what was really done, and checked before they are put to use."),
     "public": ("moorage.cli.public:public", "Public registries: their aliases, and which accounts are verified."),

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 
 from moorage.cli.banner import Banner
 from moorage.cli.exits import ENVIRONMENT, FAILED, fail
+from moorage.metadata.jobs import claims
 from moorage.model.errors import InvalidValue
 from moorage.operations.accounts import accounts
 from moorage.operations.accounts.accounts import NewKey
@@ -93,6 +94,7 @@ def _prepare(settings: Settings) -> tuple[NewKey | None, bool]:
         with telling():
             if not settings.database_url:  # the folder is held, so nobody else works on its database
                 installation.db.run_write(garbage.release_leases)
+                installation.db.run_write(claims.end_all_leases)
             made = installation.db.run_write(
                 accounts.ensure_bootstrap, installation.root_key, settings.account_id, "default", settings.root_key_pair
             )

@@ -1,1 +1,1 @@
-"""Background work: sweeps that finish what a crash or a client left behind."""
+"""Background work: the queue's runner, its periodic jobs and what they do; the sandbox; fsck."""

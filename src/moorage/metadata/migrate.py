@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("moorage.metadata")
 
-HEAD = "0006"
+HEAD = "0007"
 """The newest revision; a test holds it equal to Alembic's own view."""
 
 _LOCK = 7_203_514_221

@@ -141,8 +141,9 @@ class PostgresDatabase(Database):
 
     def _write(self, kind: _Kind, function: Callable[[Transaction], T], connection: PgConnection) -> T:
         connection.execute(f"{self._begin}{kind.begin}".encode(), prepare=False)
+        tx: Transaction = self._transaction(Transaction, connection)
         try:
-            result = function(self._transaction(Transaction, connection))
+            result = function(tx)
         except BaseException:
             with contextlib.suppress(psycopg.Error):
                 connection.execute("ROLLBACK", prepare=False)
@@ -158,6 +159,8 @@ class PostgresDatabase(Database):
                 connection.execute("ROLLBACK", prepare=False)
             raise
         assert done.statusmessage == "COMMIT", "a transaction that had failed was not given up"
+        for hint in tx.hints or ():
+            hint()
         return result
 
     def _attempt(self, until: float, run: Callable[[PgConnection], T]) -> T:

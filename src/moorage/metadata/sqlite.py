@@ -231,12 +231,13 @@ class _Writer:
 
     def _commit_together(self, batch: list[_Pending]) -> None:
         outcomes: list[_Outcome] = []
+        hints: list[Callable[[], None]] = []
         try:
             commits = {pending.commit for pending in batch}
             self._sync_commits(commits != {Commit.LIGHT})
             self._connection.execute("BEGIN IMMEDIATE")
             for pending in batch:
-                outcomes.append((pending, *self._run_one(pending.function)))
+                outcomes.append((pending, *self._run_one(pending.function, hints)))
             if Commit.FULL in commits:
                 self._raise_version()
             self._connection.execute("COMMIT")
@@ -244,6 +245,9 @@ class _Writer:
             self._roll_back()
             failure = translate(error) if isinstance(error, sqlite3.Error) else error
             outcomes = [(pending, None, failure) for pending in batch]
+            hints = []
+        for hint in hints:
+            hint()
         for loop in {pending.loop for pending in batch}:
             waiting = [outcome for outcome in outcomes if outcome[0].loop is loop]
             if loop is None:
@@ -263,11 +267,14 @@ class _Writer:
             self._connection.execute(f"PRAGMA synchronous={'FULL' if wanted else 'NORMAL'}")
             self._syncs = wanted
 
-    def _run_one(self, function: Callable[[Transaction], Any]) -> tuple[Any, BaseException | None]:
+    def _run_one(
+        self, function: Callable[[Transaction], Any], hints: list[Callable[[], None]]
+    ) -> tuple[Any, BaseException | None]:
         """Run one function in a savepoint. An error of its own ends it alone; one that ended the whole transaction is raised."""
         self._connection.execute("SAVEPOINT one")
+        tx = Transaction(self._connection, "sqlite", to_micros(self._clock()), self._memory)
         try:
-            result = function(Transaction(self._connection, "sqlite", to_micros(self._clock()), self._memory))
+            result = function(tx)
         except BaseException as error:  # handed to whoever waits for this function
             if not self._connection.in_transaction:
                 raise
@@ -275,6 +282,8 @@ class _Writer:
             self._connection.execute("RELEASE one")
             return None, translate(error) if isinstance(error, sqlite3.Error) else error
         self._connection.execute("RELEASE one")
+        if tx.hints is not None:
+            hints += [hint for hint in tx.hints if hint not in hints]
         return result, None
 
     def _roll_back(self) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any, Protocol
+from collections.abc import Callable, Iterable
+from typing import Any, Protocol, cast
 
 from moorage.metadata.memory import Memory
 from moorage.metadata.statements import Statement, places
@@ -52,7 +52,11 @@ class ReadTransaction:
         compiled = statement.for_dialect(self.dialect)
         if self.dialect == "sqlite":
             return self._connection.execute(compiled.sql, places(compiled, parameters))
-        return self._connection.execute(compiled.sql, compiled.literals | parameters if compiled.literals else parameters)
+        words = compiled.literals | parameters if compiled.literals else parameters
+        if statement.is_planned_anew:
+            planned: Cursor = cast(Any, self._connection).execute(compiled.sql, words, prepare=False)
+            return planned
+        return self._connection.execute(compiled.sql, words)
 
     def first(self, statement: Statement, **parameters: Any) -> Row | None:
         """The first row, or None."""
@@ -64,9 +68,24 @@ class ReadTransaction:
 
 
 class Transaction(ReadTransaction):
-    """Queries and changes. Runs again from the start after a serialisation failure, so its function touches nothing but it."""
+    """Queries and changes. Runs again from the start after a serialisation failure, so its function touches nothing but it.
 
-    __slots__ = ()
+    `hints` are called once it is committed, each once, by the thread that committed. A process that dies then calls none, and of
+    what others commit nobody hears: they are there to shorten a wait, never to bring something about.
+    """
+
+    __slots__ = ("hints",)
+
+    def __init__(self, connection: Connection, dialect: str, now: int, memory: Memory) -> None:
+        super().__init__(connection, dialect, now, memory)
+        self.hints: list[Callable[[], None]] | None = None
+
+    def after_commit(self, hint: Callable[[], None]) -> None:
+        """Have `hint` called; it must be quick, raise nothing, and come from any thread."""
+        if self.hints is None:
+            self.hints = [hint]
+        elif hint not in self.hints:
+            self.hints.append(hint)
 
     def run(self, statement: Statement, **parameters: Any) -> int:
         """Execute a change and return how many rows it hit."""

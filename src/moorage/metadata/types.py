@@ -28,6 +28,30 @@ def word(text: str) -> ColumnElement[str]:
     return literal_column(f"'{text}'", Text())
 
 
+class server_now(ColumnElement[int]):  # reads as a value in a query: where(table.c.due <= server_now())
+    """The database's time, microseconds: on PostgreSQL asked of it in the statement, on SQLite the parameter ``now``.
+
+    For what nodes must agree on to the second whatever their own clocks say, even one that jumped just now: `tx.now` follows such
+    a jump until the clocks are compared again. It is the same for the whole statement, so an index can be searched by it.
+    """
+
+    inherit_cache = True
+    type = BigInteger()
+
+    def __init__(self) -> None:
+        self.parameter: BindParameter[Any] = bindparam("now", type_=BigInteger())
+
+
+@compiles(server_now, "sqlite")
+def _server_now_sqlite(element: server_now, compiler: Any, **options: Any) -> str:
+    return str(compiler.process(element.parameter, **options))
+
+
+@compiles(server_now, "postgresql")
+def _server_now_postgresql(element: server_now, compiler: Any, **options: Any) -> str:
+    return "(extract(epoch FROM statement_timestamp()) * 1000000)::bigint"
+
+
 class among(ColumnElement[bool]):  # reads as an operator in a query: where(among(table.c.digest, "digests"))
     """``column IN (...)`` over a list parameter of any length, with one SQL text whatever the length.
 

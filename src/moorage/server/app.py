@@ -15,7 +15,9 @@ from moorage.auth.sessions import SessionTokens
 from moorage.events.activity import Activity
 from moorage.events.event import Sink
 from moorage.events.pulls import PullBuffer
-from moorage.jobs.sweeper import Sweeper
+from moorage.jobs import builtin
+from moorage.jobs.background import Background
+from moorage.jobs.flusher import Flusher
 from moorage.keys.data_keys import DataKeys
 from moorage.keys.local_keyring import LocalKeyring
 from moorage.keys.root_key import RootKey
@@ -233,25 +235,25 @@ class Application:
         self._logos = Logos(db)
         self.metrics = metrics
         self._serves_metrics, self._metrics_password = not settings.metrics_listen, settings.metrics_password
-        self._sweeper = Sweeper(db, store, self.pools, activity, pulls, metrics.usage, unstarted, transfers)
-        self._background: asyncio.Task[None] | None = None
+        flusher = Flusher(db, activity, pulls, metrics.usage, unstarted, transfers)
+        self._background = Background(self._db, builtin.registry(self._db, store, self.pools), flusher)
 
     async def start(self, listen: Listen) -> None:
         """Begin the background work, and listen on the loopback addresses that registries were given."""
         if skew := told_skew(self._db):
             logger.warning("%s", skew)
-        self._background = asyncio.create_task(self._sweeper.run())
+        self.metrics.job_loads = self._background.loads
+        self._background.start()
         await self.addressing.start(listen)
 
     def end(self) -> None:
-        """The server is about to stop: it is not ready from now on, and answers as before."""
+        """The server is about to stop: it is not ready from now on, takes no more jobs, and answers as before."""
         self._health.end()
+        self._background.end()
 
     async def stop(self) -> None:
-        """End the background work after its current round and flush what memory holds."""
-        self._sweeper.stop()
-        if self._background is not None:
-            await self._background
+        """Give running jobs a bounded time, and flush what memory holds."""
+        await self._background.stop()
         await asyncio.to_thread(self._hot.close)
         if self._owns_pools:
             self.pools.close()

@@ -15,7 +15,7 @@ from typing import Any
 from moorage.metadata.database import Database
 from moorage.model.clock import Clock
 from moorage.model.errors import DataLimitExceeded
-from moorage.operations.usage.anonymous_transfers import forget_sent, record_sent, sent_to
+from moorage.operations.usage.anonymous_transfers import record_sent, sent_to
 from moorage.transfer.handover import EXTENSION, Channel, Send, Sink, Source
 from moorage.transfer.pull_rate import place_of
 
@@ -73,10 +73,6 @@ class AnonymousTransfers:
         finally:
             for place, count in gathered[written:]:
                 self._new[place] = self._new.get(place, 0) + count
-
-    async def forget(self) -> None:
-        """Delete what was counted in earlier months."""
-        await self._db.write_lightly(forget_sent, self._turn(self._clock()))
 
     def counting(self, send: Send, scope: MutableMapping[str, Any], address: str) -> Send:
         """`send`, such that bodies sent by it, or by the channel in `scope`, are counted."""

@@ -164,6 +164,7 @@ def test_every_form_of_output(folder: Path, arguments: list[str], form: str) -> 
 def test_every_command_that_prints_data_has_every_form() -> None:
     silent = {"moorage serve", "moorage key enable", "moorage key disable", "moorage key delete", "moorage public alias"}
     silent |= {"moorage public verify", "moorage policy suggest"}  # a policy is JSON
+    silent |= {"moorage jobs retry", "moorage jobs cancel"}
     for words, command in commands():
         has_output = any("--output" in parameter.opts for parameter in command.params)
         assert has_output != (words in silent), words

@@ -194,6 +194,7 @@ def statements() -> list[tuple[str, Any]]:
 ON_PURPOSE = {
     "account_facts._PURGE_REPORTS",
     "answers._VERSION",
+    "claims._END_ALL",
     "manifests._NEWEST_TAGS",
     "organizations._FIND",
     "organizations._BY_EMAIL",
@@ -206,9 +207,12 @@ ON_PURPOSE = {
     "repositories._DELETED",
     "uploads._RELEASE_ALL",
 }
-"""There are few of these: accounts, registries, aliases, keys of an account, deleted repositories, uploads at a start, reports,
-and 64 versions of answers, which PostgreSQL alone reads.
+"""There are few of these: accounts, registries, aliases, keys of an account, deleted repositories, reports, uploads and leases at
+a start, and 64 versions of answers, which PostgreSQL alone reads.
 Tags by their age are sorted: an index for that would cost every push, and only ECR Public's DescribeImageTags asks."""
+
+PASSING = {"kinds", "chosen", "anon_1"}
+"""Rows that a query has found and looks at again, which are as many as their own plan lets them be."""
 
 
 @pytest.fixture(scope="module")
@@ -227,16 +231,21 @@ def test_no_query_reads_a_whole_table(name: str, statement: Any, empty: Path) ->
     sql = compiled.sql
     plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", parameters)]
     connection.close()
-    scans = [step for step in plan if step.startswith("SCAN") and "json_each" not in step and "CONSTANT" not in step]
+    passing = {"json_each", "CONSTANT", *PASSING}
+    scans = [step for step in plan if step.startswith("SCAN") and not passing.intersection(step.split())]
     assert not scans or name in ON_PURPOSE, plan
     is_sorted_here = any("TEMP B-TREE FOR ORDER BY" in step for step in plan)
     assert not is_sorted_here or name in ON_PURPOSE or "json_each" in sql or "DISTINCT" in sql, plan
 
 
 HOLDING = {
+    "administration._LOCK": "by id",
     "blobs._LOCK_BLOB": "by id",
     "blobs._LOCK_LINK": "by repository and digest",
     "blobs._LOCK_LINKS": "by repository and digests, in their order",
+    "claims._CLAIM": "skips what others hold, so it waits for nobody",
+    "claims._HOLD": "by id and epoch, which nobody lowers: if it was lost meanwhile there is none, as should be",
+    "claims._LOST": "skips what others hold",
     "credentials._LOCK_PROFILE": "by user",
     "manifests._COUNT_PULL": "by id",
     "manifests._HOLD_TAGS": "by id",

@@ -24,6 +24,7 @@ _SET_BUCKET = Statement(
     )
 )
 _DROP_FULL = Statement(lambda _: delete(rate_buckets).where(_b.full_at < bindparam("before")))
+_HAS_FULL = Statement(lambda _: select(_b.name).where(_b.full_at < bindparam("before")).limit(1))
 _COUNT = Statement(
     lambda insert: (
         lambda it: it.on_conflict_do_update(
@@ -59,6 +60,9 @@ _COUNTS = Statement(
 _DROP_COUNTS = Statement(
     lambda _: delete(request_counts).where(_c.period == bindparam("seconds"), _c.begin_at < bindparam("before"))
 )
+_HAS_COUNTS = Statement(
+    lambda _: select(_c.period).where(_c.period == bindparam("seconds"), _c.begin_at < bindparam("before")).limit(1)
+)
 _SEND = Statement(
     lambda insert: (
         lambda it: it.on_conflict_do_update(
@@ -71,6 +75,7 @@ _SEND = Statement(
     )
 )
 _SENT = Statement(lambda _: select(_t.sent_bytes).where(_t.month == bindparam("of_month"), _t.place == bindparam("at_place")))
+_HAS_SENT = Statement(lambda _: select(_t.month).where(_t.month < bindparam("of_month")).limit(1))
 _DROP_SENT = Statement(lambda _: delete(anonymous_transfers).where(_t.month < bindparam("of_month")))
 
 
@@ -92,6 +97,11 @@ def set_bucket(tx: Transaction, name: str, full_at: int) -> None:
 def drop_full_buckets(tx: Transaction, before: int) -> int:
     """Forget buckets that were full before a time, in microseconds; return how many."""
     return tx.run(_DROP_FULL, before=before)
+
+
+def has_full_buckets(tx: ReadTransaction, before: int) -> bool:
+    """Whether `drop_full_buckets` would forget any."""
+    return tx.first(_HAS_FULL, before=before) is not None
 
 
 def count(
@@ -123,6 +133,11 @@ def drop_counts(tx: Transaction, seconds: int, before: int) -> int:
     return tx.run(_DROP_COUNTS, seconds=seconds, before=before)
 
 
+def has_counts(tx: ReadTransaction, seconds: int, before: int) -> bool:
+    """Whether `drop_counts` would forget any."""
+    return tx.first(_HAS_COUNTS, seconds=seconds, before=before) is not None
+
+
 def add_sent(tx: Transaction, month: str, place: str, more: int) -> int:
     """Add to what was sent to a place in a month; return the sum. Bytes."""
     row = tx.first(_SEND, of_month=month, at_place=place, more_bytes=more)
@@ -134,6 +149,11 @@ def sent(tx: ReadTransaction, month: str, place: str) -> int:
     """Bytes that were sent to a place in a month."""
     row = tx.first(_SENT, of_month=month, at_place=place)
     return 0 if row is None else int(row[0])
+
+
+def has_sent(tx: ReadTransaction, month: str) -> bool:
+    """Whether `drop_sent` would forget any."""
+    return tx.first(_HAS_SENT, of_month=month) is not None
 
 
 def drop_sent(tx: Transaction, month: str) -> int:

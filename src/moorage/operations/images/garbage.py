@@ -16,6 +16,31 @@ from moorage.operations.images.uploads import discard_upload
 _BATCH = 200
 
 
+def has_expired_uploads(tx: ReadTransaction) -> bool:
+    """Whether `expire_uploads` would find any."""
+    return bool(uploads.expired(tx, 1))
+
+
+def has_due_links(tx: ReadTransaction) -> bool:
+    """Whether `check_links` would find any."""
+    return bool(blobs.due_links(tx, 1))
+
+
+def has_deleted_repository(tx: ReadTransaction) -> bool:
+    """Whether `purge_deleted_repository` would find one."""
+    return bool(repositories.list_deleted(tx, 1))
+
+
+def has_abandoned(tx: ReadTransaction) -> bool:
+    """Whether `doom_abandoned` would find any."""
+    return any(state == "writing" for _, state in blobs.due_objects(tx, _BATCH))
+
+
+def has_deletable(tx: ReadTransaction) -> bool:
+    """Whether `deletable` would name any."""
+    return bool(deletable(tx))
+
+
 def expire_uploads(tx: Transaction) -> int:
     """Discard uploads without progress for too long; return how many."""
     expired = uploads.expired(tx, _BATCH)

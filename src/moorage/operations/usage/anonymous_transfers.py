@@ -6,6 +6,7 @@ Source: ECR Public User Guide, "service quotas": 500 GB a month for unauthentica
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 
 from moorage.metadata.transaction import ReadTransaction, Transaction
 from moorage.metadata.usage import rates
@@ -21,6 +22,16 @@ def sent_to(tx: ReadTransaction, month: str, place: str) -> int:
     return rates.sent(tx, month, place)
 
 
-def forget_sent(tx: Transaction, month: str) -> int:
-    """Delete what was counted before a month; return how many rows went."""
-    return rates.drop_sent(tx, month)
+def month_of(micros: int) -> str:
+    """The month of UTC, as 2026-06."""
+    return datetime.fromtimestamp(micros / 1_000_000, UTC).strftime("%Y-%m")
+
+
+def has_old_months(tx: ReadTransaction) -> bool:
+    """Whether `forget_old_months` would delete any."""
+    return rates.has_sent(tx, month_of(tx.now))
+
+
+def forget_old_months(tx: Transaction) -> int:
+    """Delete what was counted before this month; return how many rows went."""
+    return rates.drop_sent(tx, month_of(tx.now))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from moorage.metadata.transaction import Transaction
+from moorage.metadata.transaction import ReadTransaction, Transaction
 from moorage.metadata.usage import rates
 from moorage.model.token_bucket import SKEW_MICROS, Rate, take, wait_micros
 
@@ -21,6 +21,11 @@ def lease_tokens(tx: Transaction, bucket: str, rate: Rate, wanted: int, returned
     if taken or full_at < before:
         rates.set_bucket(tx, bucket, full_at)
     return taken, 0 if taken == wanted else wait_micros(full_at, rate, tx.now)
+
+
+def has_full_buckets(tx: ReadTransaction) -> bool:
+    """Whether `forget_full_buckets` would delete any."""
+    return rates.has_full_buckets(tx, tx.now - 2 * SKEW_MICROS)
 
 
 def forget_full_buckets(tx: Transaction) -> int:

@@ -36,6 +36,12 @@ def requests_counted(tx: ReadTransaction, key: RequestKey, period: int, since: i
     return rates.counts(tx, *key, period, since, until)
 
 
+def has_old_requests(tx: ReadTransaction) -> bool:
+    """Whether `forget_requests` would delete any."""
+    now = tx.now // _SECOND
+    return any(rates.has_counts(tx, period, now - seconds) for period, seconds in KEPT.items())
+
+
 def forget_requests(tx: Transaction) -> int:
     """Delete counts that have been kept for long enough; return how many."""
     now = tx.now // _SECOND

@@ -9,7 +9,7 @@ import base64
 import binascii
 import hmac
 from bisect import bisect_left
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 
 import msgspec
 from msgspec import Struct
@@ -19,6 +19,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
 
 from moorage.events.request_counts import Counts, RequestCounts, merged, unpacked
+from moorage.model.jobs import KindLoad
 from moorage.model.rates import RequestKey
 from moorage.wire.http import Request, Response, Send
 
@@ -77,6 +78,20 @@ def _usage_families(usage: dict[RequestKey, Counts]) -> Iterator[Metric]:
     yield from (calls, throttled)
 
 
+def _job_families(loads: Sequence[KindLoad]) -> Iterator[Metric]:
+    labels = ["kind"]
+    overdue = GaugeMetricFamily("moorage_jobs_overdue", "Jobs that could have begun more than a minute ago.", labels=labels)
+    oldest = GaugeMetricFamily(
+        "moorage_jobs_oldest_due_seconds", "For how long the oldest job that may run has been waiting.", labels=labels
+    )
+    failed = GaugeMetricFamily("moorage_jobs_failed", "Jobs that have used up their attempts.", labels=labels)
+    for load in loads:
+        overdue.add_metric([load.kind], load.overdue)
+        oldest.add_metric([load.kind], load.oldest_due_seconds)
+        failed.add_metric([load.kind], load.failed)
+    yield from (overdue, oldest, failed)
+
+
 class Metrics(Collector):
     """Counts what the server's access hook tells. Belongs to the event loop.
 
@@ -91,6 +106,9 @@ class Metrics(Collector):
         """Called before anybody looks: whoever counts in batches counts what is left."""
         self.usage = RequestCounts()
         """Requests by account, region and operation: the wires count there."""
+        self.job_loads: Callable[[], Awaitable[Sequence[KindLoad] | None]] = _no_loads
+        """Asks what jobs wait and have failed; None: that cannot be known now."""
+        self._loads: Sequence[KindLoad] | None = None
         self._registry = CollectorRegistry()
         self._registry.register(self)
 
@@ -143,6 +161,8 @@ class Metrics(Collector):
             seconds.add_metric(values, buckets, series.seconds)
         yield from (requests, received, sent, seconds)
         yield from _usage_families(usage)
+        if self._loads is not None:
+            yield from _job_families(self._loads)
         yield GaugeMetricFamily("moorage_up", "1 while the process serves.", value=1)
 
     async def respond(self, request: Request, send: Send, password: str = "") -> None:
@@ -151,6 +171,7 @@ class Metrics(Collector):
             challenge = (b"www-authenticate", b'Basic realm="metrics"')
             await Response(401, b"a password is needed: see metrics_password\n", [_TEXT, challenge]).send(send)
             return
+        self._loads = await self.job_loads()
         body = generate_latest(self._registry)
         await Response(200, body, [(b"content-type", CONTENT_TYPE_LATEST.encode())]).send(send, head=request.method == "HEAD")
 
@@ -167,6 +188,10 @@ def _brings(authorization: str, password: str) -> bool:
     elif scheme.lower() != "bearer":
         return False
     return hmac.compare_digest(given, password.encode())
+
+
+async def _no_loads() -> None:
+    """For servers that run no jobs."""
 
 
 def _nothing() -> None:

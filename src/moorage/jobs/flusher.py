@@ -1,5 +1,4 @@
-"""The background of a node: writes what was counted, expires uploads, collects blobs, deletes bytes. Every step may run on every
-node."""
+"""What a process has counted and not yet written, written every few seconds. It is this process's memory, so it is no job."""
 
 from __future__ import annotations
 
@@ -15,15 +14,12 @@ from moorage.metadata.database import Database, DatabaseUnavailable
 from moorage.metadata.transaction import Transaction
 from moorage.model.errors import StorageFull
 from moorage.operations.identity.activity import record_keys, record_uses
-from moorage.operations.images import garbage
 from moorage.operations.usage.pulls import record_pulls
-from moorage.operations.usage.rates import forget_full_buckets
-from moorage.operations.usage.request_counts import forget_requests, record_requests
+from moorage.operations.usage.request_counts import record_requests
 from moorage.storage import buffers
-from moorage.storage.blob_store import BlobStore, StorageKey, StoreUnavailable
+from moorage.storage.blob_store import StoreUnavailable
 from moorage.transfer.anonymous_transfers import AnonymousTransfers
 from moorage.transfer.unstarted import UnstartedUploads
-from moorage.transfer.work import Pools
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -33,32 +29,29 @@ logger = logging.getLogger("moorage.jobs")
 _FLUSH_SECONDS = 1.0
 _ACTIVITY_SECONDS = 5.0
 _USAGE_SECONDS = 10.0
-_SWEEP_SECONDS = 30.0
+_TIDY_SECONDS = 30.0
 _BATCH = 500
 
 
-class Sweeper:
+class Flusher:
     """Runs until it is stopped; an error of one round is logged and does not end it."""
 
     def __init__(
         self,
         db: Database,
-        store: BlobStore,
-        pools: Pools,
         activity: Activity,
         pulls: PullBuffer,
         requests: RequestCounts,
         unstarted: UnstartedUploads,
         transfers: AnonymousTransfers | None = None,
     ) -> None:
-        self._db, self._store, self._pools = db, store, pools
-        self._activity, self._pulls, self._requests = activity, pulls, requests
+        self._db, self._activity, self._pulls, self._requests = db, activity, pulls, requests
         self._unstarted, self._transfers = unstarted, transfers
         self._stopping = asyncio.Event()
 
     async def run(self) -> None:
-        """Flush pulls every second, activity and usage every few, and sweep twice a minute."""
-        until_sweep, until_activity, until_usage = 0.0, _ACTIVITY_SECONDS, _USAGE_SECONDS
+        """Flush pulls every second, activity and usage every few, and tidy up twice a minute."""
+        until_tidy, until_activity, until_usage = 0.0, _ACTIVITY_SECONDS, _USAGE_SECONDS
         while not self._stopping.is_set():
             await self._quietly(self.flush_pulls())
             if self._transfers is not None:
@@ -69,13 +62,13 @@ class Sweeper:
             if until_activity <= 0:
                 await self._quietly(self.flush_activity())
                 until_activity = _ACTIVITY_SECONDS
-            if until_sweep <= 0:
-                await self._quietly(self.sweep())
-                until_sweep = _SWEEP_SECONDS
+            if until_tidy <= 0:
+                await self._quietly(self._tidy())
+                until_tidy = _TIDY_SECONDS
             try:
                 await asyncio.wait_for(self._stopping.wait(), _FLUSH_SECONDS)
             except TimeoutError:
-                until_sweep -= _FLUSH_SECONDS
+                until_tidy -= _FLUSH_SECONDS
                 until_activity -= _FLUSH_SECONDS
                 until_usage -= _FLUSH_SECONDS
         await self._quietly(self.flush_pulls(everything=True))
@@ -118,30 +111,10 @@ class Sweeper:
         finally:
             put_back(dict(entries[written:]))
 
-    async def sweep(self) -> None:
-        """Finish everything that is due now. Batches are short, since on SQLite everybody waits behind the writer."""
+    async def _tidy(self) -> None:
         await self._unstarted.flush()
-        while await self._db.write(garbage.expire_uploads):
-            pass
-        while await self._db.write(garbage.purge_deleted_repository):
-            pass
-        while await self._db.write(garbage.check_links):
-            pass
-        while await self._db.write(garbage.doom_abandoned):
-            pass
-        await self._db.write_lightly(forget_full_buckets)
-        await self._db.write_lightly(forget_requests)
-        if self._transfers is not None:
-            await self._transfers.forget()
-        while keys := await self._db.read(garbage.deletable):
-            await self._pools.on_bytes(self._delete, keys)
-            await self._db.write(garbage.forget, keys)
         for pool in (buffers.FRAMES, buffers.PIECES):
             pool.trim()  # what a burst needed goes back to the system
-
-    def _delete(self, keys: list[str]) -> None:
-        for key in keys:
-            self._store.delete(StorageKey(key))
 
     async def _quietly(self, step: object) -> None:
         try:

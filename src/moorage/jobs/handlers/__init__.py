@@ -1,0 +1,1 @@
+"""What jobs do, one module for each subject. `moorage.jobs.builtin` lists the kinds."""
