@@ -441,8 +441,8 @@ def test_threat_31_names_take_linear_time(text: str) -> None:
 def test_threat_31_names_over_the_wire(registry: RegistryClient) -> None:
     begin = time.perf_counter()
     for count in (100, 2_000, 10_000):
-        for piece in ("a-", "a/", "aa"):
-            assert registry.get(f"/v2/{piece * count}!/tags/list").status in {400, 414}
+        for segment in ("a-", "a/", "aa"):
+            assert registry.get(f"/v2/{segment * count}!/tags/list").status in {400, 414}
     assert time.perf_counter() - begin < 5
 
 

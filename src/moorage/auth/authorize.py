@@ -47,7 +47,7 @@ _LIMITS = frozenset((PolicyType.BOUNDARY, PolicyType.SESSION))
 _REMEMBERED = 256
 """Allows that are kept for a principal."""
 
-Standing = tuple[int, tuple[str, str, str] | None]
+CredentialStatus = tuple[int, tuple[str, str, str] | None]
 """The epoch of the caller's account (negative: there is no such account), and account, principal and status of its key."""
 
 
@@ -58,13 +58,13 @@ def key_to_check(caller: Caller) -> str:
     return caller.session.issuer_key_id or ""
 
 
-def check_standing(tx: ReadTransaction, caller: Caller) -> Snapshot:
+def check_status(tx: ReadTransaction, caller: Caller) -> Snapshot:
     """Make sure that the caller still counts: its key, and the user or role that it acts as. Raises NotAuthenticated."""
-    return _check(tx, _standing(tx, caller), caller)
+    return _check(tx, _status_of(tx, caller), caller)
 
 
-def _check(tx: ReadTransaction, standing: Standing, caller: Caller) -> Snapshot:
-    epoch, key = standing
+def _check(tx: ReadTransaction, status: CredentialStatus, caller: Caller) -> Snapshot:
+    epoch, key = status
     session = caller.session
     if session is None:
         counts = key == (caller.account_id, caller.principal_id, "Active")
@@ -110,13 +110,13 @@ class Verdict(NamedTuple):
     is_lasting: bool = False
 
 
-def authorize(tx: ReadTransaction, caller: Caller, question: Question, standing: Standing | None = None) -> bool:
+def authorize(tx: ReadTransaction, caller: Caller, question: Question, status: CredentialStatus | None = None) -> bool:
     """Raise unless the caller may; note what was decided in the request's event, and take the request's token.
 
     Called before it is disclosed whether the resource exists.
 
     Args:
-        standing: how the caller stands, where that was looked up already.
+        status: how the caller stands, where that was looked up already.
 
     Returns:
         `Verdict.is_lasting`.
@@ -126,7 +126,7 @@ def authorize(tx: ReadTransaction, caller: Caller, question: Question, standing:
         AccessDenied: it may not.
         RateExceeded, TokensNeeded: as `admit`.
     """
-    verdict = decide_for(tx, caller, question, standing or _standing(tx, caller))
+    verdict = decide_for(tx, caller, question, status or _status_of(tx, caller))
     event = caller.event
     if verdict.refused is not None:
         if event is not None:
@@ -141,16 +141,16 @@ def authorize(tx: ReadTransaction, caller: Caller, question: Question, standing:
     return verdict.is_lasting
 
 
-def _standing(tx: ReadTransaction, caller: Caller) -> Standing:
+def _status_of(tx: ReadTransaction, caller: Caller) -> CredentialStatus:
     """How the caller stands, asked once in a transaction: a use case has one answer for all that it does."""
-    key = (_standing, caller.account_id, key_to_check(caller))
-    found: Standing | None = tx.seen.get(key)
+    key = (_status_of, caller.account_id, key_to_check(caller))
+    found: CredentialStatus | None = tx.seen.get(key)
     if found is None:
-        found = tx.seen[key] = identities.standing(tx, *key[1:])
+        found = tx.seen[key] = identities.credential_status(tx, *key[1:])
     return found
 
 
-def decide_for(tx: ReadTransaction, caller: Caller, question: Question, standing: Standing) -> Verdict:
+def decide_for(tx: ReadTransaction, caller: Caller, question: Question, status: CredentialStatus) -> Verdict:
     """Decide, and leave no trace but in memory of what policies say. Raises NotAuthenticated."""
     action, scope, resource = question.action, question.scope, question.resource
     if scope.is_public:
@@ -159,10 +159,10 @@ def decide_for(tx: ReadTransaction, caller: Caller, question: Question, standing
         if action in OPEN:
             # A login that counts no more is refused, as one that never did: the client is to log in again, or not at all.
             if not caller.is_anonymous:
-                _check(tx, standing, caller)
+                _check(tx, status, caller)
             return Verdict(None, "")
         action = PUBLIC_ACTION[action]
-    snapshot = _check(tx, standing, caller)
+    snapshot = _check(tx, status, caller)
     own, registry = _resource_side(tx, caller, action, scope, resource, snapshot.epoch, question.repository)
     key, rests_on = (action, resource, id(caller.session)), (caller.session, own, registry)
     # What has no resource of its own is the same "*" in every account: what was allowed at home says nothing of others.
@@ -194,7 +194,7 @@ def admit(caller: Caller) -> None:
 
 def decision_for(tx: ReadTransaction, caller: Caller, question: Question) -> Decision:
     """What `authorize` would decide, with all that it rests on. Raises NotAuthenticated."""
-    return _decision(tx, check_standing(tx, caller), caller, question)
+    return _decision(tx, check_status(tx, caller), caller, question)
 
 
 def decision_about(tx: ReadTransaction, caller: Caller, question: Question) -> Decision:
@@ -207,7 +207,7 @@ def decision_about(tx: ReadTransaction, caller: Caller, question: Question) -> D
 
 def snapshot_about(tx: ReadTransaction, caller: Caller) -> Snapshot:
     """The principal that `caller` points to, whether it could call now or not. Raises NotAuthenticated: there is none."""
-    epoch, _ = identities.standing(tx, caller.account_id, "")
+    epoch, _ = identities.credential_status(tx, caller.account_id, "")
     snapshot = snapshot_of(tx, caller.account_id, caller.principal_id, epoch) if epoch >= 0 else None
     if snapshot is None:
         raise NotAuthenticated(INVALID_CREDENTIALS)

@@ -160,7 +160,7 @@ def scope_policies(session: Session | None) -> tuple[PolicySet, ...]:
 def registry_policies(tx: ReadTransaction, scope: Scope, caller: Caller, epoch: int) -> RegistryPolicies:
     """The policy of the registry that is asked. `epoch` is that of the caller's account, which mostly owns the registry."""
     if scope.registry_id != caller.account_id:
-        epoch = identities.standing(tx, scope.registry_id, "")[0]
+        epoch = identities.credential_status(tx, scope.registry_id, "")[0]
     kept = tx.memory.of(Snapshots).registries
     found = kept.get(scope)
     if found is not None and found.epoch == epoch:

@@ -7,7 +7,7 @@ anywhere decides. A web identity has no policies of its own. Source: IAM User Gu
 
 from __future__ import annotations
 
-from moorage.auth.authorize import admit, check_standing
+from moorage.auth.authorize import admit, check_status
 from moorage.auth.compiled_policies import resource_policies
 from moorage.auth.request_context import CallContext
 from moorage.auth.snapshots import Snapshot, principal_of, scope_policies, session_policies
@@ -43,7 +43,7 @@ def authorize_trust(
         NotAuthenticated: the caller's key or principal was disabled or deleted.
         RateExceeded, TokensNeeded: as `authorize.admit`.
     """
-    snapshot = None if caller is None else check_standing(tx, caller)
+    snapshot = None if caller is None else check_status(tx, caller)
     decision = trust_decision(tx, caller, snapshot, action, role, facts, federated=federated)
     is_allowed = decision is not None and decision.allowed
     if caller is not None:

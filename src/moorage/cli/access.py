@@ -18,7 +18,7 @@ from moorage.model.scope import Scope
 from moorage.server.settings import Loaded, Settings
 
 if TYPE_CHECKING:
-    from moorage.operations.access.who_can import Answer, Holder
+    from moorage.operations.access.who_can import Holder, Holders
 
 _as_json = click.option("--json", "as_json", is_flag=True, help="the same as --output json")
 
@@ -112,7 +112,7 @@ def _context(pairs: tuple[str, ...]) -> dict[str, str | tuple[str, ...]]:
     return {key: found[0] if len(found) == 1 else tuple(found) for key, found in values.items()}
 
 
-def _answer_dict(answer: Answer) -> dict[str, Any]:
+def _answer_dict(answer: Holders) -> dict[str, Any]:
     from moorage.policy.explain import origin_dict
 
     return {
@@ -131,7 +131,7 @@ def _answer_dict(answer: Answer) -> dict[str, Any]:
     }
 
 
-def _answer_text(answer: Answer) -> str:
+def _answer_text(answer: Holders) -> str:
     groups = (
         ("may", [each for each in answer.holders if not each.unknown_keys and not each.needs_own_side]),
         ("may, depending on the request", [each for each in answer.holders if each.unknown_keys and not each.needs_own_side]),

@@ -18,7 +18,7 @@ from moorage.model.errors import KeyUnusable, StorageCorrupt
 from moorage.storage.blob_store import BlobStore
 from moorage.storage.probe import is_probe
 from moorage.transfer.payloads import open_payload
-from moorage.transfer.pieces import hash_pieces, open_keys, open_piece
+from moorage.transfer.segments import hash_segments, open_keys, open_segment
 
 _PAGE = 200
 
@@ -38,7 +38,7 @@ async def check(db: Database, store: BlobStore, keys: DataKeys, *, deep: bool) -
     stray = db.run_read(inspection.count_stray_tags)
     if stray:
         yield f"{stray} tags point to images of other repositories"
-    for line in _check_strangers(db, store):
+    for line in _check_unknown_objects(db, store):
         yield line
 
 
@@ -71,34 +71,34 @@ async def _check_blobs(db: Database, store: BlobStore, keys: DataKeys, *, deep: 
     after = 0
     while page := db.run_read(inspection.blobs_after, after, _PAGE):
         after = page[-1].id
-        objects = [piece.storage_key for blob in page for piece in blob.pieces]
+        objects = [segment.storage_key for blob in page for segment in blob.segments]
         states = db.run_read(inspection.object_states, objects)
         for blob in page:
-            for piece in blob.pieces:
-                if states.get(piece.storage_key) != "live":
-                    state = states.get(piece.storage_key, "unknown")
-                    yield f"blob {blob.digest}: its object {piece.storage_key} is {state}, not live"
+            for segment in blob.segments:
+                if states.get(segment.storage_key) != "live":
+                    state = states.get(segment.storage_key, "unknown")
+                    yield f"blob {blob.digest}: its object {segment.storage_key} is {state}, not live"
             async for line in _check_bytes(blob, store, keys, deep=deep):
                 yield line
 
 
 async def _check_bytes(blob: InspectedBlob, store: BlobStore, keys: DataKeys, *, deep: bool) -> AsyncIterator[str]:
-    if sum(piece.size_bytes for piece in blob.pieces) != blob.size_bytes:
-        yield f"blob {blob.digest}: its pieces are not {blob.size_bytes} bytes in all"
+    if sum(segment.size_bytes for segment in blob.segments) != blob.size_bytes:
+        yield f"blob {blob.digest}: its segments are not {blob.size_bytes} bytes in all"
     try:
-        opened = await open_keys(keys, blob.seal, blob.pieces)
+        opened = await open_keys(keys, blob.seal, blob.segments)
         if deep:
-            computed = hash_pieces(store, blob.pieces, opened, algorithm_of(Digest(blob.digest)))
+            computed = hash_segments(store, blob.segments, opened, algorithm_of(Digest(blob.digest)))
             if computed != blob.digest:
                 yield f"blob {blob.digest}: its bytes have digest {computed}"
             return
-        for place, piece in enumerate(blob.pieces):
-            open_piece(store, piece, opened[place]).close()
+        for place, segment in enumerate(blob.segments):
+            open_segment(store, segment, opened[place]).close()
     except (StorageCorrupt, KeyUnusable) as error:
         yield f"blob {blob.digest}: {error}"
 
 
-def _check_strangers(db: Database, store: BlobStore) -> Iterator[str]:
+def _check_unknown_objects(db: Database, store: BlobStore) -> Iterator[str]:
     """Objects in the store that the database has never heard of."""
     keys = store.keys()
     while page := list(islice(keys, _PAGE)):

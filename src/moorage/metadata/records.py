@@ -70,7 +70,7 @@ class Payload(Struct, frozen=True, gc=False):
 class Pull(Struct, frozen=True, gc=False):
     """What one statement finds out about a pull: how the caller stands, and what there is."""
 
-    standing: tuple[int, tuple[str, str, str] | None]
+    credential_status: tuple[int, tuple[str, str, str] | None]
     """The epoch of the caller's account, and account, principal and status of its key."""
     repository: Repository | None
     image: Image | None
@@ -78,7 +78,7 @@ class Pull(Struct, frozen=True, gc=False):
     """The database's (`Database.version`) that this was seen at; None where another question tells it."""
 
 
-class Piece(Struct, frozen=True, gc=False):
+class Segment(Struct, frozen=True, gc=False):
     """A run of a blob's bytes: one object under a data key of its own, in the store, or, if it is small, in the database."""
 
     size_bytes: int
@@ -96,7 +96,7 @@ class Blob(Struct, frozen=True, gc=False):
     size_bytes: int
     seal: Seal
     check_after: int | None
-    pieces: tuple[Piece, ...]
+    segments: tuple[Segment, ...]
 
 
 class Upload(Struct, frozen=True, gc=False):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from moorage.policy.conditions import ConditionTest, compile_condition
 from moorage.policy.context import Context
-from moorage.policy.document import Kind, Policy, Statement
+from moorage.policy.document import Kind, Policy, PolicyStatement
 from moorage.policy.patterns import Glob, compile_glob, tokenize
 from moorage.policy.principals import Bindings, PrincipalMatcher, compile_principals
 from moorage.policy.resources import Fit, ResourceMatcher, compile_resources, split_arn
@@ -76,7 +76,7 @@ class CompiledStatement:
 
     document: Policy
     source: Source
-    statement: Statement
+    statement: PolicyStatement
     principals: PrincipalMatcher | None
     actions: ActionMatcher
     resources: ResourceMatcher | None
@@ -126,7 +126,7 @@ def compile_policy(policy: Policy, source: Source, *, bindings: Bindings | None 
     return CompiledPolicy(policy, source, tuple(statements))
 
 
-def _compile(policy: Policy, source: Source, statement: Statement, bindings: Bindings | None) -> CompiledStatement:
+def _compile(policy: Policy, source: Source, statement: PolicyStatement, bindings: Bindings | None) -> CompiledStatement:
     has_variables = policy.has_variables
     principals, resources = statement.principals, None
     if statement.resources is not None:

@@ -61,7 +61,7 @@ class Condition:
 
 
 @dataclass(frozen=True, slots=True)
-class Statement:
+class PolicyStatement:
     """One statement. `resources` is None where the kind of document has none: it is then about what it is attached to."""
 
     index: int
@@ -82,7 +82,7 @@ class Policy:
     kind: Kind
     version: str
     id: str | None
-    statements: tuple[Statement, ...]
+    statements: tuple[PolicyStatement, ...]
     text: str
 
     @property

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from moorage.policy.compile import CompiledStatement, PolicySet
-from moorage.policy.document import Policy, Statement
+from moorage.policy.document import Policy, PolicyStatement
 from moorage.policy.evaluate import Decision, Outcome, PolicyType
 from moorage.policy.jsontext import Span, statement_spans
 from moorage.policy.operators import takes_variables
@@ -187,7 +187,7 @@ def context_keys(policies: Iterable[Policy]) -> tuple[str, ...]:
     return tuple(sorted(keys.values()))
 
 
-def _keys(policy: Policy, statement: Statement) -> Iterator[str]:
+def _keys(policy: Policy, statement: PolicyStatement) -> Iterator[str]:
     for condition in statement.conditions:
         yield condition.key
         if policy.has_variables and takes_variables(condition.operator):

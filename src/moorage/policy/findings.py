@@ -13,7 +13,7 @@ from moorage.policy import actions as known
 from moorage.policy.compile import compile_actions
 from moorage.policy.conditions import ANY, EVERY
 from moorage.policy.context import PRINCIPAL_KEYS
-from moorage.policy.document import OLD_VERSION, Condition, Kind, Policy, Statement
+from moorage.policy.document import OLD_VERSION, Condition, Kind, Policy, PolicyStatement
 from moorage.policy.operators import NULL, OPERATORS, read_bool, takes_variables
 from moorage.policy.resources import PARTS
 
@@ -115,7 +115,7 @@ def findings(policy: Policy) -> list[Finding]:
 _Found = Iterator[tuple[Code, str]]
 
 
-def _of_statement(policy: Policy, statement: Statement) -> _Found:
+def _of_statement(policy: Policy, statement: PolicyStatement) -> _Found:
     for action in statement.actions:
         yield from _of_action(action)
     yield from _of_resources(policy, statement)
@@ -141,7 +141,7 @@ def _of_action(action: str) -> _Found:
         yield Code.UNKNOWN_ACTION, f"{action}: {vendor} has no such action"
 
 
-def _of_resources(policy: Policy, statement: Statement) -> _Found:
+def _of_resources(policy: Policy, statement: PolicyStatement) -> _Found:
     if policy.kind is Kind.REPOSITORY:
         for action in statement.actions:
             described = known.DESCRIBED.get(action.lower())
@@ -157,7 +157,7 @@ def _of_resources(policy: Policy, statement: Statement) -> _Found:
         yield Code.LITERAL_VARIABLE, f"version {OLD_VERSION} takes ${{...}} in Resource literally"
 
 
-def _of_condition(policy: Policy, statement: Statement, condition: Condition) -> _Found:
+def _of_condition(policy: Policy, statement: PolicyStatement, condition: Condition) -> _Found:
     where = f"{condition.name} {condition.key}"
     if not _is_known(condition.key.lower(), policy.kind):
         yield Code.UNKNOWN_KEY, f"{condition.key}: no request has it"
@@ -200,7 +200,7 @@ def _is_known(key: str, kind: Kind) -> bool:
     return vendor in known.SERVICES and vendor not in _LISTED
 
 
-def _wants_key(statement: Statement, key: str) -> bool:
+def _wants_key(statement: PolicyStatement, key: str) -> bool:
     return any(
         condition.operator == NULL and condition.key.lower() == key.lower() and condition.values == ("false",)
         for condition in statement.conditions

@@ -9,7 +9,7 @@ from typing import Any
 
 from moorage.policy import grammar, sizes
 from moorage.policy.conditions import read_operator
-from moorage.policy.document import NEW_VERSION, OLD_VERSION, Condition, Kind, Policy, Principals, Statement
+from moorage.policy.document import NEW_VERSION, OLD_VERSION, Condition, Kind, Policy, PolicyStatement, Principals
 from moorage.policy.grammar import Checker
 from moorage.policy.jsontext import JsonInvalid, Number, read_json
 from moorage.policy.operators import takes_variables
@@ -74,7 +74,7 @@ def _texts(check: Checker, value: Any, element: str) -> tuple[str, ...]:
     return tuple(value)
 
 
-def _statement(check: Checker, found: Any, index: int) -> Statement:
+def _statement(check: Checker, found: Any, index: int) -> PolicyStatement:
     where = f"statement {index + 1}"
     if not isinstance(found, dict):
         check.fail(grammar.SYNTAX, f"{where} is not an object")
@@ -95,7 +95,7 @@ def _statement(check: Checker, found: Any, index: int) -> Statement:
     for resource in resources or ():
         check.resource(resource)
     conditions = _conditions(check, found["Condition"], where) if "Condition" in found else ()
-    return Statement(index, sid, effect == "Allow", principals, actions, not_actions, resources, not_resources, conditions)
+    return PolicyStatement(index, sid, effect == "Allow", principals, actions, not_actions, resources, not_resources, conditions)
 
 
 def _either(check: Checker, found: dict[str, Any], element: str, where: str) -> tuple[tuple[str, ...], bool]:
@@ -195,7 +195,7 @@ def _condition_values(check: Checker, value: Any, where: str) -> tuple[str, ...]
     return tuple(texts)
 
 
-def _unique_sids(check: Checker, statements: tuple[Statement, ...]) -> None:
+def _unique_sids(check: Checker, statements: tuple[PolicyStatement, ...]) -> None:
     if check.rules.free_sids:
         return
     sids = [statement.sid for statement in statements if statement.sid]

@@ -70,8 +70,8 @@ from moorage.wire.aws.services.ecr import (
 from moorage.wire.aws.services.ecr import policies as ecr_policies
 from moorage.wire.aws.services.ecr.context import EcrContext
 from moorage.wire.aws.services.ecr.errors import ECR
-from moorage.wire.aws.services.ecr_public import registries as public_registry_rooms
-from moorage.wire.aws.services.ecr_public import repositories as public_repository_rooms
+from moorage.wire.aws.services.ecr_public import registries as public_registry_handlers
+from moorage.wire.aws.services.ecr_public import repositories as public_repository_handlers
 from moorage.wire.aws.services.ecr_public.service import PublicService, Shared
 from moorage.wire.aws.services.iam import (
     access_keys,
@@ -103,7 +103,7 @@ from moorage.wire.oci.access import Access
 from moorage.wire.oci.app import OciApp
 from moorage.wire.oci.errors import JSON, OciError
 from moorage.wire.oci.exchange import VERSION, Services
-from moorage.wire.oci.public import PublicApp, PublicDoor
+from moorage.wire.oci.public import PublicApp, PublicEntry
 from moorage.wire.oci.quirks import Quirks
 from moorage.wire.oci.remembered_pulls import RememberedPulls
 from moorage.wire.web.health import Health
@@ -118,7 +118,7 @@ _REMEMBERED = 1024
 _TEXT = (b"content-type", b"text/plain; charset=utf-8")
 
 
-class Belief(Protocol):
+class AssumedIdentities(Protocol):
     """For servers without authentication: who callers are taken for."""
 
     async def credential(self, access_key_id: str, /) -> Credential: ...
@@ -130,7 +130,7 @@ class Application:
 
     Args:
         pools: threads that outlive this application; None: it has its own.
-        belief: only for servers whose authentication is off.
+        identities: only for servers whose authentication is off.
         keys: where data keys come from; None: the registries' own keys, under the root key.
     """
 
@@ -144,7 +144,7 @@ class Application:
         clock: Clock = system_clock,
         *,
         pools: Pools | None = None,
-        belief: Belief | None = None,
+        identities: AssumedIdentities | None = None,
         keys: DataKeys | None = None,
     ) -> None:
         named = (settings.region, *(scope.region for scope in settings.host_scopes.values()))
@@ -179,7 +179,7 @@ class Application:
         oci_services = Services(
             db=db,
             keys=keys,
-            access=Access(tokens, clock, belief.caller if belief is not None else None, rates, sinks),
+            access=Access(tokens, clock, identities.caller if identities is not None else None, rates, sinks),
             receiver=receiver,
             sender=sender,
             payloads=payloads,
@@ -191,8 +191,8 @@ class Application:
         )
         self._oci = OciApp(oci_services)
         self._public = PublicApp(oci_services, self._oci, PullRate(settings.anonymous_pull_rate, leases), transfers)
-        self._public_door = PublicDoor(self.addressing.public_name)
-        self._public_path = PublicDoor(self.addressing.public_name, f"{self.addressing.public_name}/")
+        self._public_entry = PublicEntry(self.addressing.public_name)
+        self._public_path = PublicEntry(self.addressing.public_name, f"{self.addressing.public_name}/")
         cursors = Cursors(root_key.derive("pagination"))
         context = EcrContext(
             db=db,
@@ -217,15 +217,15 @@ class Application:
             [each.plan.signing_name for each in services],
             [each.plan.target_prefix for each in services if each.plan.target_prefix],
         )
-        believed = belief.credential if belief is not None else None
+        assumed = identities.credential if identities is not None else None
         self._aws = Dispatcher(
             services,
             self._find_credential,
             self.pools.cpu,
             regions=regions,
             clock=clock,
-            believed=believed,
-            default_region=settings.region if belief is not None else "",
+            assumed=assumed,
+            default_region=settings.region if identities is not None else "",
             sinks=sinks,
             rates=rates,
         )
@@ -262,7 +262,7 @@ class Application:
         """Answer one HTTP request."""
         if scope["type"] != "http":
             return
-        self._believe_proxy(scope)
+        self._trust_proxy(scope)
         request = Request(scope, receive)
         try:
             await self._route(request, receive, send)
@@ -301,7 +301,7 @@ class Application:
         """The answer to a GET or HEAD without a body for which nothing has to be waited for; None: ask `__call__`."""
         if not scope["raw_path"].startswith(b"/v2/"):
             return None
-        self._believe_proxy(scope)
+        self._trust_proxy(scope)
         request = Request(scope, _nothing_to_receive)
         host = request.header(b"host")
         registry = self.addressing.remembered(host)
@@ -317,7 +317,7 @@ class Application:
                 return
         host = request.header(b"host")
         if self.addressing.is_public(host):
-            await self._public(request, send, self._public_door, self._origin(request))
+            await self._public(request, send, self._public_entry, self._origin(request))
             return
         scope = await self.addressing.resolve(host)
         if scope is not None and self.addressing.is_public_path(host, request.scope["raw_path"]):
@@ -333,8 +333,8 @@ class Application:
         """Of public registries is the token service whose path ends in a slash, and on their own hosts any."""
         is_theirs = self.addressing.is_public(request.header(b"host"))
         if raw == b"/token/" or is_theirs:
-            door = self._public_door if is_theirs else self._public_path
-            await self._public.token(request, send, door, self._origin(request))
+            entry = self._public_entry if is_theirs else self._public_path
+            await self._public.token(request, send, entry, self._origin(request))
         else:
             await self._oci.token(request, send, self._origin(request))
 
@@ -378,7 +378,7 @@ class Application:
             self._credentials[found] = credential
         return credential
 
-    def _believe_proxy(self, scope: Any) -> None:
+    def _trust_proxy(self, scope: Any) -> None:
         """Take the scheme, and the client's address, from a proxy that the operator trusts."""
         client = scope.get("client")
         if not self._proxies or not client:
@@ -411,18 +411,18 @@ def aws_services(
     ecr, public = Service("ecr", ECR), PublicService(context)
     iam, sts = Service("iam", IAM), Service("sts", STS)
     organizations, service_quotas = Service("organizations", ORGANIZATIONS), Service("service-quotas", SERVICE_QUOTAS)
-    for own in (public_registry_rooms, public_repository_rooms):
+    for own in (public_registry_handlers, public_repository_handlers):
         own.register(public, context)
     for module in (repositories, images, layers, registry, ecr_policies):
         module.register(ecr, context)
         module.register(Shared(public), context)
     for setting in (archive, lifecycle, scanning, replication, pull_through, templates, signing, pull_times):
         setting.register(ecr, context)
-    identity_rooms = (entities, access_keys, policies, grants, tags, instance_profiles, providers, passwords, mfa, account)
-    for each in (*identity_rooms, reports, simulation):
+    identity_handlers = (entities, access_keys, policies, grants, tags, instance_profiles, providers, passwords, mfa, account)
+    for each in (*identity_handlers, reports, simulation):
         each.register(iam, iam_context)
-    for room in (lookups, roles, own_sessions):
-        room.register(sts, sts_context)
+    for each in (lookups, roles, own_sessions):
+        each.register(sts, sts_context)
     organization_accounts.register(organizations, organizations_context)
     quotas.register(service_quotas, quotas_context)
     return [ecr, public, iam, organizations, service_quotas, sts]

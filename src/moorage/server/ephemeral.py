@@ -69,8 +69,8 @@ class _Life:
         self.roots: dict[str, str] = {}
         self._making = asyncio.Lock()
         db, root_key = self.installation.db, self.installation.root_key
-        belief = self if settings.authentication == "off" else None
-        self.app = Application(self.settings, db, self.installation.store, root_key, metrics, pools=pools, belief=belief)
+        identities = self if settings.authentication == "off" else None
+        self.app = Application(self.settings, db, self.installation.store, root_key, metrics, pools=pools, identities=identities)
 
     async def begin(self, seed: Seed | None, folder: Path, listen: Listen) -> None:
         """Make the default account and what the seed says, and begin the background work."""

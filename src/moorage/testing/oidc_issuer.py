@@ -36,7 +36,7 @@ JWKS = "/keys"
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class IssuerAnswer:
     """What is sent for a path in place of the true answer."""
 
     status: int = 200
@@ -74,7 +74,7 @@ class OidcIssuer:
     def __init__(self, *, tls: bool = False, path: str = "") -> None:
         self.requests: Counter[str] = Counter()
         """How often each path was asked for."""
-        self.answers: dict[str, Answer] = {}
+        self.answers: dict[str, IssuerAnswer] = {}
         """Paths that are answered otherwise."""
         self.keys: list[RSAKey | ECKey] = [new_key()]
         """Those that it publishes; the first one signs."""
@@ -187,7 +187,7 @@ def _server(issuer: OidcIssuer) -> ThreadingHTTPServer:
             answer = issuer.answers.get(self.path)
             if answer is None:
                 body = issuer.document(self.path)
-                answer = Answer(404) if body is None else Answer(200, body, {"Content-Type": "application/json"})
+                answer = IssuerAnswer(404) if body is None else IssuerAnswer(200, body, {"Content-Type": "application/json"})
             time.sleep(answer.seconds)
             self.send_response(answer.status)
             for name, value in answer.headers.items():

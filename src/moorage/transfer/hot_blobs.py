@@ -106,7 +106,7 @@ class HotBlob:
             return
         self._view.release()
         if self._map is not None:
-            with contextlib.suppress(BufferError):  # a piece is still referenced: the map goes with it
+            with contextlib.suppress(BufferError):  # a segment is still referenced: the map goes with it
                 self._map.close()
         self._cache._end_use(entry)  # the two classes are one thing
 

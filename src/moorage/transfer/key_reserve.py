@@ -1,4 +1,4 @@
-"""Storage keys, announced in batches before any of them is used.
+"""Storage keys, reserved in batches before any of them is used.
 
 Every key has to be in the database before its first byte is in the store, so that a crash leaves nothing unknown behind.
 Announcing thirty-two at a time takes that commit off the path of each small blob. Keys that a crash left unused are swept when
@@ -23,7 +23,7 @@ _USABLE_SECONDS = 3600
 
 
 class KeyReserve:
-    """Hands out announced keys. Belongs to the event loop."""
+    """Hands out reserved keys. Belongs to the event loop."""
 
     def __init__(self, db: Database) -> None:
         self._db = db
@@ -35,11 +35,11 @@ class KeyReserve:
         while True:
             oldest_usable = time.monotonic() - _USABLE_SECONDS
             while self._ready:
-                announced_at, key = self._ready.popleft()
-                if announced_at > oldest_usable:
+                reserved_at, key = self._ready.popleft()
+                if reserved_at > oldest_usable:
                     return StorageKey(key)
             async with self._refill:
                 if not self._ready:
                     now, keys = time.monotonic(), [ids.storage_key() for _ in range(_BATCH)]
-                    await self._db.write(garbage.announce, keys, _LIFE_SECONDS)
+                    await self._db.write(garbage.reserve, keys, _LIFE_SECONDS)
                     self._ready.extend((now, key) for key in keys)

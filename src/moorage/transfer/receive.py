@@ -18,7 +18,7 @@ from msgspec.structs import replace
 
 from moorage.keys.data_keys import DataKeys
 from moorage.metadata.database import Database
-from moorage.metadata.records import Piece, Repository, Upload
+from moorage.metadata.records import Repository, Segment, Upload
 from moorage.model.digest import Digest, Hasher, algorithm_of, finish, new_hasher
 from moorage.model.errors import LimitExceeded, RangeMismatch, RepositoryNotFound, UploadBusy
 from moorage.model.names import RepositoryName
@@ -31,8 +31,8 @@ from moorage.storage.blob_store import BlobStore, BlobWriter, StorageKey
 from moorage.storage.sealed import SealedWriter
 from moorage.transfer.handover import ClientLeft, fill, receive_into
 from moorage.transfer.key_reserve import KeyReserve
-from moorage.transfer.pieces import hash_pieces, new_object_key, open_keys, seal_small
 from moorage.transfer.put_image import ROUNDS
+from moorage.transfer.segments import hash_segments, new_object_key, open_keys, seal_small
 from moorage.transfer.unstarted import UnstartedUploads
 from moorage.transfer.work import Pools
 
@@ -151,11 +151,11 @@ class Receiver:
                 body = Body.of(small)
             hasher = new_hasher(algorithm_of(digest))
             try:
-                async with self._stored(repository, body, hasher, 0) as (piece, complete):
+                async with self._stored(repository, body, hasher, 0) as (segment, complete):
                     if not complete:
                         raise ClientLeft
                     uploads.require_digest(repository, "", digest, finish(hasher, algorithm_of(digest)))
-                    return await self._db.write(uploads.put_blob, caller, scope, name, digest, piece, repository.seal)
+                    return await self._db.write(uploads.put_blob, caller, scope, name, digest, segment, repository.seal)
             except SealOvertaken:
                 if small is None:  # it was sealed as it came, for a repository that is gone, and comes no second time
                     break
@@ -175,14 +175,14 @@ class Receiver:
         grant = await self._db.write(uploads.begin_segment, caller, scope, name, upload_id, start, body.length)
         hasher = self._hasher_at(grant.upload)
         try:
-            async with self._stored(grant.repository, body, hasher, grant.upload.size_received, grant) as (piece, complete):
+            async with self._stored(grant.repository, body, hasher, grant.upload.size_received, grant) as (segment, complete):
                 size = grant.upload.size_received
-                if piece.size_bytes:
+                if segment.size_bytes:
                     prefix = finish(hasher.copy(), grant.upload.algorithm) if hasher is not None else None
-                    size = await self._db.write(uploads.commit_segment, grant, piece, prefix)
+                    size = await self._db.write(uploads.commit_segment, grant, segment, prefix)
                     self._keep_hasher(upload_id, grant.epoch, size, hasher)
                 else:
-                    await self._db.write(uploads.release_segment, grant, piece.storage_key)
+                    await self._db.write(uploads.release_segment, grant, segment.storage_key)
         except BaseException:
             await asyncio.shield(self._db.write(uploads.release_lease, grant))
             raise
@@ -200,8 +200,8 @@ class Receiver:
         if hasher is not None:
             hasher.update(data)
         prefix = finish(hasher.copy(), upload.algorithm) if hasher is not None else None
-        piece = await seal_small(self._keys, repository.seal, data)
-        done = await self._db.write(uploads.append_small, caller, scope, name, upload, start, piece, prefix)
+        segment = await seal_small(self._keys, repository.seal, data)
+        done = await self._db.write(uploads.append_small, caller, scope, name, upload, start, segment, prefix)
         if done.follows:
             self._keep_hasher(upload_id, done.epoch, done.size, hasher)
         return done.size
@@ -217,11 +217,11 @@ class Receiver:
     ) -> Stored:
         """Close an upload of the API: the content must have all of the digests. Raises UploadEmpty, PartTooSmall, LayerExists."""
         await self.unstarted.write_down(upload_id)
-        repository, upload, pieces = await self._db.lookup(
+        repository, upload, segments = await self._db.lookup(
             uploads.begin_completion, caller, scope, name, upload_id, api=True, claimed=wanted
         )
         for digest in wanted:
-            await self._discard_unless(repository, upload, digest, await self._digest(repository, upload, pieces, digest))
+            await self._discard_unless(repository, upload, digest, await self._digest(repository, upload, segments, digest))
         return await self._db.write(
             uploads.complete_layer_upload, caller, scope, name, upload, wanted[0], None, leased=False, api=True
         )
@@ -244,9 +244,9 @@ class Receiver:
                 if begun is not None:
                     return await self._end_unstarted(caller, scope, name, upload_id, begun, digest, body, start)
         await self.unstarted.write_down(upload_id)
-        repository, upload, pieces = await self._db.lookup(uploads.begin_completion, caller, scope, name, upload_id, api=api)
+        repository, upload, segments = await self._db.lookup(uploads.begin_completion, caller, scope, name, upload_id, api=api)
         if body.is_empty:
-            computed = await self._digest(repository, upload, pieces, digest)
+            computed = await self._digest(repository, upload, segments, digest)
             await self._discard_unless(repository, upload, digest, computed)
             return await self._db.write(
                 uploads.complete_layer_upload, caller, scope, name, upload, computed, None, leased=False, api=api
@@ -254,7 +254,7 @@ class Receiver:
         uploads.check_position(repository, upload, start, body.length)
         if body.length is None or body.length > SMALL_BYTES:
             return await self._complete_large(caller, scope, name, upload_id, digest, body, start)
-        return await self._complete_with(caller, scope, name, repository, upload, pieces, digest, body, None)
+        return await self._complete_with(caller, scope, name, repository, upload, segments, digest, body, None)
 
     async def _end_unstarted(
         self,
@@ -272,18 +272,18 @@ class Receiver:
         if start:
             raise RangeMismatch(scope.registry_id, name, upload_id, 0)
         hasher = new_hasher(algorithm_of(digest))
-        async with self._stored(repository, body, hasher, 0) as (piece, _):
+        async with self._stored(repository, body, hasher, 0) as (segment, _):
             uploads.require_digest(repository, upload_id, digest, finish(hasher, algorithm_of(digest)))
-            return await self._db.write(uploads.end_unstarted, caller, scope, name, upload_id, upload, digest, piece)
+            return await self._db.write(uploads.end_unstarted, caller, scope, name, upload_id, upload, digest, segment)
 
     async def _complete_large(
         self, caller: Caller, scope: Scope, name: RepositoryName, upload_id: str, digest: Digest, body: Body, start: int | None
     ) -> Stored:
         """A last body that takes its time holds the upload's lease, and is kept as a segment if the client leaves."""
         grant = await self._db.write(uploads.begin_segment, caller, scope, name, upload_id, start, body.length)
-        _, _, pieces = await self._db.lookup(uploads.begin_completion, caller, scope, name, upload_id, api=False)
+        _, _, segments = await self._db.lookup(uploads.begin_completion, caller, scope, name, upload_id, api=False)
         try:
-            return await self._complete_with(caller, scope, name, grant.repository, grant.upload, pieces, digest, body, grant)
+            return await self._complete_with(caller, scope, name, grant.repository, grant.upload, segments, digest, body, grant)
         except BaseException:
             await asyncio.shield(self._db.write(uploads.release_lease, grant))
             raise
@@ -295,7 +295,7 @@ class Receiver:
         name: RepositoryName,
         repository: Repository,
         upload: Upload,
-        pieces: tuple[Piece, ...],
+        segments: tuple[Segment, ...],
         digest: Digest,
         body: Body,
         grant: Grant | None,
@@ -305,31 +305,39 @@ class Receiver:
         hasher = new_hasher(algorithm) if upload.size_received == 0 else self._hasher_at(upload)
         if hasher is not None and upload.size_received and algorithm != upload.algorithm:
             hasher = None
-        async with self._stored(repository, body, hasher, upload.size_received, grant) as (piece, complete):
+        async with self._stored(repository, body, hasher, upload.size_received, grant) as (segment, complete):
             if not complete:
-                if grant is not None and piece.size_bytes:  # what came is kept: the client may resume
+                if grant is not None and segment.size_bytes:  # what came is kept: the client may resume
                     prefix = finish(hasher, algorithm) if hasher is not None and algorithm == upload.algorithm else None
-                    await self._db.write(uploads.commit_segment, grant, piece, prefix)
+                    await self._db.write(uploads.commit_segment, grant, segment, prefix)
                 raise ClientLeft
             if hasher is not None:
                 computed = finish(hasher, algorithm)
             else:
-                computed = await self._hash(repository, (*pieces, piece), algorithm)
+                computed = await self._hash(repository, (*segments, segment), algorithm)
             await self._discard_unless(repository, upload, digest, computed)
             verified = replace(upload, epoch=grant.epoch) if grant is not None else upload
             return await self._db.write(
-                uploads.complete_layer_upload, caller, scope, name, verified, computed, piece, leased=grant is not None, api=False
+                uploads.complete_layer_upload,
+                caller,
+                scope,
+                name,
+                verified,
+                computed,
+                segment,
+                leased=grant is not None,
+                api=False,
             )
 
-    async def _digest(self, repository: Repository, upload: Upload, pieces: tuple[Piece, ...], wanted: Digest) -> Digest:
+    async def _digest(self, repository: Repository, upload: Upload, segments: tuple[Segment, ...], wanted: Digest) -> Digest:
         """The digest of an upload as it stands: known already if one process saw all its bytes, else by reading them again."""
         if upload.prefix_digest is not None and algorithm_of(wanted) == upload.algorithm:
             return Digest(upload.prefix_digest)
-        return await self._hash(repository, pieces, algorithm_of(wanted))
+        return await self._hash(repository, segments, algorithm_of(wanted))
 
-    async def _hash(self, repository: Repository, pieces: tuple[Piece, ...], algorithm: str) -> Digest:
-        opened = await open_keys(self._keys, repository.seal, pieces)
-        return await self._pools.on_bytes(hash_pieces, self._store, pieces, opened, algorithm)
+    async def _hash(self, repository: Repository, segments: tuple[Segment, ...], algorithm: str) -> Digest:
+        opened = await open_keys(self._keys, repository.seal, segments)
+        return await self._pools.on_bytes(hash_segments, self._store, segments, opened, algorithm)
 
     async def _discard_unless(self, repository: Repository, upload: Upload, wanted: Digest, computed: Digest) -> None:
         if wanted != computed:
@@ -339,8 +347,8 @@ class Receiver:
     @contextlib.asynccontextmanager
     async def _stored(
         self, repository: Repository, body: Body, hasher: Hasher | None, offset: int, grant: Grant | None = None
-    ) -> AsyncIterator[tuple[Piece, bool]]:
-        """The body as a durable object under an announced key, and whether all of it came.
+    ) -> AsyncIterator[tuple[Segment, bool]]:
+        """The body as a durable object under a reserved key, and whether all of it came.
 
         An error inside, or on the way here, gives the object up, unless a transaction has already made it part of something.
         """
@@ -359,7 +367,7 @@ class Receiver:
                 size, complete = len(small), True
             else:
                 size, complete = await self._stream(repository, key, data_key.plaintext, body, hasher, offset, grant)
-            yield Piece(size, key, data_key.wrapped), complete
+            yield Segment(size, key, data_key.wrapped), complete
             committed = True
         finally:
             if not committed:

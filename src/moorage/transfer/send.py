@@ -1,4 +1,4 @@
-"""Blobs to responses: ranges of sealed pieces, handed to the server's byte path."""
+"""Blobs to responses: ranges of sealed segments, handed to the server's byte path."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from moorage.metadata.records import Blob
 from moorage.storage.blob_store import BlobStore
 from moorage.transfer.handover import send_source
 from moorage.transfer.hot_blobs import HotBlobs
-from moorage.transfer.pieces import PieceKeys, PiecesReader, open_keys, open_small
+from moorage.transfer.segments import PieceKeys, PiecesReader, open_keys, open_small
 
 _FEW = 8
-"""Pieces whose keys are opened together, whatever range of them is asked for: then the blob can be kept in memory."""
+"""Segments whose keys are opened together, whatever range of them is asked for: then the blob can be kept in memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,20 +42,20 @@ class Sender:
 
     async def small(self, blob: Blob) -> bytes | None:
         """The content of a blob that lies in the database; None for any other. Raises StorageCorrupt, KeyUnusable."""
-        if len(blob.pieces) != 1 or blob.pieces[0].content is None:
+        if len(blob.segments) != 1 or blob.segments[0].content is None:
             return None
-        opened = await open_keys(self._keys, blob.seal, blob.pieces)
-        return open_small(blob.pieces[0], opened[0])
+        opened = await open_keys(self._keys, blob.seal, blob.segments)
+        return open_small(blob.segments[0], opened[0])
 
     async def open(self, blob: Blob, wanted: ByteRange) -> OpenedBlob:
         """A blob that may be sent: its keys are asked for each time, also when its bytes are in memory.
 
         Raises StorageCorrupt, KeyUnusable: nothing has been answered yet.
         """
-        if wanted.start >= wanted.stop:  # of an empty blob, which may have no pieces at all
+        if wanted.start >= wanted.stop:  # of an empty blob, which may have no segments at all
             return OpenedBlob(blob, {}, wanted)
-        places = range(len(blob.pieces)) if len(blob.pieces) <= _FEW else _touched(blob, wanted)
-        return OpenedBlob(blob, await open_keys(self._keys, blob.seal, blob.pieces, places), wanted)
+        places = range(len(blob.segments)) if len(blob.segments) <= _FEW else _touched(blob, wanted)
+        return OpenedBlob(blob, await open_keys(self._keys, blob.seal, blob.segments, places), wanted)
 
     async def send(self, scope: Any, send: Any, status: int, headers: list[tuple[bytes, bytes]], opened: OpenedBlob) -> None:
         """Answer with a range of a blob.
@@ -70,8 +70,8 @@ class Sender:
             await send({"type": "http.response.start", "status": status, "headers": headers})
             await send({"type": "http.response.body", "body": b""})
             return
-        if len(opened.keys) == len(blob.pieces):
-            source = self._hot.open(blob.pieces[0].storage_key, lambda: self._reader(opened), length)
+        if len(opened.keys) == len(blob.segments):
+            source = self._hot.open(blob.segments[0].storage_key, lambda: self._reader(opened), length)
         else:
             source = self._reader(opened)
         try:
@@ -81,10 +81,10 @@ class Sender:
             source.close()
 
     def _reader(self, opened: OpenedBlob) -> PiecesReader:
-        return PiecesReader(self._store, opened.blob.pieces, opened.keys)
+        return PiecesReader(self._store, opened.blob.segments, opened.keys)
 
 
 def _touched(blob: Blob, wanted: ByteRange) -> list[int]:
-    """The places of the pieces that a range, which is not empty, has bytes of."""
-    ends = accumulate(piece.size_bytes for piece in blob.pieces)
-    return [place for place, end in enumerate(ends) if end > wanted.start and end - blob.pieces[place].size_bytes < wanted.stop]
+    """The places of the segments that a range, which is not empty, has bytes of."""
+    ends = accumulate(segment.size_bytes for segment in blob.segments)
+    return [place for place, end in enumerate(ends) if end > wanted.start and end - blob.segments[place].size_bytes < wanted.stop]

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from moorage.testing.oidc_issuer import DISCOVERY, JWKS, Answer, OidcIssuer, forged, new_key, sign
+from moorage.testing.oidc_issuer import DISCOVERY, JWKS, IssuerAnswer, OidcIssuer, forged, new_key, sign
 from moorage.testing.server import MoorageServer
 from tests.conftest import Pool, fresh_name
 from tests.integration.aws.errors import refused
@@ -241,13 +241,13 @@ def test_keys_are_fetched_once(home: Account) -> None:
 @pytest.mark.parametrize(
     ("path", "answer"),
     [
-        (DISCOVERY, Answer(302, headers={"Location": "https://169.254.169.254/latest/meta-data"})),
-        (JWKS, Answer(200, json.dumps({"keys": ["x" * 400_000]}).encode())),
-        (JWKS, Answer(200, b"no json")),
-        (DISCOVERY, Answer(200, b"{}")),
+        (DISCOVERY, IssuerAnswer(302, headers={"Location": "https://169.254.169.254/latest/meta-data"})),
+        (JWKS, IssuerAnswer(200, json.dumps({"keys": ["x" * 400_000]}).encode())),
+        (JWKS, IssuerAnswer(200, b"no json")),
+        (DISCOVERY, IssuerAnswer(200, b"{}")),
     ],
 )
-def test_threat_13_providers_that_cannot_be_believed(home: Account, path: str, answer: Answer) -> None:
+def test_threat_13_providers_that_cannot_be_believed(home: Account, path: str, answer: IssuerAnswer) -> None:
     with OidcIssuer(tls=True) as own:
         role = home.role(federated(provide(home, own)))
         own.answers = {path: answer}
@@ -258,7 +258,7 @@ def test_threat_13_providers_that_cannot_be_believed(home: Account, path: str, a
 def test_a_provider_that_is_down(home: Account) -> None:
     with OidcIssuer(tls=True) as own:
         role = home.role(federated(provide(home, own)))
-        own.answers = {DISCOVERY: Answer(503)}
+        own.answers = {DISCOVERY: IssuerAnswer(503)}
         with refused("IDPCommunicationError", "The identity provider could not be reached. Try again."):
             ask(home, role, own.token())
 

@@ -54,13 +54,13 @@ async def find_key(access_key_id: str, _session_token: str | None, /) -> Credent
 
 @sts.operation("GetCallerIdentity")
 async def get_caller_identity(call: Call) -> Output:
-    return {"UserId": call.caller.user_id, "Account": call.caller.account_id, "Arn": call.caller.principal_arn}
+    return {"UserId": call.signer.user_id, "Account": call.signer.account_id, "Arn": call.signer.principal_arn}
 
 
 @ecr.operation("BatchGetImage")
 async def batch_get_image(call: Call) -> Output:
     calls.append(call)
-    found = {"registryId": call.caller.account_id, "repositoryName": call["repositoryName"]}
+    found = {"registryId": call.signer.account_id, "repositoryName": call["repositoryName"]}
     return {"images": [found | {"imageId": image_id} for image_id in call["imageIds"]]}
 
 

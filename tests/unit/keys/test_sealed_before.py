@@ -13,10 +13,10 @@ from moorage.keys.data_keys import DataKeys
 from moorage.keys.local_keyring import LocalKeyring
 from moorage.keys.root_key import RootKey
 from moorage.keys.sealing import Sealing
-from moorage.metadata.records import Payload, Piece
+from moorage.metadata.records import Payload, Segment
 from moorage.model.seal import AES256, Seal
 from moorage.transfer.payloads import open_payload
-from moorage.transfer.pieces import open_keys, open_small
+from moorage.transfer.segments import open_keys, open_small
 
 ROOT = RootKey(bytes(range(32)), "test")
 REGISTRY_KEY = (
@@ -57,9 +57,9 @@ def test_a_manifest() -> None:
 
 def test_a_small_object() -> None:
     keys = DataKeys({AES256: LocalKeyring(ROOT)})
-    piece = Piece(13, SMALL_KEY, bytes.fromhex(SMALL_WRAPPED), bytes.fromhex(SMALL_CONTENT))
-    opened = asyncio.run(open_keys(keys, SEAL, [piece]))
-    assert open_small(piece, opened[0]) == b"small content"
+    segment = Segment(13, SMALL_KEY, bytes.fromhex(SMALL_WRAPPED), bytes.fromhex(SMALL_CONTENT))
+    opened = asyncio.run(open_keys(keys, SEAL, [segment]))
+    assert open_small(segment, opened[0]) == b"small content"
 
 
 def test_a_secret_of_the_database() -> None:

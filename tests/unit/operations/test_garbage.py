@@ -14,7 +14,7 @@ from moorage.keys.root_key import RootKey
 from moorage.metadata.database import Database
 from moorage.metadata.images import blobs
 from moorage.metadata.opening import open_database
-from moorage.metadata.records import Piece, Repository
+from moorage.metadata.records import Repository, Segment
 from moorage.metadata.registry import repositories as found_repositories
 from moorage.metadata.registry.records import Destination, ReplicationRule
 from moorage.metadata.statements import Statement
@@ -57,10 +57,10 @@ class World:
     def put_blob(self, data: bytes, name: str = NAME) -> str:
         """Make a blob's rows as the byte path does; return the key of its object."""
         key = ids.storage_key()
-        self.db.run_write(garbage.announce, [key], 3600)
-        piece = Piece(len(data), key, b"wrapped")
+        self.db.run_write(garbage.reserve, [key], 3600)
+        segment = Segment(len(data), key, b"wrapped")
         into = parse_repository_name(name)
-        self.db.run_write(uploads.put_blob, self.caller, SCOPE, into, Digest(digest(data)), piece, self.repository(into).seal)
+        self.db.run_write(uploads.put_blob, self.caller, SCOPE, into, Digest(digest(data)), segment, self.repository(into).seal)
         return key
 
     def push(self, built: BuiltImage, tag: str) -> dict[str, str]:
@@ -187,9 +187,9 @@ def test_a_push_that_comes_after_the_collector_is_told_what_is_missing(world: Wo
 def test_an_upload_without_progress_expires_and_leaves_nothing(world: World) -> None:
     upload_id = world.db.run_write(uploads.initiate_layer_upload, world.caller, SCOPE, NAME, "sha256")
     key = ids.storage_key()
-    world.db.run_write(garbage.announce, [key], 3600)
+    world.db.run_write(garbage.reserve, [key], 3600)
     grant = world.db.run_write(uploads.begin_segment, world.caller, SCOPE, NAME, upload_id, 0, 5)
-    world.db.run_write(uploads.commit_segment, grant, Piece(5, key, b"wrapped"), None)
+    world.db.run_write(uploads.commit_segment, grant, Segment(5, key, b"wrapped"), None)
     world.wait(limits.UPLOAD_LIFE_SECONDS + 1)
     with pytest.raises(UploadNotFound):
         world.db.run_read(uploads.find_upload, world.caller, SCOPE, NAME, upload_id)
@@ -199,17 +199,17 @@ def test_an_upload_without_progress_expires_and_leaves_nothing(world: World) -> 
 
 def test_a_key_whose_writer_never_came_back_can_never_go_live_again(world: World) -> None:
     key = ids.storage_key()
-    world.db.run_write(garbage.announce, [key], 60)
+    world.db.run_write(garbage.reserve, [key], 60)
     assert world.db.run_write(garbage.doom_abandoned) == 0
     world.wait(61)
     assert world.db.run_write(garbage.doom_abandoned) == 1
     assert world.deletable() == [key]
-    assert not world.db.run_write(blobs.go_live, Piece(1, key, b""))
+    assert not world.db.run_write(blobs.go_live, Segment(1, key, b""))
 
 
 def test_bytes_under_a_key_that_the_sweep_has_forgotten_are_deleted_again(world: World) -> None:
     key = ids.storage_key()
-    world.db.run_write(garbage.announce, [key], 60)
+    world.db.run_write(garbage.reserve, [key], 60)
     world.wait(61)
     world.db.run_write(garbage.doom_abandoned)
     world.db.run_write(garbage.forget, [key])
@@ -221,12 +221,12 @@ def test_bytes_under_a_key_that_the_sweep_has_forgotten_are_deleted_again(world:
 
 def test_a_long_upload_keeps_its_key(world: World) -> None:
     key = ids.storage_key()
-    world.db.run_write(garbage.announce, [key], 3600)
+    world.db.run_write(garbage.reserve, [key], 3600)
     for _ in range(10):
         world.wait(3000)
         assert world.db.run_write(uploads.keep_key, key)
         assert world.db.run_write(garbage.doom_abandoned) == 0
-    assert world.db.run_write(blobs.go_live, Piece(1, key, b""))
+    assert world.db.run_write(blobs.go_live, Segment(1, key, b""))
     world.db.run_write(uploads.give_up, key)
     assert world.deletable() == []
 

@@ -19,7 +19,7 @@ from moorage.metadata.identity import credentials, identities
 from moorage.metadata.identity import tags as identity_tags
 from moorage.metadata.images import blobs
 from moorage.metadata.opening import open_database
-from moorage.metadata.records import Piece, Repository
+from moorage.metadata.records import Repository, Segment
 from moorage.metadata.registry.records import Template
 from moorage.metadata.transaction import Transaction
 from moorage.model import ids
@@ -56,13 +56,13 @@ class World:
     def write(self, function: Callable[..., T], *args: Any) -> T:
         return self.db.run_write(function, *args)
 
-    def announced(self, data: bytes, seconds: int = 3600) -> Piece:
-        piece = Piece(len(data), ids.storage_key(), b"wrapped")
-        self.write(garbage.announce, [piece.storage_key], seconds)
-        return piece
+    def reserved(self, data: bytes, seconds: int = 3600) -> Segment:
+        segment = Segment(len(data), ids.storage_key(), b"wrapped")
+        self.write(garbage.reserve, [segment.storage_key], seconds)
+        return segment
 
     def put_blob(self, data: bytes) -> None:
-        self.write(uploads.put_blob, self.root, SCOPE, NAME, Digest(digest(data)), self.announced(data), self.repository.seal)
+        self.write(uploads.put_blob, self.root, SCOPE, NAME, Digest(digest(data)), self.reserved(data), self.repository.seal)
 
     def putting(self, built: BuiltImage, *tags: str) -> Callable[[Transaction], Any]:
         pushed = push.read_push(built.manifest, built.media_type, None)
@@ -122,17 +122,17 @@ def test_two_pushes_need_the_same_fresh_blobs(world: World) -> None:
 
 
 def test_an_object_goes_live_while_it_is_given_up(world: World) -> None:
-    piece = world.announced(b"late", seconds=-1)
-    swept = world.beside(lambda tx: blobs.go_live(tx, piece), garbage.doom_abandoned)
+    segment = world.reserved(b"late", seconds=-1)
+    swept = world.beside(lambda tx: blobs.go_live(tx, segment), garbage.doom_abandoned)
     assert swept.result() == 0
     assert world.db.run_read(garbage.deletable) == []
 
 
 def test_an_object_is_given_more_time_while_it_is_given_up(world: World) -> None:
-    piece = world.announced(b"slow", seconds=-1)
+    segment = world.reserved(b"slow", seconds=-1)
     later = world.db.run_read(lambda tx: tx.now) + 3_600_000_000
-    assert world.beside(lambda tx: blobs.extend(tx, piece.storage_key, later), garbage.doom_abandoned).result() == 0
-    assert world.write(blobs.go_live, piece)
+    assert world.beside(lambda tx: blobs.extend(tx, segment.storage_key, later), garbage.doom_abandoned).result() == 0
+    assert world.write(blobs.go_live, segment)
 
 
 def test_a_blob_is_deleted_while_a_push_needs_it(world: World) -> None:

@@ -12,7 +12,7 @@ from moorage.keys.root_key import RootKey
 from moorage.metadata.images import blobs
 from moorage.metadata.opening import open_database
 from moorage.metadata.postgresql import PostgresDatabase
-from moorage.metadata.records import Piece
+from moorage.metadata.records import Segment
 from moorage.metadata.registry import repositories as found_repositories
 from moorage.metadata.server_clock import ServerClock
 from moorage.model import ids
@@ -68,9 +68,9 @@ def test_an_upload_that_is_written_is_nobody_elses(nodes: Nodes) -> None:
     with pytest.raises(UploadBusy):
         nodes.ahead.run_write(uploads.begin_segment, nodes.caller, SCOPE, NAME, upload, 0, None)
     nodes.ahead.run_write(garbage.expire_uploads)
-    piece = Piece(3, ids.storage_key(), b"wrapped")
-    nodes.right.run_write(garbage.announce, [piece.storage_key], 3600)
-    assert nodes.right.run_write(uploads.commit_segment, grant, piece, None) == 3
+    segment = Segment(3, ids.storage_key(), b"wrapped")
+    nodes.right.run_write(garbage.reserve, [segment.storage_key], 3600)
+    assert nodes.right.run_write(uploads.commit_segment, grant, segment, None) == 3
     theirs = nodes.ahead.run_write(uploads.begin_segment, nodes.caller, SCOPE, NAME, upload, 3, None)
     with pytest.raises(UploadBusy):
         nodes.right.run_write(uploads.begin_segment, nodes.caller, SCOPE, NAME, upload, 3, None)
@@ -79,14 +79,14 @@ def test_an_upload_that_is_written_is_nobody_elses(nodes: Nodes) -> None:
 
 def test_what_is_written_is_not_swept(nodes: Nodes) -> None:
     key = ids.storage_key()
-    nodes.right.run_write(garbage.announce, [key], 600)
+    nodes.right.run_write(garbage.reserve, [key], 600)
     assert nodes.ahead.run_write(garbage.doom_abandoned) == 0
     assert nodes.right.run_write(uploads.keep_key, key)
     data = b"pushed, and named by nothing yet"
     repository = nodes.right.run_read(found_repositories.find, SCOPE, NAME)
     assert repository is not None
-    piece = Piece(len(data), key, b"wrapped")
-    nodes.right.run_write(uploads.put_blob, nodes.caller, SCOPE, NAME, Digest(digest(data)), piece, repository.seal)
+    segment = Segment(len(data), key, b"wrapped")
+    nodes.right.run_write(uploads.put_blob, nodes.caller, SCOPE, NAME, Digest(digest(data)), segment, repository.seal)
     assert nodes.ahead.run_write(garbage.check_links) == 0
     assert nodes.right.run_read(blobs.size_of, repository.id, digest(data)) is not None
 

@@ -14,7 +14,7 @@ import pytest
 
 from moorage.auth.oidc import PublicKey, UnverifiedToken, check_signature, read_token
 from moorage.model.sts_errors import IdentityTokenInvalid, ProviderUnreachable, VerificationKeyMissing
-from moorage.testing.oidc_issuer import DISCOVERY, JWKS, Answer, OidcIssuer
+from moorage.testing.oidc_issuer import DISCOVERY, JWKS, IssuerAnswer, OidcIssuer
 from moorage.testing.servers import free_ports
 from moorage.upstream import fetch
 from moorage.upstream.fetch import Fetcher, FetchRefused
@@ -81,7 +81,7 @@ def test_threat_13_loopback_and_http_are_refused_unless_they_are_allowed(issuer:
 def test_threat_13_a_redirect_is_not_followed(issuer: OidcIssuer) -> None:
     with OidcIssuer() as inside:
         for path in (DISCOVERY, JWKS):
-            issuer.answers = {path: Answer(302, headers={"Location": inside.url + path})}
+            issuer.answers = {path: IssuerAnswer(302, headers={"Location": inside.url + path})}
             with pytest.raises(VerificationKeyMissing):
                 ask(issuer)
         assert not inside.requests
@@ -114,17 +114,17 @@ def test_threat_13_the_fetcher_goes_to_no_private_address(url: str) -> None:
 @pytest.mark.parametrize(
     "answer",
     [
-        Answer(200, b"x" * 300_000),
-        Answer(200, json.dumps({"keys": ["x" * 300_000]}).encode()),
-        Answer(200, gzip.compress(b'{"keys": []}'), {"Content-Encoding": "gzip"}),
-        Answer(200, b"<html>"),
-        Answer(200, b"[]"),
-        Answer(204),
-        Answer(404),
-        Answer(301, headers={"Location": "https://example.org/"}),
+        IssuerAnswer(200, b"x" * 300_000),
+        IssuerAnswer(200, json.dumps({"keys": ["x" * 300_000]}).encode()),
+        IssuerAnswer(200, gzip.compress(b'{"keys": []}'), {"Content-Encoding": "gzip"}),
+        IssuerAnswer(200, b"<html>"),
+        IssuerAnswer(200, b"[]"),
+        IssuerAnswer(204),
+        IssuerAnswer(404),
+        IssuerAnswer(301, headers={"Location": "https://example.org/"}),
     ],
 )
-def test_answers_that_are_of_no_use(issuer: OidcIssuer, answer: Answer) -> None:
+def test_answers_that_are_of_no_use(issuer: OidcIssuer, answer: IssuerAnswer) -> None:
     for path in (DISCOVERY, JWKS):
         issuer.answers = {path: answer}
         with pytest.raises(VerificationKeyMissing):
@@ -133,7 +133,7 @@ def test_answers_that_are_of_no_use(issuer: OidcIssuer, answer: Answer) -> None:
 
 @pytest.mark.parametrize("status", [429, 500, 503])
 def test_answers_that_are_worth_another_try(issuer: OidcIssuer, status: int) -> None:
-    issuer.answers = {JWKS: Answer(status)}
+    issuer.answers = {JWKS: IssuerAnswer(status)}
     with pytest.raises(ProviderUnreachable):
         ask(issuer)
 
@@ -150,7 +150,7 @@ def test_nobody_answers() -> None:
 
 def test_a_slow_answer_is_not_waited_for(issuer: OidcIssuer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fetch, "TIMEOUT_SECONDS", 0.2)
-    issuer.answers = {JWKS: Answer(200, b'{"keys": []}', seconds=2)}
+    issuer.answers = {JWKS: IssuerAnswer(200, b'{"keys": []}', seconds=2)}
     with pytest.raises(ProviderUnreachable):
         ask(issuer)
 
@@ -190,7 +190,7 @@ class Asking:
 def test_keys_are_remembered_and_fetched_once_for_all_who_wait(issuer: OidcIssuer) -> None:
     async def play() -> None:
         asking = Asking(issuer)
-        issuer.answers = {DISCOVERY: Answer(200, issuer.document(DISCOVERY) or b"", seconds=0.1)}
+        issuer.answers = {DISCOVERY: IssuerAnswer(200, issuer.document(DISCOVERY) or b"", seconds=0.1)}
         await asyncio.gather(*(asking() for _ in range(20)))
         await asking()
         assert asking.fetches == 1
@@ -201,7 +201,7 @@ def test_keys_are_remembered_and_fetched_once_for_all_who_wait(issuer: OidcIssue
 def test_who_leaves_does_not_take_the_answer_from_the_others(issuer: OidcIssuer) -> None:
     async def play() -> None:
         asking = Asking(issuer)
-        issuer.answers = {DISCOVERY: Answer(200, issuer.document(DISCOVERY) or b"", seconds=0.1)}
+        issuer.answers = {DISCOVERY: IssuerAnswer(200, issuer.document(DISCOVERY) or b"", seconds=0.1)}
         first, second = asyncio.ensure_future(asking()), asyncio.ensure_future(asking())
         await asyncio.sleep(0)
         first.cancel()
@@ -249,7 +249,7 @@ def test_keys_outlive_an_outage_up_to_a_bound(issuer: OidcIssuer) -> None:
     async def play() -> None:
         asking = Asking(issuer)
         await asking()
-        issuer.answers = {DISCOVERY: Answer(503)}
+        issuer.answers = {DISCOVERY: IssuerAnswer(503)}
         asking.time.now += FRESH_SECONDS
         await asking()
         await asking()
@@ -271,7 +271,7 @@ def test_a_provider_that_was_out_of_reach_is_asked_again_after_seconds(issuer: O
 
     async def play() -> None:
         asking = Asking(issuer)
-        issuer.answers = {DISCOVERY: Answer(503)}
+        issuer.answers = {DISCOVERY: IssuerAnswer(503)}
         asked_at: list[float] = []
         for _ in range(200):
             with pytest.raises(ProviderUnreachable):
@@ -285,7 +285,7 @@ def test_a_provider_that_was_out_of_reach_is_asked_again_after_seconds(issuer: O
         issuer.answers = {}
         asking.time.now += RETRY_SECONDS
         await asking()
-        issuer.answers = {DISCOVERY: Answer(503)}
+        issuer.answers = {DISCOVERY: IssuerAnswer(503)}
         asking.time.now += STALE_SECONDS
         with pytest.raises(ProviderUnreachable):
             await asking()
@@ -297,7 +297,7 @@ def test_a_provider_that_was_out_of_reach_is_asked_again_after_seconds(issuer: O
 
 
 def test_the_log_names_the_provider_and_never_the_token(issuer: OidcIssuer, caplog: pytest.LogCaptureFixture) -> None:
-    issuer.answers = {DISCOVERY: Answer(404)}
+    issuer.answers = {DISCOVERY: IssuerAnswer(404)}
     text = issuer.token()
     with pytest.raises(VerificationKeyMissing):
         ask(issuer, text)

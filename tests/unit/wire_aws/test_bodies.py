@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import pytest
 
 from moorage.transfer.handover import ClientLeft
-from moorage.wire.aws.bodies import MIB, Body, BodyBudget
+from moorage.wire.aws.bodies import MIB, BodyBudget, RequestBody
 from moorage.wire.aws.faults import BodyStalled, BodyTooLarge, Overloaded
 
 T = TypeVar("T")
@@ -46,7 +46,7 @@ def test_pieces_are_put_together() -> None:
         for piece in (b"a", b"b", b"c"):
             client.send(piece)
         client.send(b"", more=False)
-        body = Body(client.receive, BodyBudget())
+        body = RequestBody(client.receive, BodyBudget())
         assert await body.read(10, None) == b"abc"
         assert body.is_finished
 
@@ -59,9 +59,9 @@ def test_the_limit_counts_what_arrives() -> None:
         client.send(b"x" * 6)
         client.send(b"x" * 6)
         with pytest.raises(BodyTooLarge):
-            await Body(client.receive, BodyBudget()).read(10, 5)
+            await RequestBody(client.receive, BodyBudget()).read(10, 5)
         with pytest.raises(BodyTooLarge):
-            await Body(client.receive, BodyBudget()).read(10, 11)
+            await RequestBody(client.receive, BodyBudget()).read(10, 11)
 
     run(test)
 
@@ -71,10 +71,10 @@ def test_a_client_that_stops_is_told_so() -> None:
         client = Client()
         client.send(b"x")
         with pytest.raises(BodyStalled):
-            await Body(client.receive, BodyBudget(stall_seconds=0.05)).read(10, None)
+            await RequestBody(client.receive, BodyBudget(stall_seconds=0.05)).read(10, None)
         client.leave()
         with pytest.raises(ClientLeft):
-            await Body(client.receive, BodyBudget()).read(10, None)
+            await RequestBody(client.receive, BodyBudget()).read(10, None)
 
     run(test)
 
@@ -86,7 +86,7 @@ def test_large_bodies_wait_for_room() -> None:
         large = b"x" * (3 * MIB)
         first.send(large, more=False)
         second.send(large, more=False)
-        holding, waiting = Body(first.receive, budget), Body(second.receive, budget)
+        holding, waiting = RequestBody(first.receive, budget), RequestBody(second.receive, budget)
         assert len(await holding.read(8 * MIB, len(large))) == len(large)
         reading = asyncio.create_task(waiting.read(8 * MIB, len(large)))
         await asyncio.wait([reading], timeout=0.05)
@@ -97,7 +97,7 @@ def test_large_bodies_wait_for_room() -> None:
         await waiting.close()
         small = Client()
         small.send(b"x", more=False)
-        assert await Body(small.receive, budget).read(10, 1) == b"x"
+        assert await RequestBody(small.receive, budget).read(10, 1) == b"x"
 
     run(test)
 
@@ -109,7 +109,7 @@ def test_who_waits_too_long_is_throttled() -> None:
         client = Client()
         client.send(b"x" * (2 * MIB), more=False)
         with pytest.raises(Overloaded):
-            await Body(client.receive, budget).read(8 * MIB, 2 * MIB)
+            await RequestBody(client.receive, budget).read(8 * MIB, 2 * MIB)
         await budget.give_back(2 * MIB)
         assert await budget.take(5 * MIB) == 2 * MIB  # never more than there is
 
@@ -169,7 +169,7 @@ def test_who_drips_is_late_as_well() -> None:
         budget = BodyBudget(stall_seconds=0.1, least_per_second=10_000)
         async with asyncio.timeout(5):
             with pytest.raises(BodyStalled):
-                await Body(client.receive, budget).read(MIB, None)
+                await RequestBody(client.receive, budget).read(MIB, None)
         dripping.cancel()
 
     run(test)

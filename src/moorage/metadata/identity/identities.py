@@ -28,7 +28,7 @@ _TOUCH = Statement(
         .returning(accounts.c.identity_epoch)
     )
 )
-_STANDING = Statement(
+_STATUS = Statement(
     lambda _: (
         select(accounts.c.identity_epoch, access_keys.c.account_id, access_keys.c.principal_id, access_keys.c.status)
         .outerjoin_from(accounts, access_keys, access_keys.c.id == bindparam("key"))
@@ -140,12 +140,12 @@ def touch(tx: Transaction, account_id: str) -> int:
     return int(row[0])
 
 
-def standing(tx: ReadTransaction, account_id: str, access_key_id: str) -> tuple[int, tuple[str, str, str] | None]:
+def credential_status(tx: ReadTransaction, account_id: str, access_key_id: str) -> tuple[int, tuple[str, str, str] | None]:
     """The account's epoch, and account, principal and status of a key; None: no long-term key of that id.
 
     One statement, for every request. The epoch of an unknown account is -1.
     """
-    row = tx.first(_STANDING, account=account_id, key=access_key_id)
+    row = tx.first(_STATUS, account=account_id, key=access_key_id)
     if row is None:
         return -1, None
     return row[0], (row[1], row[2], row[3]) if row[1] is not None else None

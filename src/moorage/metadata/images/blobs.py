@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from sqlalchemy import bindparam, delete, exists, select, update
 
 from moorage.metadata.images import small_objects
-from moorage.metadata.records import Blob, Piece
+from moorage.metadata.records import Blob, Segment
 from moorage.metadata.registry import seals as seal_queries
 from moorage.metadata.statements import Statement
 from moorage.metadata.tables.blobs import blob_pieces, blobs, repository_blobs, storage_objects
@@ -132,11 +132,11 @@ _DUE_LINKS = Statement(
 _SOME_LINKS = Statement(lambda _: select(_l.digest).where(_l.repository_id == bindparam("repository")).limit(bindparam("count")))
 _LOCK_BLOB = Statement(lambda _: select(_b.id).where(_b.id == bindparam("blob")).with_for_update())
 _LINKED = Statement(lambda _: select(exists().where(_l.blob_id == bindparam("blob"))))
-_PIECES = Statement(lambda _: select(_p.storage_key).where(_p.blob_id == bindparam("blob")))
+_SEGMENTS = Statement(lambda _: select(_p.storage_key).where(_p.blob_id == bindparam("blob")))
 _DROP_PIECES = Statement(lambda _: delete(blob_pieces).where(_p.blob_id == bindparam("blob")))
 _DROP = Statement(lambda _: delete(blobs).where(_b.id == bindparam("blob")))
-_ANNOUNCE = Statement(lambda insert: insert(storage_objects).values(key=bindparam("key"), state="writing", due=bindparam("due")))
-_ANNOUNCE_AGAIN = Statement(
+_RESERVE = Statement(lambda insert: insert(storage_objects).values(key=bindparam("key"), state="writing", due=bindparam("due")))
+_RESERVE_AGAIN = Statement(
     lambda insert: (
         insert(storage_objects)
         .values(key=bindparam("key"), state="writing", due=bindparam("due"))
@@ -201,13 +201,13 @@ def find(tx: ReadTransaction, repository_id: int, digest: str) -> Blob | None:
     if not rows:
         return None
     first = rows[0]
-    pieces = tuple(piece(*row[7:]) for row in rows if row[8] is not None)
-    return Blob(first[0], Digest(digest), first[1], seal_queries.record(*first[3:7]), first[2], pieces)
+    segments = tuple(segment(*row[7:]) for row in rows if row[8] is not None)
+    return Blob(first[0], Digest(digest), first[1], seal_queries.record(*first[3:7]), first[2], segments)
 
 
-def piece(size_bytes: int, key: str, wrapped_key: bytes, sealed: bytes | None) -> Piece:
-    """A piece from its columns."""
-    return Piece(size_bytes, key, bytes(wrapped_key), None if sealed is None else bytes(sealed))
+def segment(size_bytes: int, key: str, wrapped_key: bytes, sealed: bytes | None) -> Segment:
+    """A segment from its columns."""
+    return Segment(size_bytes, key, bytes(wrapped_key), None if sealed is None else bytes(sealed))
 
 
 def size_of(tx: ReadTransaction, repository_id: int, digest: str) -> tuple[int, int | None] | None:
@@ -256,13 +256,13 @@ def find_same(tx: ReadTransaction, registry: int, digest: str, seal: Seal) -> in
     return int(row[0]) if row else None
 
 
-def insert(tx: Transaction, registry: int, digest: str, seal: Seal, size_bytes: int, pieces: Sequence[Piece]) -> int | None:
-    """Add a blob and its pieces, whose keys go live; None if another transaction added the same digest first."""
+def insert(tx: Transaction, registry: int, digest: str, seal: Seal, size_bytes: int, segments: Sequence[Segment]) -> int | None:
+    """Add a blob and its segments, whose keys go live; None if another transaction added the same digest first."""
     row = tx.first(_INSERT, registry=registry, digest=digest, seal=seal.id, size=size_bytes, now=tx.now)
     if row is None:
         return None
     blob = int(row[0])
-    for position, part in enumerate(pieces):
+    for position, part in enumerate(segments):
         tx.run(
             _INSERT_PIECE,
             blob=blob,
@@ -307,7 +307,7 @@ def some_links(tx: ReadTransaction, repository_id: int, count: int) -> list[str]
 
 
 def collect(tx: Transaction, blob_id: int, doom_at: int) -> None:
-    """Remove a blob that no repository holds, and doom its pieces.
+    """Remove a blob that no repository holds, and doom its segments.
 
     Lock first, look second: a push that links the blob holds its row against this lock until it has committed.
     """
@@ -316,7 +316,7 @@ def collect(tx: Transaction, blob_id: int, doom_at: int) -> None:
     row = tx.first(_LINKED, blob=blob_id)
     if row and row[0]:
         return
-    keys = [row[0] for row in tx.all(_PIECES, blob=blob_id)]
+    keys = [row[0] for row in tx.all(_SEGMENTS, blob=blob_id)]
     tx.run(_DROP_PIECES, blob=blob_id)
     tx.run(_DROP, blob=blob_id)
     doom(tx, keys, doom_at)
@@ -327,13 +327,13 @@ def holders(tx: ReadTransaction, registry: int, digest: str, count: int) -> list
     return [row[0] for row in tx.all(_HOLDERS, registry=registry, digest=digest, count=count)]
 
 
-def announce(tx: Transaction, keys: Iterable[str], due: int) -> None:
+def reserve(tx: Transaction, keys: Iterable[str], due: int) -> None:
     """Write down keys before anything is stored under them; the sweep takes those that are still `writing` at `due`."""
-    tx.run_many(_ANNOUNCE, ({"key": key, "due": due} for key in keys))
+    tx.run_many(_RESERVE, ({"key": key, "due": due} for key in keys))
 
 
-def go_live(tx: Transaction, made: Piece) -> bool:
-    """An announced object is whole and durable; a small one becomes so with this transaction.
+def go_live(tx: Transaction, made: Segment) -> bool:
+    """An reserved object is whole and durable; a small one becomes so with this transaction.
 
     False if the sweep was first: its bytes may be gone, so it must not be used.
     """
@@ -365,7 +365,7 @@ def doom_unused(tx: Transaction, key: str, until: int) -> None:
     A key that the sweep has given up and forgotten meanwhile is written down again, because bytes may lie under it.
     """
     if tx.run(_DOOM_UNUSED, object=key, until=until) == 0:
-        tx.run(_ANNOUNCE_AGAIN, key=key, due=until)
+        tx.run(_RESERVE_AGAIN, key=key, due=until)
 
 
 def due_objects(tx: ReadTransaction, count: int) -> list[tuple[str, str]]:

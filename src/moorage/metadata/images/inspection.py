@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from sqlalchemy import bindparam, exists, func, select
 
-from moorage.metadata.images.blobs import piece
+from moorage.metadata.images.blobs import segment
 from moorage.metadata.images.small_objects import present
-from moorage.metadata.records import Payload, Piece
+from moorage.metadata.records import Payload, Segment
 from moorage.metadata.registry import seals as seal_queries
 from moorage.metadata.statements import Statement
 from moorage.metadata.tables.blobs import blob_pieces, blobs, repository_blobs, small_objects, storage_objects
@@ -35,7 +35,7 @@ _BLOBS = Statement(
         .limit(bindparam("count"))
     )
 )
-_PIECES = Statement(
+_SEGMENTS = Statement(
     lambda _: (
         select(blob_pieces.c.size_bytes, blob_pieces.c.storage_key, blob_pieces.c.wrapped_key, small_objects.c.sealed)
         .join(small_objects, small_objects.c.key == blob_pieces.c.storage_key, isouter=True)
@@ -124,7 +124,7 @@ class InspectedBlob:
     digest: str
     size_bytes: int
     seal: Seal
-    pieces: tuple[Piece, ...]
+    segments: tuple[Segment, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,8 +144,8 @@ def blobs_after(tx: ReadTransaction, after: int, count: int) -> list[InspectedBl
     """The next blobs by id."""
     found = []
     for row in tx.all(_BLOBS, after=after, count=count):
-        pieces = tuple(piece(*columns) for columns in tx.all(_PIECES, blob=row[0]))
-        found.append(InspectedBlob(row[0], row[1], row[2], seal_queries.record(*row[3:]), pieces))
+        segments = tuple(segment(*columns) for columns in tx.all(_SEGMENTS, blob=row[0]))
+        found.append(InspectedBlob(row[0], row[1], row[2], seal_queries.record(*row[3:]), segments))
     return found
 
 

@@ -26,7 +26,7 @@ from moorage.model.names import RepositoryName
 from moorage.model.scope import Scope
 
 _a, _k, _g, _r, _m = accounts.c, access_keys.c, registries.c, repositories_table.c, manifests_table.c
-_STANDING_COLUMNS = 4
+_STATUS_COLUMNS = 4
 
 
 def _from_account_to_repository(*also: ColumnElement[Any]) -> Any:
@@ -99,9 +99,9 @@ def find(
         row = tx.first(_BY_DIGEST_ON_POSTGRESQL if has_version else _BY_DIGEST, digest=digest, **place)
     if row is None:
         return Pull((-1, None), None, None)
-    middle = _STANDING_COLUMNS + len(repositories.COLUMNS)
-    there = row[_STANDING_COLUMNS] is not None
-    repository = repositories.record(row[_STANDING_COLUMNS:middle], scope) if there else None
+    middle = _STATUS_COLUMNS + len(repositories.COLUMNS)
+    there = row[_STATUS_COLUMNS] is not None
+    repository = repositories.record(row[_STATUS_COLUMNS:middle], scope) if there else None
     image = manifests.image(row[middle : middle + len(manifests.COLUMNS)]) if row[middle] is not None else None
     key = (row[1], row[2], row[3]) if row[1] is not None else None
     return Pull((row[0], key), repository, image, row[-1] if has_version else None)

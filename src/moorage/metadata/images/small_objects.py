@@ -1,4 +1,4 @@
-"""Queries over objects that lie in the database: no announcement, no sweep, for they come and go with what names them."""
+"""Queries over objects that lie in the database: no reservation, no sweep, for they come and go with what names them."""
 
 from __future__ import annotations
 

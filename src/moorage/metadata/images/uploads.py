@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from sqlalchemy import bindparam, delete, select, update
 
-from moorage.metadata.images.blobs import piece
-from moorage.metadata.records import Piece, Upload
+from moorage.metadata.images.blobs import segment
+from moorage.metadata.records import Segment, Upload
 from moorage.metadata.statements import Statement
 from moorage.metadata.tables.blobs import small_objects
 from moorage.metadata.tables.uploads import upload_segments, uploads
@@ -127,7 +127,7 @@ def release(tx: Transaction, upload_id: str, epoch: int) -> None:
     tx.run(_RELEASE, upload=upload_id, known_epoch=epoch)
 
 
-def add_segment(tx: Transaction, upload: Upload, epoch: int, part: Piece, prefix_digest: str | None, expires_at: int) -> bool:
+def add_segment(tx: Transaction, upload: Upload, epoch: int, part: Segment, prefix_digest: str | None, expires_at: int) -> bool:
     """Append a segment, if the upload still stands where the request began; False if another request won."""
     smallest = upload.smallest_inner_part
     if upload.last_part is not None:
@@ -157,9 +157,9 @@ def add_segment(tx: Transaction, upload: Upload, epoch: int, part: Piece, prefix
     return True
 
 
-def segments_of(tx: ReadTransaction, upload_id: str) -> tuple[Piece, ...]:
+def segments_of(tx: ReadTransaction, upload_id: str) -> tuple[Segment, ...]:
     """The segments in order."""
-    return tuple(piece(*row) for row in tx.all(_SEGMENTS, upload=upload_id))
+    return tuple(segment(*row) for row in tx.all(_SEGMENTS, upload=upload_id))
 
 
 def remove(tx: Transaction, upload_id: str) -> None:

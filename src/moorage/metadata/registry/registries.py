@@ -30,7 +30,7 @@ _KEY = Statement(
         access_keys.c.id, access_keys.c.account_id, access_keys.c.principal_id, access_keys.c.secret, access_keys.c.status
     ).where(access_keys.c.id == bindparam("id"))
 )
-_KEY_STANDING = Statement(
+_KEY_STATUS = Statement(
     lambda _: select(access_keys.c.account_id, access_keys.c.principal_id, access_keys.c.status).where(
         access_keys.c.id == bindparam("id")
     )
@@ -143,9 +143,9 @@ def find_key(tx: ReadTransaction, access_key_id: str) -> AccessKey | None:
     return AccessKey(*row) if row else None
 
 
-def key_standing(tx: ReadTransaction, access_key_id: str) -> tuple[str, str, str] | None:
+def key_status(tx: ReadTransaction, access_key_id: str) -> tuple[str, str, str] | None:
     """Account, principal and status of a key: what authorisation asks at every request."""
-    row = tx.first(_KEY_STANDING, id=access_key_id)
+    row = tx.first(_KEY_STATUS, id=access_key_id)
     return (row[0], row[1], row[2]) if row else None
 
 

@@ -1,4 +1,4 @@
-"""Blobs, the pieces they are made of, who may see them, and every key of the blob store."""
+"""Blobs, the segments they are made of, who may see them, and every key of the blob store."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ blobs = table(
     sqlite_autoincrement=True,
 )
 
-# A blob is its pieces in order: what a chunked upload wrote is never copied together.
+# A blob is its segments in order: what a chunked upload wrote is never copied together.
 blob_pieces = table(
     "blob_pieces",
     Column("blob_id", Number, ForeignKey("blobs.id"), primary_key=True),

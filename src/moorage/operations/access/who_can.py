@@ -17,9 +17,9 @@ from moorage.model.identity import Kind
 from moorage.model.names import parse_repository_name
 from moorage.model.principal import Caller, RequestFacts, Session, root_arn
 from moorage.model.scope import Scope
+from moorage.operations.access.external_access import grantees
 from moorage.operations.access.principals import UNNAMED_SESSION, QuestionInvalid
 from moorage.operations.access.questions import action_named, needs_repository
-from moorage.operations.access.strangers import grantees
 from moorage.policy.context import PRINCIPAL_KEYS
 from moorage.policy.explain import Origin, origin
 from moorage.policy.partial import PartialView, Partly, is_denied
@@ -54,7 +54,7 @@ class Holder:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Holders:
     """Who may, in the order of kinds and names."""
 
     action: str
@@ -62,7 +62,7 @@ class Answer:
     holders: tuple[Holder, ...]
 
 
-def who_can(tx: ReadTransaction, action: str, scope: Scope, repository_name: str) -> Answer:
+def who_can(tx: ReadTransaction, action: str, scope: Scope, repository_name: str) -> Holders:
     """Whoever may do `action` on a repository now.
 
     Raises:
@@ -97,7 +97,7 @@ def who_can(tx: ReadTransaction, action: str, scope: Scope, repository_name: str
         holders.append(
             Holder(grantee.name, grantee.kind, grantee.origin, grantee.unknown_keys, needs_own_side=grantee.needs_own_side)
         )
-    return Answer(named, repository.arn, tuple(holders))
+    return Holders(named, repository.arn, tuple(holders))
 
 
 def _principals(tx: ReadTransaction, account: str) -> Iterator[tuple[Caller, str]]:

@@ -118,9 +118,9 @@ def forget(tx: Transaction, keys: list[str]) -> None:
         blobs.forget(tx, key)
 
 
-def announce(tx: Transaction, keys: list[str], seconds: int) -> None:
+def reserve(tx: Transaction, keys: list[str], seconds: int) -> None:
     """Write down keys that this process will store bytes under within `seconds`."""
-    blobs.announce(tx, keys, tx.now + seconds * 1_000_000)
+    blobs.reserve(tx, keys, tx.now + seconds * 1_000_000)
 
 
 def _doom_at(tx: ReadTransaction) -> int:

@@ -36,7 +36,7 @@ def get_image(
     pull = pulls.find(tx, caller.account_id or scope.registry_id, key_to_check(caller), scope, name, digest, tag)
     arn = scope.repository_arn(name)
     question = Question("ecr:BatchGetImage", scope, arn, repository=pull.repository)
-    is_lasting = authorize(tx, caller, question, pull.standing)
+    is_lasting = authorize(tx, caller, question, pull.credential_status)
     if pull.repository is None:
         raise RepositoryNotFound(scope.registry_id, name)
     if pull.image is None or pull.image.status_at(tx.now) != "ACTIVE":

@@ -100,7 +100,7 @@ def may_put_image(
     account = caller.account_id or scope.registry_id
     found = pulls.find(tx, account, key_to_check(caller), scope, name, pushed.digest, None)
     question = Question("ecr:PutImage", scope, scope.repository_arn(name), repository=found.repository)
-    authorize(tx, caller, question, found.standing)
+    authorize(tx, caller, question, found.credential_status)
     if found.repository is None:
         raise RepositoryNotFound(scope.registry_id, name)
     _well_formed(scope, name, pushed, claimed, new_tags)

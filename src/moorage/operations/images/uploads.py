@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from moorage.auth.authorize import Question, authorize
 from moorage.metadata.images import blobs, uploads
-from moorage.metadata.records import Piece, Repository, Upload
+from moorage.metadata.records import Repository, Segment, Upload
 from moorage.metadata.registry import repositories
 from moorage.metadata.transaction import Overtaken, ReadTransaction, Transaction
 from moorage.model import ids, limits
@@ -106,13 +106,13 @@ def end_unstarted(
     upload_id: str,
     upload: Unstarted,
     digest: Digest,
-    piece: Piece,
+    segment: Segment,
 ) -> Stored:
     """`complete_layer_upload` for an upload whose bytes all came in this very request. Raises UploadNotFound, UploadBusy."""
     repository = locked_repository_for(tx, caller, COMPLETE, scope, name, share=True, also=(UPLOAD,))
     _usable_unstarted(tx, repository, caller, upload_id, upload)
-    _take_live(tx, repository, upload_id, piece)
-    return _store(tx, repository, digest, (piece,))
+    _take_live(tx, repository, upload_id, segment)
+    return _store(tx, repository, digest, (segment,))
 
 
 def _usable_unstarted(
@@ -197,16 +197,16 @@ def keep_key(tx: Transaction, storage_key: str) -> bool:
     return blobs.extend(tx, storage_key, tx.now + _WRITING_SECONDS * _SECOND)
 
 
-def commit_segment(tx: Transaction, grant: Grant, piece: Piece, prefix_digest: str | None) -> int:
+def commit_segment(tx: Transaction, grant: Grant, segment: Segment, prefix_digest: str | None) -> int:
     """Append a segment whose bytes are durable; return the upload's new size.
 
     Raises:
         UploadBusy: the lease was lost meanwhile; the bytes are doomed.
     """
-    size = grant.upload.size_received + piece.size_bytes
+    size = grant.upload.size_received + segment.size_bytes
     require_layer_size(grant.repository.scope, size)
-    alive = blobs.go_live(tx, piece)
-    if not alive or not uploads.add_segment(tx, grant.upload, grant.epoch, piece, prefix_digest, _expiry(tx)):
+    alive = blobs.go_live(tx, segment)
+    if not alive or not uploads.add_segment(tx, grant.upload, grant.epoch, segment, prefix_digest, _expiry(tx)):
         raise UploadBusy(grant.repository.scope.registry_id, grant.repository.name, grant.upload.id, grant.upload.size_received)
     return size
 
@@ -227,7 +227,7 @@ def append_small(
     name: RepositoryName,
     seen: Upload,
     start: int | None,
-    piece: Piece,
+    segment: Segment,
     prefix_digest: str | None,
 ) -> Appended:
     """`begin_segment` and `commit_segment` in one, for bytes that are all here already.
@@ -235,9 +235,9 @@ def append_small(
     Args:
         seen: the upload as it was when `prefix_digest` was computed. If it has grown since, that digest does not count.
     """
-    grant = begin_segment(tx, caller, scope, name, seen.id, start, piece.size_bytes)
+    grant = begin_segment(tx, caller, scope, name, seen.id, start, segment.size_bytes)
     follows = (grant.upload.epoch, grant.upload.size_received) == (seen.epoch, seen.size_received)
-    size = commit_segment(tx, grant, piece, prefix_digest if follows else None)
+    size = commit_segment(tx, grant, segment, prefix_digest if follows else None)
     return Appended(size, grant.epoch, follows)
 
 
@@ -266,7 +266,7 @@ def begin_completion(
     *,
     api: bool,
     claimed: Sequence[Digest] = (),
-) -> tuple[Repository, Upload, tuple[Piece, ...]]:
+) -> tuple[Repository, Upload, tuple[Segment, ...]]:
     """What has to be verified before an upload can be completed.
 
     Args:
@@ -298,7 +298,7 @@ def complete_layer_upload(
     name: RepositoryName,
     verified: Upload,
     computed: Digest,
-    last: Piece | None,
+    last: Segment | None,
     *,
     leased: bool,
     api: bool,
@@ -326,31 +326,31 @@ def complete_layer_upload(
     )
     if not unchanged or (upload.lease_until > tx.now and not leased):
         raise UploadBusy(scope.registry_id, name, upload.id, upload.size_received)
-    pieces = uploads.segments_of(tx, upload.id)
+    segments = uploads.segments_of(tx, upload.id)
     uploads.remove(tx, upload.id)
     if last is not None:
         _take_live(tx, repository, upload.id, last)
-        pieces = (*pieces, last)
-    stored = _store(tx, repository, computed, pieces)
+        segments = (*segments, last)
+    stored = _store(tx, repository, computed, segments)
     if api and stored.existed:
         raise LayerExists(scope.registry_id, name, computed)
     return stored
 
 
 def put_blob(
-    tx: Transaction, caller: Caller, scope: Scope, name: RepositoryName, digest: Digest, piece: Piece, sealed_for: Seal
+    tx: Transaction, caller: Caller, scope: Scope, name: RepositoryName, digest: Digest, segment: Segment, sealed_for: Seal
 ) -> Stored:
     """A blob that came in one request, verified and durable, becomes one of its repository.
 
     Raises:
-        SealOvertaken: that is sealed otherwise than the one that `piece` was sealed for. No upload has to fear this: it belongs
+        SealOvertaken: that is sealed otherwise than the one that `segment` was sealed for. No upload has to fear this: it belongs
             to one repository, which keeps its seal.
     """
     repository = locked_repository_for(tx, caller, COMPLETE, scope, name, share=True, also=(INITIATE, UPLOAD))
     if repository.seal.id != sealed_for.id:
         raise SealOvertaken
-    _take_live(tx, repository, "", piece)
-    return _store(tx, repository, digest, (piece,))
+    _take_live(tx, repository, "", segment)
+    return _store(tx, repository, digest, (segment,))
 
 
 def may_put_blob(tx: ReadTransaction, caller: Caller, scope: Scope, name: RepositoryName) -> Repository:
@@ -358,33 +358,33 @@ def may_put_blob(tx: ReadTransaction, caller: Caller, scope: Scope, name: Reposi
     return repository_for(tx, caller, COMPLETE, scope, name, also=(INITIATE, UPLOAD))
 
 
-def _take_live(tx: Transaction, repository: Repository, upload_id: str, piece: Piece) -> None:
-    if not blobs.go_live(tx, piece):
+def _take_live(tx: Transaction, repository: Repository, upload_id: str, segment: Segment) -> None:
+    if not blobs.go_live(tx, segment):
         raise UploadBusy(repository.scope.registry_id, repository.name, upload_id, 0)
 
 
-def _store(tx: Transaction, repository: Repository, digest: Digest, pieces: tuple[Piece, ...]) -> Stored:
+def _store(tx: Transaction, repository: Repository, digest: Digest, segments: tuple[Segment, ...]) -> Stored:
     """Link a blob to the repository: this copy, or the one that the registry has already under the same seal."""
     due = tx.now + limits.BLOB_GRACE_SECONDS * _SECOND
-    size = sum(piece.size_bytes for piece in pieces)
+    size = sum(segment.size_bytes for segment in segments)
     existed = blobs.size_of(tx, repository.id, digest) is not None
     blob = blobs.find_same(tx, repository.registry, digest, repository.seal)
     if blob is None:
-        blob = blobs.insert(tx, repository.registry, digest, repository.seal, size, pieces or ())
+        blob = blobs.insert(tx, repository.registry, digest, repository.seal, size, segments or ())
     else:
-        blobs.doom(tx, [piece.storage_key for piece in pieces], tx.now)
+        blobs.doom(tx, [segment.storage_key for segment in segments], tx.now)
     if blob is None:  # another transaction was first with the same digest: its copy serves
         blob = blobs.find_same(tx, repository.registry, digest, repository.seal)
         if blob is None:
             raise Overtaken  # and a third one has taken it away
-        blobs.doom(tx, [piece.storage_key for piece in pieces], tx.now)
+        blobs.doom(tx, [segment.storage_key for segment in segments], tx.now)
     blobs.link(tx, repository.id, digest, blob, due)
     return Stored(digest, size, existed)
 
 
 def discard_upload(tx: Transaction, upload: Upload, extra_key: str | None = None) -> None:
     """End an upload whose content turned out wrong, and doom what it left."""
-    blobs.doom(tx, [piece.storage_key for piece in uploads.segments_of(tx, upload.id)], tx.now)
+    blobs.doom(tx, [segment.storage_key for segment in uploads.segments_of(tx, upload.id)], tx.now)
     uploads.remove(tx, upload.id)
     if extra_key is not None:
         blobs.doom(tx, [extra_key], tx.now)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from moorage.auth.authorize import Question, authorize, check_standing
+from moorage.auth.authorize import Question, authorize, check_status
 from moorage.metadata.registry import registries, repositories
 from moorage.metadata.transaction import ReadTransaction
 from moorage.model.principal import Caller
@@ -31,7 +31,7 @@ def used_regions(tx: ReadTransaction) -> list[str]:
 
 def log_in(tx: ReadTransaction, caller: Caller) -> None:
     """What ``GET /v2/`` asks: do these credentials count? Raises NotAuthenticated."""
-    check_standing(tx, caller)
+    check_status(tx, caller)
 
 
 def catalog(tx: ReadTransaction, caller: Caller, scope: Scope, after: str, count: int) -> tuple[list[str], bool]:

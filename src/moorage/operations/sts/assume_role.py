@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct, structs
 
-from moorage.auth.authorize import check_standing
+from moorage.auth.authorize import check_status
 from moorage.auth.sessions import TemporaryKey, new_key
 from moorage.metadata.identity.records import Identity
 from moorage.metadata.transaction import ReadTransaction
@@ -53,7 +53,7 @@ def assume_role(tx: ReadTransaction, caller: Caller, request: RoleRequest, mfa_a
         AccessDenied: it may not, or there is no such role: nobody is told which.
         DurationTooLong, MalformedPolicy, SessionPolicyUnknown, SessionTagInvalid, PackedPolicyTooLarge
     """
-    check_standing(tx, caller)
+    check_status(tx, caller)
     if caller.is_root and (caller.session is None or caller.session.kind == "SessionToken"):
         raise RootMayNotAssume(caller.account_id)
     check_tags(request.limits)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from moorage.auth.authorize import Question, admit, authorize, check_standing
+from moorage.auth.authorize import Question, admit, authorize, check_status
 from moorage.auth.sessions import TemporaryKey, new_key
 from moorage.metadata.transaction import ReadTransaction
 from moorage.model.identity import home
@@ -27,7 +27,7 @@ def get_session_token(tx: ReadTransaction, caller: Caller, seconds: int | None, 
     Raises:
         SessionsMayNotAsk: the caller has temporary credentials already.
     """
-    check_standing(tx, caller)
+    check_status(tx, caller)
     if caller.session is not None:
         raise SessionsMayNotAsk("GetSessionToken")
     admit(caller)
@@ -53,7 +53,7 @@ def get_federation_token(tx: ReadTransaction, caller: Caller, name: str, seconds
         SessionsMayNotAsk, AccessDenied
         MalformedPolicy, SessionPolicyUnknown, SessionTagInvalid, PackedPolicyTooLarge
     """
-    check_standing(tx, caller)
+    check_status(tx, caller)
     if caller.session is not None:
         raise SessionsMayNotAsk("GetFederationToken")
     check_tags(limits)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from msgspec import Struct, structs
 
-from moorage.auth.authorize import Question, admit, check_standing, decision_for
+from moorage.auth.authorize import Question, admit, check_status, decision_for
 from moorage.auth.sessions import TemporaryKey, new_key
 from moorage.metadata.transaction import ReadTransaction
 from moorage.model.identity import home
@@ -38,7 +38,7 @@ def get_scoped_credentials(tx: ReadTransaction, caller: Caller, policy: str | No
         NotScopable, ScopeMissing, LifetimeTooShort, TooManyScopes
         AccessDenied, MalformedPolicy, PackedPolicyTooLarge
     """
-    check_standing(tx, caller)
+    check_status(tx, caller)
     session = caller.session
     if session is None:
         raise NotScopable("a long-term key")

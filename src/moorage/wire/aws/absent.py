@@ -34,7 +34,7 @@ _TEXT_MAP_2, _TEXT_16 = b"\xa2", b"\x79"
 
 
 @dataclass(frozen=True, slots=True)
-class _Answer:
+class _Refusal:
     status: int
     body: bytes
     headers: tuple[tuple[bytes, bytes], ...]
@@ -77,27 +77,27 @@ class AbsentServices:
         await Response(answer.status, answer.body, answer.headers).send(send, head=request.method == "HEAD")
 
 
-def _answer(request: Request, service: str, message: str, request_id: str) -> _Answer:
+def _answer(request: Request, service: str, message: str, request_id: str) -> _Refusal:
     kind = request.headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
     own_id = (b"x-amzn-requestid", request_id.encode())
     if request.headers.get(b"smithy-protocol") == b"rpc-v2-cbor":
         typed = (b"content-type", b"application/cbor"), (b"smithy-protocol", b"rpc-v2-cbor")
-        return _Answer(400, _cbor({"__type": _CODE, "message": message}), (*typed, own_id))
+        return _Refusal(400, _cbor({"__type": _CODE, "message": message}), (*typed, own_id))
     if b"x-amz-target" in request.headers or kind.startswith(b"application/x-amz-json"):
         content_type = kind if kind.startswith(b"application/x-amz-json") else b"application/x-amz-json-1.1"
-        return _Answer(400, json.render_error(_CODE, message, {}), ((b"content-type", content_type), own_id))
+        return _Refusal(400, json.render_error(_CODE, message, {}), ((b"content-type", content_type), own_id))
     if service in _REST_XML and not request.scope["raw_path"].startswith(_S3_OUTPOSTS_JSON):
-        return _Answer(501, _rest_xml(service, message, request_id), ((b"content-type", b"application/xml"), own_id))
+        return _Refusal(501, _rest_xml(service, message, request_id), ((b"content-type", b"application/xml"), own_id))
     is_query = kind == b"application/x-www-form-urlencoded" or b"Action=" in request.scope["query_string"]
     if request.scope["raw_path"] == b"/" and is_query:
         if query_json.is_wanted(request.headers.get(b"accept", b"")):
             body = query_json.render_error(_QUERY_CODE, message, True, request_id)
-            return _Answer(400, body, ((b"content-type", query_json.CONTENT_TYPE), own_id))
+            return _Refusal(400, body, ((b"content-type", query_json.CONTENT_TYPE), own_id))
         body = _ec2(message, request_id) if service == "ec2" else query.render_error(_QUERY_CODE, message, True, "", request_id)
-        return _Answer(400, body, ((b"content-type", b"text/xml"), own_id))
+        return _Refusal(400, body, ((b"content-type", b"text/xml"), own_id))
     body = msgspec.json.encode({"message": message})
     headers = (b"content-type", b"application/json"), (b"x-amzn-errortype", _CODE.encode()), own_id
-    return _Answer(501, body, headers)
+    return _Refusal(501, body, headers)
 
 
 def _rest_xml(service: str, message: str, request_id: str) -> bytes:

@@ -102,7 +102,7 @@ def _take_off(counts: Counter[str], count: int, owners: Sequence[str]) -> None:
             del counts[owner]
 
 
-class Body:
+class RequestBody:
     """The body of one request: read once, or thrown away. `close` must be awaited when its memory is free again.
 
     Args:

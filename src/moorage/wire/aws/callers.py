@@ -10,7 +10,7 @@ from moorage.wire.aws.service import Call
 
 def caller_of(call: Call) -> Caller:
     """The principal that signed the call. Raises SignatureRefused if nobody did."""
-    credential = call.caller
+    credential = call.signer
     return Caller(
         credential.access_key_id,
         credential.account_id,
@@ -33,4 +33,4 @@ def registry_of(call: Call) -> Scope:
     """
     if not is_region(call.region):
         raise refuse(FaultKind.SCOPE_REGION, call.region)
-    return Scope.of(call.region, call.get("registryId") or call.caller.account_id)
+    return Scope.of(call.region, call.get("registryId") or call.signer.account_id)

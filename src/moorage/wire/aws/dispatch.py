@@ -40,7 +40,7 @@ from moorage.model.errors import AccessDenied, NotBuilt, RateExceeded
 from moorage.model.rates import RequestKey, Ticket, region_of
 from moorage.model.scope import is_account_id, is_region
 from moorage.transfer.handover import ClientLeft
-from moorage.wire.aws.bodies import DEFAULT_LIMIT, LIMITS, UNKNOWN_LIMIT, Body, BodyBudget, Receive
+from moorage.wire.aws.bodies import DEFAULT_LIMIT, LIMITS, UNKNOWN_LIMIT, BodyBudget, Receive, RequestBody
 from moorage.wire.aws.errors import internal_error, to_aws_error
 from moorage.wire.aws.faults import MissingAction, UnknownOperation
 from moorage.wire.aws.models import OperationPlan, ServicePlan
@@ -97,7 +97,7 @@ class _Request:
         "ticket",
     )
 
-    def __init__(self, scope: Scope, body: Body, service: ServicePlan, now: float) -> None:
+    def __init__(self, scope: Scope, body: RequestBody, service: ServicePlan, now: float) -> None:
         self.scope = scope
         self.body = body
         self.headers: Headers = canonical_headers(scope["headers"])
@@ -128,7 +128,7 @@ class Dispatcher:
         pool: threads for hashing and parsing large bodies.
         regions: the regions that may be signed for; None: any.
         clock: for skew and expiry.
-        believed: for servers without authentication: who a request is taken for, by its access key id (empty: it names none).
+        assumed: for servers without authentication: who a request is taken for, by its access key id (empty: it names none).
         default_region: of requests that are not signed, on such a server.
         budget: bounds the memory of large bodies.
         sinks: who reads the events of requests.
@@ -143,14 +143,14 @@ class Dispatcher:
         *,
         regions: Container[str] | None = None,
         clock: Clock = system_clock,
-        believed: Callable[[str], Awaitable[Credential]] | None = None,
+        assumed: Callable[[str], Awaitable[Credential]] | None = None,
         default_region: str = "",
         budget: BodyBudget | None = None,
         sinks: tuple[Sink, ...] = (),
         rates: RequestRates | None = None,
     ) -> None:
         self._sinks, self._rates = sinks, rates
-        self._believed, self._default_region = believed, default_region
+        self._assumed, self._default_region = assumed, default_region
         self._credentials = credentials
         self._pool = pool
         self._regions = regions
@@ -189,7 +189,7 @@ class Dispatcher:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request: ``POST /``, or ``GET /`` with an Action."""
         client = scope.get("client")
-        body = Body(receive, self._budget, client[0] if client else "")
+        body = RequestBody(receive, self._budget, client[0] if client else "")
         request = _Request(scope, body, self._plans[0], self._clock())
         try:
             status, content, content_type = await self._answer(request)
@@ -257,7 +257,7 @@ class Dispatcher:
         # What the body asks for is not known yet, but who asks must be: bodies of nobody are small.
         signed, credential = await self._identify(request)
         stated = self._verify_head(request, signed, credential)
-        limit = DEFAULT_LIMIT if signed or self._believed is not None else UNKNOWN_LIMIT
+        limit = DEFAULT_LIMIT if signed or self._assumed is not None else UNKNOWN_LIMIT
         raw = await request.body.read(limit, _stated_size(request.headers))
         fields = query.parse_fields(raw if request.method == "POST" else request.raw_query)
         action, version = fields.get("Action"), fields.get("Version", "")
@@ -283,8 +283,8 @@ class Dispatcher:
 
     async def _identify(self, request: _Request) -> tuple[SignedRequest | None, Credential | None]:
         """Whose key signs, if one does: all that can be found out without the body and what it asks for."""
-        if self._believed is not None:
-            return await self._believe(request)
+        if self._assumed is not None:
+            return await self._assume(request)
         if not is_signed(request.headers, request.raw_query):
             return None, None
         signed = parse_authorization(request.headers, request.raw_query)
@@ -304,7 +304,7 @@ class Dispatcher:
         """Check that this key may sign for this service, or that nobody has to sign. Raises SignatureRefused."""
         if not route.operation.is_signed and not is_signed(request.headers, request.raw_query):
             return None, None
-        if self._believed is not None:
+        if self._assumed is not None:
             return signed, credential
         if signed is None or credential is None:
             raise refuse(FaultKind.NO_TOKEN)
@@ -316,7 +316,7 @@ class Dispatcher:
     def _verify_head(self, request: _Request, signed: SignedRequest | None, credential: Credential | None) -> bytes | None:
         """Verify the signature now if the head states the digest of the body, as most SDKs do, and return that."""
         stated = request.headers.get(b"x-amz-content-sha256", b"")
-        if signed is None or credential is None or self._believed is not None or not _SHA256.fullmatch(stated):
+        if signed is None or credential is None or self._assumed is not None or not _SHA256.fullmatch(stated):
             return None
         try:
             check_scope(signed, request.service.signing_name, self._regions)  # what is derived from it is remembered
@@ -326,20 +326,20 @@ class Dispatcher:
         verify(self._keys, signed, credential.secret, received, request.now)
         return stated
 
-    async def _believe(self, request: _Request) -> tuple[SignedRequest | None, Credential]:
+    async def _assume(self, request: _Request) -> tuple[SignedRequest | None, Credential]:
         """Take the request for whose it says it is, without looking at its signature."""
-        assert self._believed is not None
+        assert self._assumed is not None
         try:
             signed = parse_authorization(request.headers, request.raw_query)
             token = signed.session_token
             found = await self._credentials(signed.access_key_id, token) if token is not None else None
             if self._regions is not None and signed.region not in self._regions:
                 raise refuse(FaultKind.SCOPE_REGION, signed.region)
-            return signed, found or await self._believed(signed.access_key_id)
+            return signed, found or await self._assumed(signed.access_key_id)
         except SignatureRefused as error:
             if error.kind is FaultKind.SCOPE_REGION:
                 raise  # nobody is asked who it is, but there is no such place
-            return None, await self._believed("")
+            return None, await self._assumed("")
 
     async def _authenticate(
         self,
@@ -349,7 +349,7 @@ class Dispatcher:
         raw: bytes | bytearray,
         stated: bytes | None,
     ) -> None:
-        if signed is None or credential is None or self._believed is not None:
+        if signed is None or credential is None or self._assumed is not None:
             return
         digest = await self._in_pool(_sha256, raw) if len(raw) > _LARGE else _sha256(raw)
         if stated is not None:

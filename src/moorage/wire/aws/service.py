@@ -53,7 +53,7 @@ class Call:
         return self.params.get(member, default)
 
     @property
-    def caller(self) -> Credential:
+    def signer(self) -> Credential:
         """The credential of an operation that has to be signed."""
         if self.credential is None:
             raise refuse(FaultKind.NO_TOKEN)

@@ -32,7 +32,7 @@ class Access:
     """Turns the Authorization header into a Caller.
 
     Args:
-        believed: for servers without authentication: who somebody without a token that counts is taken for.
+        assumed: for servers without authentication: who somebody without a token that counts is taken for.
         rates: the rates that requests are held to; None: to none.
         sinks: who reads the events of requests.
     """
@@ -41,12 +41,12 @@ class Access:
         self,
         tokens: RegistryTokens,
         clock: Clock,
-        believed: Callable[[Scope], Caller | None] | None = None,
+        assumed: Callable[[Scope], Caller | None] | None = None,
         rates: RequestRates | None = None,
         sinks: tuple[Sink, ...] = (),
     ) -> None:
         self._tokens, self._clock, self._sinks = tokens, clock, sinks
-        self._believed, self._rates = believed, rates
+        self._assumed, self._rates = assumed, rates
         self._seen: dict[bytes, TokenClaims] = {}  # headers whose token this server has made
 
     def caller(self, request: Request, scope: Scope, route: Route) -> Caller:
@@ -54,10 +54,10 @@ class Access:
         try:
             return self._holder(request, scope, route)
         except NotAuthenticated:
-            believed = self.stand_in(request, scope, route)
-            if believed is None:
+            assumed = self.stand_in(request, scope, route)
+            if assumed is None:
                 raise
-            return believed
+            return assumed
 
     def _holder(self, request: Request, scope: Scope, route: Route) -> Caller:
         claims = self._claims(request.headers.get(b"authorization", b""))
@@ -105,8 +105,8 @@ class Access:
 
     def stand_in(self, request: Request, scope: Scope, route: Route) -> Caller | None:
         """Who somebody without a token is taken for, on servers without authentication; None on all others."""
-        believed = self._believed(scope) if self._believed is not None else None
-        return None if believed is None else self._begun(believed, scope.region, route, request)
+        assumed = self._assumed(scope) if self._assumed is not None else None
+        return None if assumed is None else self._begun(assumed, scope.region, route, request)
 
     def public_token(self, request: Request, *, beside_private: bool) -> tuple[str, int]:
         """What the token endpoint of the public registries hands out, and for how many seconds: to those who bring credentials

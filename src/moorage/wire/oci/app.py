@@ -1,4 +1,4 @@
-"""The door to /v2/: route, authenticate, hand over, and turn whatever is raised into the specification's errors."""
+"""The way into /v2/: route, authenticate, hand over, and turn whatever is raised into the specification's errors."""
 
 from __future__ import annotations
 

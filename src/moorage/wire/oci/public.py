@@ -1,4 +1,4 @@
-"""The door to public registries: ``/v2/<alias>/<repository>/...`` for everybody, by Bearer tokens that everybody is given.
+"""The way into public registries: ``/v2/<alias>/<repository>/...`` for everybody, by Bearer tokens that everybody is given.
 
 Behind it stand the same routes as for private registries. What is particular: who needs no login, and that neither an unknown
 alias nor a known one tells more than that there is no such repository, in the alias's own name. Source: ECR Public's data plane.
@@ -32,7 +32,7 @@ _BYTES = frozenset(("manifest", "blob"))
 """What is pulled: the only kinds of route that are limited."""
 
 
-class PublicDoor(Struct, frozen=True):
+class PublicEntry(Struct, frozen=True):
     """By which host and path a request came.
 
     `host` is the name of the public registries, as the challenge tells it. `below` is empty where the host is theirs alone; else
@@ -49,7 +49,7 @@ class PublicApp:
     def __init__(self, services: Services, app: OciApp, rate: PullRate, transfers: AnonymousTransfers | None = None) -> None:
         self._services, self._app, self._rate, self._transfers = services, app, rate, transfers
 
-    async def __call__(self, request: Request, send: Send, door: PublicDoor, origin: str) -> None:
+    async def __call__(self, request: Request, send: Send, entry: PublicEntry, origin: str) -> None:
         """Answer one request.
 
         Args:
@@ -57,12 +57,12 @@ class PublicApp:
         """
         alias = ""
         try:
-            route = parse_route(f"/v2/{request.path[4 + len(door.below) :]}" if door.below else request.path)
+            route = parse_route(f"/v2/{request.path[4 + len(entry.below) :]}" if entry.below else request.path)
             if route is None:
                 await nothing_there(send)
                 return
             alias, _, name = route.name.partition("/")
-            caller = self._services.access.public_caller(request, route, beside_private=bool(door.below))
+            caller = self._services.access.public_caller(request, route, beside_private=bool(entry.below))
             if route.kind == "base":
                 await self._log_in(request, send, caller)
                 return
@@ -76,13 +76,13 @@ class PublicApp:
             if caller.is_anonymous and (route.kind, request.method) not in _READS:
                 caller = self._known(request, scope, route)
             within = Route(route.kind, name, route.reference)
-            await self._app.answer(Exchange(self._services, request, send, within, scope, caller, f"{door.below}{alias}/"))
+            await self._app.answer(Exchange(self._services, request, send, within, scope, caller, f"{entry.below}{alias}/"))
         except Exception as error:  # the last line of defence: an answer instead of a traceback
             _tell_by_alias(error, alias)
-            if isinstance(error, RateExceeded) and door.below and b"authorization" not in request.headers:
-                await _ask_for_login(error, request, send, _challenge(request, door, origin, error))
+            if isinstance(error, RateExceeded) and entry.below and b"authorization" not in request.headers:
+                await _ask_for_login(error, request, send, _challenge(request, entry, origin, error))
                 return
-            await self._app.fail(error, request, send, _challenge(request, door, origin, error))
+            await self._app.fail(error, request, send, _challenge(request, entry, origin, error))
 
     async def _limited(self, route: Route, request: Request, send: Send, caller: Caller) -> Send:
         """Where the answer to somebody without a login goes: it is counted. Raises RateExceeded, DataLimitExceeded."""
@@ -109,18 +109,18 @@ class PublicApp:
             await self._services.db.lookup(registries.log_in, caller)
         await Response(200, b"{}", [VERSION, JSON]).send(send, head=request.method == "HEAD")
 
-    async def token(self, request: Request, send: Send, door: PublicDoor, origin: str) -> None:
+    async def token(self, request: Request, send: Send, entry: PublicEntry, origin: str) -> None:
         """``GET /token/``: a token for whoever logs in, and one for whoever does not. Source: Docker token authentication."""
         try:
-            token, seconds = self._services.access.public_token(request, beside_private=bool(door.below))
+            token, seconds = self._services.access.public_token(request, beside_private=bool(entry.below))
             body = {"token": token, "access_token": token, "expires_in": seconds}
             await Response(200, msgspec.json.encode(body), [JSON, (b"cache-control", b"no-store")]).send(send)
         except Exception as error:  # as above
-            await self._app.fail(error, request, send, _challenge(request, door, origin, error))
+            await self._app.fail(error, request, send, _challenge(request, entry, origin, error))
 
 
-def _challenge(request: Request, door: PublicDoor, origin: str, error: Exception) -> Header:
-    return public_challenge(origin, door.host, request.headers.get(b"authorization", b""), error)
+def _challenge(request: Request, entry: PublicEntry, origin: str, error: Exception) -> Header:
+    return public_challenge(origin, entry.host, request.headers.get(b"authorization", b""), error)
 
 
 async def _ask_for_login(error: RateExceeded, request: Request, send: Send, login: Header) -> None:

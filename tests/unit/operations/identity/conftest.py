@@ -47,7 +47,7 @@ class World:
 
     def epoch(self, account: str = ACCOUNT) -> int:
         """The account's epoch."""
-        return self.db.run_read(identities.standing, account, "")[0]
+        return self.db.run_read(identities.credential_status, account, "")[0]
 
     def user(self, name: str, *rights: Right) -> Caller:
         """A new user with a long-term key, who has exactly these rights."""

@@ -100,10 +100,10 @@ def test_what_fails_does_not_raise_it(world: World) -> None:
 def test_standing(world: World) -> None:
     made = world.write(users.create_user, world.caller, "u", "/", None, []).identity
     key = world.write(access_keys.create_access_key, ROOT_KEY, world.caller, "u")
-    assert world.read(identities.standing, ACCOUNT, key.id) == (2, (ACCOUNT, made.id, "Active"))
-    assert world.read(identities.standing, ACCOUNT, "ASIAUNKNOWN") == (2, None)
-    assert world.read(identities.standing, OTHER, key.id) == (0, (ACCOUNT, made.id, "Active"))
-    assert world.read(identities.standing, "333333333333", key.id) == (-1, None)
+    assert world.read(identities.credential_status, ACCOUNT, key.id) == (2, (ACCOUNT, made.id, "Active"))
+    assert world.read(identities.credential_status, ACCOUNT, "ASIAUNKNOWN") == (2, None)
+    assert world.read(identities.credential_status, OTHER, key.id) == (0, (ACCOUNT, made.id, "Active"))
+    assert world.read(identities.credential_status, "333333333333", key.id) == (-1, None)
 
 
 def test_policies_of(world: World) -> None:

@@ -54,7 +54,7 @@ class EcrContext:
 def scope_of(call: Call) -> Scope:
     """`registry_of`; of a call to ECR Public the public registry, which has no region."""
     if call.service == "ecr-public":
-        return Scope.public(call.get("registryId") or call.caller.account_id)
+        return Scope.public(call.get("registryId") or call.signer.account_id)
     return registry_of(call)
 
 

@@ -36,7 +36,7 @@ def register(service: Service, context: EcrContext) -> None:
 
     @service.operation("GetAuthorizationToken")
     async def get_authorization_token(call: Call) -> Output:
-        own = Scope.of(call.region, call.caller.account_id)
+        own = Scope.of(call.region, call.signer.account_id)
         claims = await context.db.lookup(
             authorization_token.get_authorization_token,
             caller_of(call),

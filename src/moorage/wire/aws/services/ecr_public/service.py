@@ -45,7 +45,7 @@ class PublicService(Service):
         if call.region not in PUBLIC_REGIONS:
             raise Unsupported(f"ECR Public is not available in {call.region[:40]}: use us-east-1.")
         named = call.get("registryId")
-        if named is None or named == call.caller.account_id:
+        if named is None or named == call.signer.account_id:
             return call
         account = await self._context.db.lookup(registries.account_of, named)
         if account is None:
@@ -58,7 +58,7 @@ class PublicService(Service):
 
 
 class Shared(Service):
-    """Where ECR's rooms register their operations a second time: those that ECR Public has too, and has no own handler for."""
+    """Where ECR's handlers are registered a second time: those that ECR Public has too, and has no own handler for."""
 
     def __init__(self, public: PublicService) -> None:
         super().__init__("ecr-public", ECR)

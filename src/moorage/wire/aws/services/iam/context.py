@@ -43,7 +43,7 @@ class IamContext:
 def _binding(call: Call) -> str:
     """The list that a marker belongs to: an operation, an account and filters."""
     filters = {name: value for name, value in call.params.items() if name not in _PAGING}
-    return f"iam|{call.operation}|{call.caller.account_id}|{json.dumps(filters, sort_keys=True)}"
+    return f"iam|{call.operation}|{call.signer.account_id}|{json.dumps(filters, sort_keys=True)}"
 
 
 def pairs(tags: Sequence[dict[str, str]] | None) -> list[tuple[str, str]]:

@@ -17,7 +17,7 @@ def register(service: Service, context: StsContext) -> None:
     @service.operation("GetCallerIdentity")
     async def get_caller_identity(call: Call) -> Output:
         await context.db.lookup(lookups.get_caller_identity, caller_of(call))
-        return {"UserId": call.caller.user_id, "Account": call.caller.account_id, "Arn": call.caller.principal_arn}
+        return {"UserId": call.signer.user_id, "Account": call.signer.account_id, "Arn": call.signer.principal_arn}
 
     @service.operation("GetAccessKeyInfo")
     async def get_access_key_info(call: Call) -> Output:

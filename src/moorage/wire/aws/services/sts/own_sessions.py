@@ -36,7 +36,7 @@ def register(service: Service, context: StsContext) -> None:
         )
         return {
             **context.shown(call, made.key),
-            "SessionInfo": {"ScopedSessionId": call.caller.user_id, "Arn": call.caller.principal_arn},
+            "SessionInfo": {"ScopedSessionId": call.signer.user_id, "Arn": call.signer.principal_arn},
             "ScopedPoliciesCount": made.layers,
             "SourceIdentity": made.key.session.source_identity,
         }

@@ -1,4 +1,4 @@
-"""Reading blobs: pieces of sealed objects as one run of bytes, opened when the first byte is asked for.
+"""Reading blobs: segments of sealed objects as one run of bytes, opened when the first byte is asked for.
 
 Their keys are there before that: readers work in threads, and no thread waits for a key.
 """
@@ -13,7 +13,7 @@ from moorage.keys.data_keys import DataKeys
 from moorage.keys.envelope import WrongKey
 from moorage.keys.provider import DataKey
 from moorage.keys.sealing import NotAuthentic, Sealing
-from moorage.metadata.records import Piece
+from moorage.metadata.records import Segment
 from moorage.model import ids
 from moorage.model.digest import Digest, finish, new_hasher
 from moorage.model.errors import StorageCorrupt
@@ -22,15 +22,15 @@ from moorage.storage.blob_store import BlobReader, BlobStore, ObjectMissing, Sto
 from moorage.storage.sealed import SealedReader
 
 PieceKeys = Mapping[int, bytes]
-"""Opened data keys of a blob's pieces, by their place."""
+"""Opened data keys of a blob's segments, by their place."""
 
 
 class PiecesReader:
-    """A BlobReader over the pieces of a blob, of which those can be read that have their key. One thread uses it at a time."""
+    """A BlobReader over the segments of a blob, of which those can be read that have their key. One thread uses it at a time."""
 
-    def __init__(self, store: BlobStore, pieces: Sequence[Piece], keys: PieceKeys) -> None:
-        self._store, self._pieces, self._keys = store, pieces, keys
-        self._ends = list(accumulate(piece.size_bytes for piece in pieces))
+    def __init__(self, store: BlobStore, segments: Sequence[Segment], keys: PieceKeys) -> None:
+        self._store, self._segments, self._keys = store, segments, keys
+        self._ends = list(accumulate(segment.size_bytes for segment in segments))
         self._open: tuple[int, BlobReader] | None = None
 
     @property
@@ -44,7 +44,7 @@ class PiecesReader:
         if offset >= self.size:
             return memoryview(b"")
         index = bisect.bisect_right(self._ends, offset)
-        begin = self._ends[index] - self._pieces[index].size_bytes
+        begin = self._ends[index] - self._segments[index].size_bytes
         return self._reader(index).view(offset - begin)
 
     def descriptor(self) -> int | None:
@@ -62,7 +62,7 @@ class PiecesReader:
             if self._open[0] == index:
                 return self._open[1]
             self.close()
-        reader = open_piece(self._store, self._pieces[index], self._keys[index])
+        reader = open_segment(self._store, self._segments[index], self._keys[index])
         self._open = (index, reader)
         return reader
 
@@ -97,36 +97,36 @@ async def new_object_key(keys: DataKeys, seal: Seal, storage_key: str) -> DataKe
         raise StorageCorrupt(f"the key that seals the registry does not open: {error}") from None
 
 
-async def open_keys(keys: DataKeys, seal: Seal, pieces: Sequence[Piece], wanted: Sequence[int] | None = None) -> PieceKeys:
-    """The data keys of the pieces at the places `wanted`, by default of all. Raises StorageCorrupt, KeyUnusable."""
-    places = range(len(pieces)) if wanted is None else wanted
+async def open_keys(keys: DataKeys, seal: Seal, segments: Sequence[Segment], wanted: Sequence[int] | None = None) -> PieceKeys:
+    """The data keys of the segments at the places `wanted`, by default of all. Raises StorageCorrupt, KeyUnusable."""
+    places = range(len(segments)) if wanted is None else wanted
     try:
-        opened = await keys.open_all(seal, [(pieces[i].wrapped_key, _context(pieces[i].storage_key)) for i in places])
+        opened = await keys.open_all(seal, [(segments[i].wrapped_key, _context(segments[i].storage_key)) for i in places])
     except WrongKey as error:
         raise StorageCorrupt(
-            f"a key of object {pieces[places[0]].storage_key}, or of one after it, does not open: {error}"
+            f"a key of object {segments[places[0]].storage_key}, or of one after it, does not open: {error}"
         ) from None
     return dict(zip(places, opened, strict=True))
 
 
-async def seal_small(keys: DataKeys, seal: Seal, data: bytes) -> Piece:
+async def seal_small(keys: DataKeys, seal: Seal, data: bytes) -> Segment:
     """An object for the database: sealed under a data key of its own, bound to its key. Raises as `new_object_key`."""
     key = ids.small_key()
     data_key = await new_object_key(keys, seal, key)
-    return Piece(len(data), key, data_key.wrapped, Sealing(data_key.plaintext).seal(data, key.encode()))
+    return Segment(len(data), key, data_key.wrapped, Sealing(data_key.plaintext).seal(data, key.encode()))
 
 
-def open_small(piece: Piece, data_key: bytes) -> bytes:
+def open_small(segment: Segment, data_key: bytes) -> bytes:
     """The content of an object that lies in the database. Raises StorageCorrupt."""
-    key = piece.storage_key
-    if piece.content is None:
+    key = segment.storage_key
+    if segment.content is None:
         raise StorageCorrupt(f"object {key} is missing")
     try:
-        data = Sealing(data_key).open(piece.content, key.encode())
+        data = Sealing(data_key).open(segment.content, key.encode())
     except NotAuthentic:
         raise StorageCorrupt(f"object {key} fails authentication") from None
-    if len(data) != piece.size_bytes:
-        raise StorageCorrupt(f"object {key} of {piece.size_bytes} bytes has {len(data)} bytes now")
+    if len(data) != segment.size_bytes:
+        raise StorageCorrupt(f"object {key} of {segment.size_bytes} bytes has {len(data)} bytes now")
     return data
 
 
@@ -135,20 +135,20 @@ def _context(storage_key: str) -> dict[str, str]:
     return {"object": storage_key}
 
 
-def open_piece(store: BlobStore, piece: Piece, data_key: bytes) -> BlobReader:
-    """A reader of one piece's content. Raises StorageCorrupt if its object is missing or of another size."""
-    if ids.is_small_key(piece.storage_key):
-        return SmallReader(open_small(piece, data_key))
-    key = StorageKey(piece.storage_key)
+def open_segment(store: BlobStore, segment: Segment, data_key: bytes) -> BlobReader:
+    """A reader of one segment's content. Raises StorageCorrupt if its object is missing or of another size."""
+    if ids.is_small_key(segment.storage_key):
+        return SmallReader(open_small(segment, data_key))
+    key = StorageKey(segment.storage_key)
     try:
-        return SealedReader(store.open(key), data_key, key, piece.size_bytes)
+        return SealedReader(store.open(key), data_key, key, segment.size_bytes)
     except ObjectMissing:
-        raise StorageCorrupt(f"object {piece.storage_key} is missing") from None
+        raise StorageCorrupt(f"object {segment.storage_key} is missing") from None
 
 
-def hash_pieces(store: BlobStore, pieces: Sequence[Piece], keys: PieceKeys, algorithm: str) -> Digest:
+def hash_segments(store: BlobStore, segments: Sequence[Segment], keys: PieceKeys, algorithm: str) -> Digest:
     """Read a blob from end to end and return its digest. Raises StorageCorrupt."""
-    reader = PiecesReader(store, pieces, keys)
+    reader = PiecesReader(store, segments, keys)
     hasher, offset = new_hasher(algorithm), 0
     try:
         while offset < reader.size:
