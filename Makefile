@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 
-.PHONY: help serve demo test check reference conformance bench coverage lock clean
+.PHONY: help serve demo test check reference conformance bench coverage soak lock clean
 
 help:
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
@@ -51,6 +51,9 @@ reference: $(VENV)/test.stamp ## write the pages of docs/reference that are made
 test: $(VENV)/test.stamp $(VENV)/awscli/stamp ## all tests; as root it installs the clients that are missing
 	@$(BIN)/python tests/install_clients.py
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+soak: $(VENV)/test.stamp ## the tests that have a long form, for as long as SOAK_SECONDS says
+	@SOAK_SECONDS=$${SOAK_SECONDS:-300} $(BIN)/python -m pytest -q --timeout 0 tests/unit/operations/test_push_against_collection.py
 
 conformance: $(VENV)/test.stamp ## the OCI conformance suite on both stacks; it takes Go once
 	@$(BIN)/python tests/install_clients.py conformance

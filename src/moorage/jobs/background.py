@@ -7,8 +7,8 @@ import os
 import socket
 
 from moorage.jobs.flusher import Flusher
+from moorage.jobs.job_kinds import Registry
 from moorage.jobs.periodic import Schedule
-from moorage.jobs.registry import Registry
 from moorage.jobs.runner import Runner
 from moorage.metadata.database import Database, DatabaseUnavailable
 from moorage.metadata.jobs import administration

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from moorage.jobs.handlers import forgetting, garbage
-from moorage.jobs.registry import Kind, Nothing, Periodic, Registry
+from moorage.jobs.job_kinds import Kind, Nothing, Periodic, Registry
 from moorage.metadata.database import Database
 from moorage.model.jobs import Lane
 from moorage.operations.images import garbage as use_cases

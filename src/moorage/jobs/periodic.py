@@ -11,7 +11,7 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from moorage.jobs.registry import Periodic
+from moorage.jobs.job_kinds import Periodic
 from moorage.metadata.database import Database, DatabaseUnavailable
 from moorage.metadata.jobs import schedules
 from moorage.metadata.jobs.enqueueing import enqueue

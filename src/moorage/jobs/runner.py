@@ -15,8 +15,8 @@ from typing import Any
 
 import msgspec
 
+from moorage.jobs.job_kinds import GiveUp, GoOn, Kind, NotNow, Registry
 from moorage.jobs.lease import Stop, Work
-from moorage.jobs.registry import GiveUp, GoOn, Kind, NotNow, Registry
 from moorage.jobs.slots import Running
 from moorage.jobs.turn import Ended, Outcome, Turned, Wanted, next_due_in, turn
 from moorage.metadata.database import Database, DatabaseUnavailable

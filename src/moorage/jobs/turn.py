@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 from typing import Any
 
-from moorage.jobs.registry import Kind
+from moorage.jobs.job_kinds import Kind
 from moorage.jobs.slots import Running, left_of, room_of, shares
 from moorage.metadata.jobs import claims
 from moorage.metadata.jobs.records import ClaimedJob, LostLease, Outlook

@@ -107,7 +107,7 @@ from moorage.wire.oci.public import PublicApp, PublicEntry
 from moorage.wire.oci.quirks import Quirks
 from moorage.wire.oci.remembered_pulls import RememberedPulls
 from moorage.wire.web.health import Health
-from moorage.wire.web.layers import LayerLinks
+from moorage.wire.web.layer_links import LayerLinks
 from moorage.wire.web.logos import Logos
 from moorage.wire.web.metrics import Metrics
 

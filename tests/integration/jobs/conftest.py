@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
+from moorage.jobs.job_kinds import GoOn, Kind, Registry
 from moorage.jobs.lease import Work
-from moorage.jobs.registry import GoOn, Kind, Registry
 from moorage.jobs.runner import Runner
 from moorage.metadata import migrate
 from moorage.metadata.database import Database

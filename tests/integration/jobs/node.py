@@ -13,9 +13,9 @@ import os
 import sys
 from pathlib import Path
 
+from moorage.jobs.job_kinds import Kind, Periodic, Registry
 from moorage.jobs.lease import Work
 from moorage.jobs.periodic import Schedule
-from moorage.jobs.registry import Kind, Periodic, Registry
 from moorage.jobs.runner import Runner
 from moorage.metadata.opening import open_database
 from moorage.metadata.transaction import Transaction

@@ -9,8 +9,8 @@ from collections import Counter
 
 import pytest
 
+from moorage.jobs.job_kinds import GiveUp, GoOn, Kind, Nothing, NotNow, Periodic, Registry
 from moorage.jobs.lease import Work
-from moorage.jobs.registry import GiveUp, GoOn, Kind, Nothing, NotNow, Periodic, Registry
 from moorage.jobs.runner import Runner
 from moorage.metadata.database import Database, DatabaseUnavailable
 from moorage.metadata.jobs import administration, claims

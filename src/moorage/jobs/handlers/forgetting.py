@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from moorage.jobs.job_kinds import Handler, Nothing
 from moorage.jobs.lease import Work
-from moorage.jobs.registry import Handler, Nothing
 from moorage.metadata.database import Database
 from moorage.metadata.jobs import administration
 from moorage.metadata.transaction import ReadTransaction

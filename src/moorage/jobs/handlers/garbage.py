@@ -9,8 +9,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from moorage.jobs.job_kinds import GoOn, Handler, Nothing
 from moorage.jobs.lease import Work
-from moorage.jobs.registry import GoOn, Handler, Nothing
 from moorage.metadata.database import Database
 from moorage.metadata.transaction import ReadTransaction, Transaction
 from moorage.operations.images import garbage

@@ -74,7 +74,7 @@ def enqueue(
     """Have a job run once this transaction is committed, at least once, on any node; return its id.
 
     Args:
-        kind: see `moorage.jobs.registry`.
+        kind: see `moorage.jobs.job_kinds`.
         payload: of the kind's type: what is to be done, small. What may change meanwhile is looked up when it runs.
         unique_key: where one of this kind and key waits already that one is meant, with this payload, and with the sooner time
             and lane of both. One that runs is another: it may have looked before this change.

@@ -15,7 +15,7 @@ from moorage.model.errors import InvalidValue, LimitExceeded
 from moorage.model.identity import arn_of
 from moorage.model.identity_errors import EntityNotFound, InputInvalid
 from moorage.model.principal import Caller, root_arn
-from moorage.operations.identity.finding import changing_user_or_self, permit, user_or_self
+from moorage.operations.identity.authorized import changing_user_or_self, permit, user_or_self
 from moorage.operations.identity.paging import Key, Page, cut
 
 ACTIVE, INACTIVE = "Active", "Inactive"

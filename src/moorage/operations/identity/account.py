@@ -15,7 +15,7 @@ from moorage.metadata.transaction import ReadTransaction, Transaction
 from moorage.model import identity_limits as limits
 from moorage.model.identity_errors import EntityExists, EntityNotFound
 from moorage.model.principal import Caller
-from moorage.operations.identity.finding import permit
+from moorage.operations.identity.authorized import permit
 from moorage.policy import sizes
 from moorage.policy.document import Kind
 

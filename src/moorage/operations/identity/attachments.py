@@ -13,8 +13,8 @@ from moorage.model.errors import LimitExceeded
 from moorage.model.identity import KINDS, Kind, fold, parse_iam_arn
 from moorage.model.identity_errors import EntityNotFound
 from moorage.model.principal import Caller
+from moorage.operations.identity.authorized import changing, identity_for
 from moorage.operations.identity.boundaries import require_attachable
-from moorage.operations.identity.finding import changing, identity_for
 from moorage.operations.identity.managed_policies import policy_for, require_policy_arn
 from moorage.operations.identity.paging import Key, Page, cut, page_of, short_key
 

@@ -13,7 +13,7 @@ from moorage.metadata.transaction import ReadTransaction
 from moorage.model.identity import KINDS, Kind, fold, parse_iam_arn
 from moorage.model.principal import Caller
 from moorage.operations.identity import aws_managed
-from moorage.operations.identity.finding import permit
+from moorage.operations.identity.authorized import permit
 from moorage.operations.identity.instance_profiles import ProfileView
 from moorage.operations.identity.managed_policies import PolicyView, views
 from moorage.operations.identity.paging import Key, Page, page_of

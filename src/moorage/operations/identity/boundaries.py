@@ -8,7 +8,7 @@ from moorage.model.identity import Kind, parse_iam_arn
 from moorage.model.identity_errors import EntityNotFound, NotAttachable, RequestInvalid
 from moorage.model.principal import Caller
 from moorage.operations.identity import aws_managed
-from moorage.operations.identity.finding import changing
+from moorage.operations.identity.authorized import changing
 
 
 def require_boundary(tx: ReadTransaction, account_id: str, policy_arn: str | None) -> None:

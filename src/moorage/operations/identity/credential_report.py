@@ -15,7 +15,7 @@ from moorage.metadata.transaction import ReadTransaction, Transaction
 from moorage.model import identity_limits
 from moorage.model.identity_errors import ReportMissing, ReportOutdated
 from moorage.model.principal import Caller, root_arn
-from moorage.operations.identity.finding import permit
+from moorage.operations.identity.authorized import permit
 from moorage.operations.identity.login_profiles import HISTORY
 from moorage.operations.identity.password_policy import policy_of
 

@@ -18,7 +18,7 @@ from moorage.model.identity import Kind, arn_of, fold
 from moorage.model.identity_errors import DeleteConflict, EntityExists
 from moorage.model.principal import Caller
 from moorage.operations.identity import policy_documents
-from moorage.operations.identity.finding import changing, identity_for, permit, renewed
+from moorage.operations.identity.authorized import changing, identity_for, permit, renewed
 from moorage.operations.identity.login_profiles import HISTORY
 from moorage.operations.identity.paging import Key, Page, after_text, page_of
 from moorage.operations.identity.signin import change_signin_seconds, signin_seconds

@@ -10,8 +10,8 @@ from moorage.model.errors import LimitExceeded
 from moorage.model.identity import arn_of, fold
 from moorage.model.identity_errors import EntityNotFound
 from moorage.model.principal import Caller
+from moorage.operations.identity.authorized import changing, identity_for, permit
 from moorage.operations.identity.entities import PREFIXES, Described, add
-from moorage.operations.identity.finding import changing, identity_for, permit
 from moorage.operations.identity.paging import Key, Page, after_text, cut, page_of
 
 

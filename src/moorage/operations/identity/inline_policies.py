@@ -10,7 +10,7 @@ from moorage.model.identity import Kind
 from moorage.model.identity_errors import EntityNotFound
 from moorage.model.principal import Caller
 from moorage.operations.identity import documents
-from moorage.operations.identity.finding import changing, identity_for
+from moorage.operations.identity.authorized import changing, identity_for
 from moorage.operations.identity.paging import Key, Page, cut
 from moorage.policy import sizes
 

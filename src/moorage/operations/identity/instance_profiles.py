@@ -14,7 +14,7 @@ from moorage.model.errors import LimitExceeded
 from moorage.model.identity import arn_of, fold
 from moorage.model.identity_errors import DeleteConflict, EntityExists, EntityNotFound, Unmodifiable
 from moorage.model.principal import Caller
-from moorage.operations.identity.finding import Tags, facts_of, identity_for, permit
+from moorage.operations.identity.authorized import Tags, facts_of, identity_for, permit
 from moorage.operations.identity.paging import Key, Page, after_text, cut, page_of
 from moorage.operations.identity.tag_rules import add_tags, check_tags
 

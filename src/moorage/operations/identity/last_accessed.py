@@ -20,7 +20,7 @@ from moorage.model.identity import KINDS, Kind, parse_iam_arn
 from moorage.model.identity_errors import EntityNotFound, InputInvalid
 from moorage.model.principal import Caller
 from moorage.operations.identity import aws_managed
-from moorage.operations.identity.finding import identity_for, permit
+from moorage.operations.identity.authorized import identity_for, permit
 from moorage.operations.identity.managed_policies import policy_for
 from moorage.operations.identity.paging import Key, Page, cut
 

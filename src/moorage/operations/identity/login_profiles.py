@@ -25,7 +25,7 @@ from moorage.model.identity_errors import (
     UserTypeInvalid,
 )
 from moorage.model.principal import Caller
-from moorage.operations.identity.finding import changing, identity_for, permit
+from moorage.operations.identity.authorized import changing, identity_for, permit
 from moorage.operations.identity.password_policy import check_password, policy_of
 from moorage.operations.identity.signin import change_signin_seconds, signin_seconds
 from moorage.operations.identity.tries import locked_until

@@ -17,8 +17,8 @@ from moorage.model.identity import arn_of, fold, parse_iam_arn
 from moorage.model.identity_errors import DeleteConflict, EntityExists, EntityNotFound, InputInvalid, Unmodifiable
 from moorage.model.principal import Caller
 from moorage.operations.identity import aws_managed
+from moorage.operations.identity.authorized import Tags, facts_of, permit
 from moorage.operations.identity.documents import check_managed
-from moorage.operations.identity.finding import Tags, facts_of, permit
 from moorage.operations.identity.paging import Key, Page, page_of
 from moorage.operations.identity.tag_rules import add_tags, check_tags
 

@@ -17,7 +17,7 @@ from moorage.model.errors import LimitExceeded
 from moorage.model.identity import arn_of
 from moorage.model.identity_errors import DeleteConflict, EntityExists, EntityNotFound, RequestInvalid
 from moorage.model.principal import Caller, root_arn
-from moorage.operations.identity.finding import Tags, facts_of, identity_for, permit, renewed, user_or_self
+from moorage.operations.identity.authorized import Tags, facts_of, identity_for, permit, renewed, user_or_self
 from moorage.operations.identity.mfa import check_pair, seal_seed
 from moorage.operations.identity.paging import Key, Page, after_text, cut, page_of, short_key
 from moorage.operations.identity.tag_rules import add_tags, check_tags

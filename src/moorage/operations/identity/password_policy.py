@@ -11,7 +11,7 @@ from moorage.metadata.identity import account_facts, identities
 from moorage.metadata.transaction import ReadTransaction, Transaction
 from moorage.model.identity_errors import EntityNotFound, PasswordRefused
 from moorage.model.principal import Caller
-from moorage.operations.identity.finding import permit
+from moorage.operations.identity.authorized import permit
 
 _KIND = "password-policy"
 _SYMBOLS = frozenset("!@#$%^&*()_+-=[]{}|'")

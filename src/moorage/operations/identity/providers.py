@@ -15,7 +15,7 @@ from moorage.model import identity_limits
 from moorage.model.errors import LimitExceeded
 from moorage.model.identity_errors import EntityExists, EntityNotFound, InputInvalid, RequestInvalid
 from moorage.model.principal import Caller
-from moorage.operations.identity.finding import Tags, facts_of, permit
+from moorage.operations.identity.authorized import Tags, facts_of, permit
 from moorage.operations.identity.provider_context import (
     NO_CHANGE,
     NO_CONTEXT,

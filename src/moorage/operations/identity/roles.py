@@ -11,10 +11,10 @@ from moorage.model import identity_limits, ids
 from moorage.model.identity import arn_of
 from moorage.model.identity_errors import Unmodifiable
 from moorage.model.principal import Caller
+from moorage.operations.identity.authorized import Tags, changing, facts_of, permit
 from moorage.operations.identity.boundaries import require_boundary
 from moorage.operations.identity.documents import check_trust
 from moorage.operations.identity.entities import PREFIXES, Described, add, described
-from moorage.operations.identity.finding import Tags, changing, facts_of, permit
 from moorage.operations.identity.signin import change_signin_seconds
 from moorage.operations.identity.tag_rules import check_tags
 

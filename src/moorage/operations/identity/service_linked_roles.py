@@ -19,8 +19,8 @@ from moorage.model.identity import arn_of
 from moorage.model.identity_errors import EntityNotFound, InputInvalid
 from moorage.model.principal import Caller
 from moorage.operations.identity import aws_managed
+from moorage.operations.identity.authorized import facts_of, identity_for, permit, renewed
 from moorage.operations.identity.entities import PREFIXES, Described, add, end
-from moorage.operations.identity.finding import facts_of, identity_for, permit, renewed
 
 _DELETIONS = "role-deletions"
 _REMEMBERED = 50

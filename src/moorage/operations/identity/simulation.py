@@ -16,7 +16,7 @@ from moorage.model.errors import MalformedPolicy
 from moorage.model.identity import KINDS, account_of_root, parse_iam_arn
 from moorage.model.identity_errors import EntityNotFound, InputInvalid
 from moorage.model.principal import Caller
-from moorage.operations.identity.finding import identity_for, permit
+from moorage.operations.identity.authorized import identity_for, permit
 from moorage.operations.identity.paging import Key, Page
 from moorage.operations.identity.simulated_context import ContextEntry, context_of
 from moorage.policy import actions

@@ -9,7 +9,7 @@ from moorage.metadata.transaction import Transaction
 from moorage.model import identity_limits
 from moorage.model.errors import LimitExceeded
 from moorage.model.identity_errors import InputInvalid
-from moorage.operations.identity.finding import Tags
+from moorage.operations.identity.authorized import Tags
 
 
 def check_tags(tags: Tags) -> dict[str, str]:

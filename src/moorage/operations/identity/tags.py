@@ -14,7 +14,7 @@ from moorage.metadata.transaction import ReadTransaction, Transaction
 from moorage.model.identity_errors import Unmodifiable
 from moorage.model.principal import Caller
 from moorage.operations.identity import aws_managed
-from moorage.operations.identity.finding import identity_for
+from moorage.operations.identity.authorized import identity_for
 from moorage.operations.identity.instance_profiles import profile_for
 from moorage.operations.identity.managed_policies import policy_for
 from moorage.operations.identity.mfa_devices import device_for

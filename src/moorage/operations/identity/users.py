@@ -9,9 +9,9 @@ from moorage.metadata.transaction import ReadTransaction, Transaction
 from moorage.model import ids
 from moorage.model.identity import arn_of
 from moorage.model.principal import Caller
+from moorage.operations.identity.authorized import Tags, facts_of, permit, user_or_self
 from moorage.operations.identity.boundaries import require_boundary
 from moorage.operations.identity.entities import PREFIXES, Described, add, described
-from moorage.operations.identity.finding import Tags, facts_of, permit, user_or_self
 from moorage.operations.identity.tag_rules import check_tags
 
 

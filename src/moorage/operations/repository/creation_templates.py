@@ -22,7 +22,7 @@ from moorage.model.registry_errors import ConfigurationInvalid, TemplateExists, 
 from moorage.model.scope import Scope
 from moorage.operations import quotas
 from moorage.operations.identity import policy_documents
-from moorage.operations.identity.finding import facts_of, permit
+from moorage.operations.identity.authorized import facts_of, permit
 from moorage.operations.identity.service_linked_roles import ensure_linked_role
 from moorage.operations.images.tag_mutability import WITH_EXCLUSION, check_filters
 from moorage.operations.registry.custom_roles import check_custom_role

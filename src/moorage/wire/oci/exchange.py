@@ -16,8 +16,8 @@ from moorage.model.names import RepositoryName, parse_repository_name
 from moorage.model.principal import Caller
 from moorage.model.scope import Scope
 from moorage.operations.images.pull import Pulled
+from moorage.transfer.create_on_push import pushing
 from moorage.transfer.payload_cache import PayloadCache
-from moorage.transfer.pushing import pushing
 from moorage.transfer.receive import Receiver
 from moorage.transfer.send import Sender
 from moorage.transfer.work import Pools
@@ -91,7 +91,7 @@ class Exchange(Struct, frozen=True):
         return self.request.method == "HEAD"
 
     async def pushed(self, push: Callable[[], Awaitable[T]]) -> T:
-        """The outcome of a push by this request; see `transfer.pushing`."""
+        """The outcome of a push by this request; see `transfer.create_on_push`."""
         services = self.services
         return await pushing(services.db, services.keys, self.caller, self.scope, self.name, push)
 

@@ -16,8 +16,8 @@ from moorage.model.errors import NameInvalid, ParameterInvalid
 from moorage.model.names import RepositoryName, parse_repository_name
 from moorage.model.scope import Scope
 from moorage.operations.wanted_images import WantedImage
+from moorage.transfer.create_on_push import pushing
 from moorage.transfer.payload_cache import PayloadCache
-from moorage.transfer.pushing import pushing
 from moorage.transfer.receive import Receiver
 from moorage.transfer.work import Pools
 from moorage.wire.aws.callers import caller_of, registry_of
@@ -76,7 +76,7 @@ def position_of(context: EcrContext, call: Call, binding: str) -> list[Any] | No
 
 
 async def pushed_by(context: EcrContext, call: Call, push: Callable[[], Awaitable[T]]) -> T:
-    """The outcome of a push by this call; see `transfer.pushing`."""
+    """The outcome of a push by this call; see `transfer.create_on_push`."""
     return await pushing(context.db, context.keys, caller_of(call), scope_of(call), name_of(call), push)
 
 
