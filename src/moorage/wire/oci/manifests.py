@@ -70,7 +70,7 @@ def get_at_once(services: Services, request: Request, route: Route, scope: Scope
     image = pulled.image
     head = _rendered_head(image, wanted.tag is not None)
     is_counted = request.method == "GET"
-    data = services.payloads.opened(image) if is_counted else b""
+    data = services.payloads.open_at_once(pulled.repository, image) if is_counted else b""
     if data is None:
         request.scope[FOUND] = Found(route, caller, pulled, version)
         return None
