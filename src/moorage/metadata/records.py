@@ -74,8 +74,8 @@ class Pull(Struct, frozen=True, gc=False):
     """The epoch of the caller's account, and account, principal and status of its key."""
     repository: Repository | None
     image: Image | None
-    version: str | None = None
-    """The database's (`Database.version`) that this was seen at; None where another question tells it."""
+    version: int | str
+    """The database's (`Database.version`) that this was seen at."""
 
 
 class Segment(Struct, frozen=True, gc=False):

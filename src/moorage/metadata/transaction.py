@@ -58,6 +58,13 @@ class ReadTransaction:
             return planned
         return self._connection.execute(compiled.sql, words)
 
+    def file_version(self) -> int:
+        """The number in the head of SQLite's file that commits raise (`Database.version`), as this transaction sees it."""
+        row = self._connection.execute("PRAGMA user_version").fetchone()
+        assert row is not None
+        number: int = row[0]
+        return number
+
     def first(self, statement: Statement, **parameters: Any) -> Row | None:
         """The first row, or None."""
         return self._execute(statement, parameters).fetchone()

@@ -41,11 +41,19 @@ class PayloadCache:
             return data
         return await self._open_sealed(repository, image, await self._db.lookup(sealed_payload, repository, image))
 
-    def open_at_once(self, repository: Repository, image: Image) -> bytes | None:
-        """`open` where nothing has to be waited for; None: it has to be. Only where the database `answers_at_once`."""
+    def has(self, image: Image) -> bool:
+        """Whether the bytes are here, or too many to be opened at once."""
+        return image.id in self._open or image.size_bytes > _AT_ONCE_BYTES
+
+    def open_at_once(self, repository: Repository, image: Image, payload: Payload | None) -> bytes | None:
+        """`open` where nothing has to be waited for; None: it has to be.
+
+        Args:
+            payload: the sealed bytes, unless the image `has` been opened.
+        """
         data = self.opened(image)
-        if data is None and image.size_bytes <= _AT_ONCE_BYTES and self._keys.answers_at_once(repository.seal):
-            data = _run_through(self._open_sealed(repository, image, self._db.lookup_at_once(sealed_payload, repository, image)))
+        if data is None and payload is not None and self._keys.answers_at_once(repository.seal):
+            data = _run_through(self._open_sealed(repository, image, payload))
         return data
 
     async def _open_sealed(self, repository: Repository, image: Image, payload: Payload) -> bytes:

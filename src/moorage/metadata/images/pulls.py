@@ -93,15 +93,16 @@ def find(
         "key": access_key_id,
     }
     has_version = tx.dialect == "postgresql"
+    version = "" if has_version else tx.file_version()
     if tag is not None:
         row = tx.first(_BY_TAG_ON_POSTGRESQL if has_version else _BY_TAG, tag=tag, **place)
     else:
         row = tx.first(_BY_DIGEST_ON_POSTGRESQL if has_version else _BY_DIGEST, digest=digest, **place)
     if row is None:
-        return Pull((-1, None), None, None)
+        return Pull((-1, None), None, None, version)
     middle = _STATUS_COLUMNS + len(repositories.COLUMNS)
     there = row[_STATUS_COLUMNS] is not None
     repository = repositories.record(row[_STATUS_COLUMNS:middle], scope) if there else None
     image = manifests.image(row[middle : middle + len(manifests.COLUMNS)]) if row[middle] is not None else None
     key = (row[1], row[2], row[3]) if row[1] is not None else None
-    return Pull((row[0], key), repository, image, row[-1] if has_version else None)
+    return Pull((row[0], key), repository, image, row[-1] if has_version else version)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from moorage.auth.authorize import Question, authorize, key_to_check
+from moorage.metadata.database import Version
 from moorage.metadata.images import manifests, pulls
 from moorage.metadata.records import Image, Payload, Repository
 from moorage.metadata.transaction import ReadTransaction
@@ -25,7 +26,7 @@ class Pulled:
     repository: Repository
     image: Image
     is_lasting: bool
-    version: str | None
+    version: Version
 
 
 def get_image(
@@ -42,6 +43,20 @@ def get_image(
     if pull.image is None or pull.image.status_at(tx.now) != "ACTIVE":
         raise ImageNotFound(scope.registry_id, name, digest, tag)
     return Pulled(pull.repository, pull.image, is_lasting, pull.version)
+
+
+def get_sealed_image(
+    tx: ReadTransaction,
+    caller: Caller,
+    scope: Scope,
+    name: RepositoryName,
+    digest: str | None,
+    tag: str | None,
+    is_open: Callable[[Image], bool],
+) -> tuple[Pulled, Payload | None]:
+    """`get_image`, and its sealed bytes if nobody has opened them yet. Raises what `get_image` raises."""
+    pulled = get_image(tx, caller, scope, name, digest, tag)
+    return pulled, None if is_open(pulled.image) else sealed_payload(tx, pulled.repository, pulled.image)
 
 
 def sealed_payload(tx: ReadTransaction, repository: Repository, image: Image) -> Payload:

@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeVar
 from msgspec import Struct
 
 from moorage.keys.data_keys import DataKeys
-from moorage.metadata.database import Database, Version
+from moorage.metadata.database import Database
 from moorage.model.clock import Clock
 from moorage.model.errors import NameInvalid
 from moorage.model.names import RepositoryName, parse_repository_name
@@ -54,7 +54,6 @@ class Found(NamedTuple):
     route: Route
     caller: Caller
     pulled: Pulled
-    version: Version
 
 
 FOUND = "moorage.found"

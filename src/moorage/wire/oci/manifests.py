@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from moorage.metadata.database import Version
 from moorage.metadata.records import Image
 from moorage.model import limits, media_types
 from moorage.model.errors import DigestInvalid, ImageNotFound, TagImmutable, TagInvalid
@@ -37,13 +36,10 @@ async def get(exchange: Exchange) -> None:
     name = exchange.name
     wanted = _wanted(exchange, name)
     services = exchange.services
-    found = exchange.found
-    version: Version | None
-    if found is not None:
-        pulled, version = found.pulled, found.version
+    if exchange.found is not None:
+        pulled = exchange.found.pulled
     else:
         pulled = await services.db.lookup(pull.get_image, exchange.caller, exchange.scope, name, wanted.digest, wanted.tag)
-        version = pulled.version
     repository, image = pulled.repository, pulled.image
     headers = _headers(image, by_tag=wanted.tag is not None)
     if matches_etag(exchange.request.headers.get(b"if-none-match"), image.digest.encode()):
@@ -55,8 +51,7 @@ async def get(exchange: Exchange) -> None:
         data = await services.payloads.open(repository, image)
         if request.event is not None:
             request.event.manifests.append(image.id)
-    if version is not None:
-        _remember(services, request, exchange.scope, pulled, version, data, by_tag=wanted.tag is not None)
+    _remember(services, request, exchange.scope, pulled, data, by_tag=wanted.tag is not None)
     await Response(200, data, headers).send(exchange.send, head=exchange.is_head, length=image.size_bytes)
 
 
@@ -65,19 +60,24 @@ def get_at_once(services: Services, request: Request, route: Route, scope: Scope
     if b"if-none-match" in request.headers:
         return None
     name, wanted = parse_repository_name(route.name), parse_reference(route.reference)
-    version = services.db.version_at_once()
-    pulled = services.db.lookup_at_once(pull.get_image, caller, scope, name, wanted.digest, wanted.tag)
-    image = pulled.image
-    head = _rendered_head(image, wanted.tag is not None)
     is_counted = request.method == "GET"
-    data = services.payloads.open_at_once(pulled.repository, image) if is_counted else b""
+    is_open = services.payloads.has if is_counted else _need_no_bytes
+    place = scope, name, wanted.digest, wanted.tag
+    pulled, payload = services.db.lookup_at_once(pull.get_sealed_image, caller, *place, is_open)
+    image = pulled.image
+    data = services.payloads.open_at_once(pulled.repository, image, payload) if is_counted else b""
     if data is None:
-        request.scope[FOUND] = Found(route, caller, pulled, version)
+        request.scope[FOUND] = Found(route, caller, pulled)
         return None
     if is_counted and request.event is not None:
         request.event.manifests.append(image.id)
-    _remember(services, request, scope, pulled, version, data, by_tag=wanted.tag is not None)
-    return AtOnce(200, head, data)
+    _remember(services, request, scope, pulled, data, by_tag=wanted.tag is not None)
+    return AtOnce(200, _rendered_head(image, wanted.tag is not None), data)
+
+
+def _need_no_bytes(_image: Image) -> bool:
+    """For HEAD."""
+    return True
 
 
 def _remember(
@@ -85,7 +85,6 @@ def _remember(
     request: Request,
     scope: Scope,
     pulled: pull.Pulled,
-    version: Version,
     data: bytes,
     *,
     by_tag: bool,
@@ -98,7 +97,7 @@ def _remember(
     if expires_at is None or b"if-none-match" in request.headers:
         return
     answer = AtOnce(200, _rendered_head(image, by_tag), data)
-    services.remembered.keep(request, scope, RememberedPull(answer, version, expires_at, event))
+    services.remembered.keep(request, scope, RememberedPull(answer, pulled.version, expires_at, event))
 
 
 def _headers(image: Image, *, by_tag: bool) -> list[Header]:
