@@ -23,7 +23,9 @@ def test_databases(tmp_path: Path, url: str, message: str) -> None:
 
 
 def test_a_file_of_sqlite_where_no_folder_is(tmp_path: Path) -> None:
-    done = MoorageServer(tmp_path / "data", database_url="sqlite:////nowhere/at/all.db").run("serve", check=False)
+    done = MoorageServer(tmp_path / "data", database_url="sqlite:////nowhere/at/all.db").run(
+        "serve", "--listen", "127.0.0.1:0", check=False
+    )
     assert (done.returncode, done.stderr) == (253, "moorage: /nowhere/at/all.db: No such file or directory\n")
 
 
@@ -42,7 +44,7 @@ def test_blob_stores(tmp_path: Path, url: str, message: str) -> None:
 def test_a_root_key_of_another_account(tmp_path: Path) -> None:
     with MoorageServer(tmp_path / "data") as server:
         other = server.create_account("other")
-    done = MoorageServer(tmp_path / "data", root=other).run("serve", check=False)
+    done = MoorageServer(tmp_path / "data", root=other).run("serve", "--listen", "127.0.0.1:0", check=False)
     assert done.returncode == 253
     assert done.stderr == (
         f"moorage: the access key {other.access_key_id} of the settings belongs to account {other.account_id}\n"
@@ -50,8 +52,8 @@ def test_a_root_key_of_another_account(tmp_path: Path) -> None:
 
 
 def _refused(server: MoorageServer, message: str) -> None:
-    for command in ("serve", "doctor"):
-        done = server.run(command, check=False)
+    for command in (["serve", "--listen", "127.0.0.1:0"], ["doctor"]):  # no port that another test may have
+        done = server.run(*command, check=False)
         assert (done.returncode, done.stdout) == (253, "")
         assert done.stderr.startswith(f"moorage: {message}"), done.stderr
         assert "Traceback" not in done.stderr
