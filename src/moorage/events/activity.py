@@ -72,9 +72,9 @@ class Activity:
         """What was taken could not be written: it is to be taken again."""
         for key, use in uses.items():
             later = self._uses.get(key)
-            if later is None:
+            if later is None and len(self._uses) < _BOUND:
                 self._uses[key] = use
-            else:
+            elif later is not None:
                 later.first_at = min(later.first_at, use.first_at)
                 later.last_at = max(later.last_at, use.last_at)
                 later.uses += use.uses

@@ -43,18 +43,17 @@ class Database(ABC):
 
     @abstractmethod
     def version_at_once(self) -> Version:
-        """`version` without a coroutine; only where `answers_at_once`."""
+        """The version, which each commit of any process changes, but for those of `write_aside` and `write_lightly`.
 
-    @abstractmethod
-    async def version(self) -> Version:
-        """What each commit of any process changes, but for those of `write_aside` and `write_lightly`.
-
-        It is read after the call began, so whatever was committed before the call shows.
+        Whatever was committed before the call shows. Only where `answers_at_once`.
         """
 
     @abstractmethod
     def version_soon(self, tell: Callable[[Version | None], None]) -> None:
-        """`version` for those who cannot wait: `tell` is called on the event loop; with None if the database does not answer."""
+        """Ask for the version where that has to be waited for: once for all who ask at the same time, and after the last of them.
+
+        `tell` is called on the event loop; with None if the database does not answer.
+        """
 
     @abstractmethod
     async def lookup(self, function: Callable[Concatenate[ReadTransaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -74,7 +73,7 @@ class Database(ABC):
 
     @abstractmethod
     async def write_aside(self, function: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """`write` for what no answer to a pull rests on: leases, records. It survives a power cut, and `version` stays."""
+        """`write` for what no answer to a pull rests on: leases, records. It survives a power cut, and the version stays."""
 
     @abstractmethod
     async def write_lightly(self, function: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:

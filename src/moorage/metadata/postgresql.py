@@ -88,9 +88,6 @@ class PostgresDatabase(Database):
     def version_at_once(self) -> Version:
         raise AssertionError("a look-up on PostgreSQL waits for the network")
 
-    async def version(self) -> Version:
-        return await self._versions.current()
-
     def version_soon(self, tell: Callable[[Version | None], None]) -> None:
         self._versions.then(tell)
 

@@ -75,7 +75,7 @@ class Pull(Struct, frozen=True, gc=False):
     repository: Repository | None
     image: Image | None
     version: int | str
-    """The database's (`Database.version`) that this was seen at."""
+    """The database's (`Database.version_at_once`) that this was seen at."""
 
 
 class Segment(Struct, frozen=True, gc=False):

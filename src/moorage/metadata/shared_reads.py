@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
+
+logger = logging.getLogger("moorage.database")
 
 
 class SharedReads(Generic[T]):
@@ -18,7 +21,6 @@ class SharedReads(Generic[T]):
     def __init__(self, ask: Callable[[], Awaitable[T]]) -> None:
         self._ask = ask
         self._waiting: list[Callable[[T | None], None]] = []
-        self._error: Exception | None = None
         self._asking: asyncio.Task[None] | None = None
 
     def then(self, tell: Callable[[T | None], None]) -> None:
@@ -27,29 +29,14 @@ class SharedReads(Generic[T]):
         if self._asking is None:
             self._asking = asyncio.create_task(self._run())
 
-    async def current(self) -> T:
-        """That answer. Raises what the question raises."""
-        coming: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-
-        def tell(answer: T | None) -> None:
-            if coming.cancelled():
-                return
-            if answer is None:
-                coming.set_exception(self._error or asyncio.CancelledError())
-            else:
-                coming.set_result(answer)
-
-        self.then(tell)
-        return await coming
-
     async def _run(self) -> None:
         while self._waiting:
             waiting, self._waiting = self._waiting, []
             answer = None
             try:
                 answer = await self._ask()
-            except Exception as error:  # whoever waits is told
-                self._error = error
+            except Exception:
+                logger.warning("what many wait for could not be asked", exc_info=logger.isEnabledFor(logging.DEBUG))
             finally:
                 loop = asyncio.get_running_loop()
                 for tell in waiting:

@@ -89,9 +89,6 @@ class SqliteDatabase(Database):
             raise translate(error) from error
         return version
 
-    async def version(self) -> Version:
-        return self.version_at_once()
-
     def version_soon(self, tell: Callable[[Version | None], None]) -> None:
         tell(self.version_at_once())
 

@@ -59,7 +59,7 @@ class ReadTransaction:
         return self._connection.execute(compiled.sql, words)
 
     def file_version(self) -> int:
-        """The number in the head of SQLite's file that commits raise (`Database.version`), as this transaction sees it."""
+        """The number in the head of SQLite's file that commits raise, as this transaction sees it: see `Database.version_at_once`."""
         row = self._connection.execute("PRAGMA user_version").fetchone()
         assert row is not None
         number: int = row[0]

@@ -37,9 +37,6 @@ class RatedDatabase(Database):
     def version_at_once(self) -> Version:
         return self._database.version_at_once()
 
-    async def version(self) -> Version:
-        return await self._database.version()
-
     def version_soon(self, tell: Callable[[Version | None], None]) -> None:
         self._database.version_soon(tell)
 

@@ -41,5 +41,5 @@ class KeyReserve:
             async with self._refill:
                 if not self._ready:
                     now, keys = time.monotonic(), [ids.storage_key() for _ in range(_BATCH)]
-                    await self._db.write(garbage.reserve, keys, _LIFE_SECONDS)
+                    await self._db.write_aside(garbage.reserve, keys, _LIFE_SECONDS)
                     self._ready.extend((now, key) for key in keys)

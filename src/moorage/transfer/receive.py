@@ -155,7 +155,7 @@ class Receiver:
                     if not complete:
                         raise ClientLeft
                     uploads.require_digest(repository, "", digest, finish(hasher, algorithm_of(digest)))
-                    return await self._db.write(uploads.put_blob, caller, scope, name, digest, segment, repository.seal)
+                    return await self._db.write_aside(uploads.put_blob, caller, scope, name, digest, segment, repository.seal)
             except SealOvertaken:
                 if small is None:  # it was sealed as it came, for a repository that is gone, and comes no second time
                     break
@@ -172,19 +172,19 @@ class Receiver:
                 return await self._append_small(caller, scope, name, upload_id, start, small)
             if small is not None:
                 body = Body.of(small)
-        grant = await self._db.write(uploads.begin_segment, caller, scope, name, upload_id, start, body.length)
+        grant = await self._db.write_aside(uploads.begin_segment, caller, scope, name, upload_id, start, body.length)
         hasher = self._hasher_at(grant.upload)
         try:
             async with self._stored(grant.repository, body, hasher, grant.upload.size_received, grant) as (segment, complete):
                 size = grant.upload.size_received
                 if segment.size_bytes:
                     prefix = finish(hasher.copy(), grant.upload.algorithm) if hasher is not None else None
-                    size = await self._db.write(uploads.commit_segment, grant, segment, prefix)
+                    size = await self._db.write_aside(uploads.commit_segment, grant, segment, prefix)
                     self._keep_hasher(upload_id, grant.epoch, size, hasher)
                 else:
-                    await self._db.write(uploads.release_segment, grant, segment.storage_key)
+                    await self._db.write_aside(uploads.release_segment, grant, segment.storage_key)
         except BaseException:
-            await asyncio.shield(self._db.write(uploads.release_lease, grant))
+            await asyncio.shield(self._db.write_aside(uploads.release_lease, grant))
             raise
         if not complete:
             raise ClientLeft
@@ -201,7 +201,7 @@ class Receiver:
             hasher.update(data)
         prefix = finish(hasher.copy(), upload.algorithm) if hasher is not None else None
         segment = await seal_small(self._keys, repository.seal, data)
-        done = await self._db.write(uploads.append_small, caller, scope, name, upload, start, segment, prefix)
+        done = await self._db.write_aside(uploads.append_small, caller, scope, name, upload, start, segment, prefix)
         if done.follows:
             self._keep_hasher(upload_id, done.epoch, done.size, hasher)
         return done.size
@@ -222,7 +222,7 @@ class Receiver:
         )
         for digest in wanted:
             await self._discard_unless(repository, upload, digest, await self._digest(repository, upload, segments, digest))
-        return await self._db.write(
+        return await self._db.write_aside(
             uploads.complete_layer_upload, caller, scope, name, upload, wanted[0], None, leased=False, api=True
         )
 
@@ -248,7 +248,7 @@ class Receiver:
         if body.is_empty:
             computed = await self._digest(repository, upload, segments, digest)
             await self._discard_unless(repository, upload, digest, computed)
-            return await self._db.write(
+            return await self._db.write_aside(
                 uploads.complete_layer_upload, caller, scope, name, upload, computed, None, leased=False, api=api
             )
         uploads.check_position(repository, upload, start, body.length)
@@ -274,18 +274,18 @@ class Receiver:
         hasher = new_hasher(algorithm_of(digest))
         async with self._stored(repository, body, hasher, 0) as (segment, _):
             uploads.require_digest(repository, upload_id, digest, finish(hasher, algorithm_of(digest)))
-            return await self._db.write(uploads.end_unstarted, caller, scope, name, upload_id, upload, digest, segment)
+            return await self._db.write_aside(uploads.end_unstarted, caller, scope, name, upload_id, upload, digest, segment)
 
     async def _complete_large(
         self, caller: Caller, scope: Scope, name: RepositoryName, upload_id: str, digest: Digest, body: Body, start: int | None
     ) -> Stored:
         """A last body that takes its time holds the upload's lease, and is kept as a segment if the client leaves."""
-        grant = await self._db.write(uploads.begin_segment, caller, scope, name, upload_id, start, body.length)
+        grant = await self._db.write_aside(uploads.begin_segment, caller, scope, name, upload_id, start, body.length)
         _, _, segments = await self._db.lookup(uploads.begin_completion, caller, scope, name, upload_id, api=False)
         try:
             return await self._complete_with(caller, scope, name, grant.repository, grant.upload, segments, digest, body, grant)
         except BaseException:
-            await asyncio.shield(self._db.write(uploads.release_lease, grant))
+            await asyncio.shield(self._db.write_aside(uploads.release_lease, grant))
             raise
 
     async def _complete_with(
@@ -309,7 +309,7 @@ class Receiver:
             if not complete:
                 if grant is not None and segment.size_bytes:  # what came is kept: the client may resume
                     prefix = finish(hasher, algorithm) if hasher is not None and algorithm == upload.algorithm else None
-                    await self._db.write(uploads.commit_segment, grant, segment, prefix)
+                    await self._db.write_aside(uploads.commit_segment, grant, segment, prefix)
                 raise ClientLeft
             if hasher is not None:
                 computed = finish(hasher, algorithm)
@@ -317,7 +317,7 @@ class Receiver:
                 computed = await self._hash(repository, (*segments, segment), algorithm)
             await self._discard_unless(repository, upload, digest, computed)
             verified = replace(upload, epoch=grant.epoch) if grant is not None else upload
-            return await self._db.write(
+            return await self._db.write_aside(
                 uploads.complete_layer_upload,
                 caller,
                 scope,
@@ -341,7 +341,7 @@ class Receiver:
 
     async def _discard_unless(self, repository: Repository, upload: Upload, wanted: Digest, computed: Digest) -> None:
         if wanted != computed:
-            await self._db.write(uploads.discard_upload, upload)
+            await self._db.write_aside(uploads.discard_upload, upload)
             uploads.require_digest(repository, upload.id, wanted, computed)
 
     @contextlib.asynccontextmanager
@@ -371,7 +371,7 @@ class Receiver:
             committed = True
         finally:
             if not committed:
-                await asyncio.shield(self._db.write(uploads.give_up, key))
+                await asyncio.shield(self._db.write_aside(uploads.give_up, key))
 
     async def _stream(
         self,
@@ -411,7 +411,7 @@ class Receiver:
                 if grant is None:
                     kept = await self._db.write_lightly(uploads.keep_key, key)
                 else:
-                    kept = await self._db.write(uploads.renew_lease, grant, key)
+                    kept = await self._db.write_aside(uploads.renew_lease, grant, key)
                 if not kept:
                     sink.lost = True
                     return

@@ -7,6 +7,10 @@ from collections.abc import Callable
 
 import pytest
 
+from moorage.metadata import answers
+from moorage.metadata.transaction import ReadTransaction
+from moorage.server.installation import open_installation
+from moorage.server.settings import load
 from moorage.testing import builders
 from moorage.testing.registry_client import Answer, RegistryClient
 from moorage.testing.server import KeyPair, MoorageServer
@@ -124,3 +128,29 @@ def test_nobody_is_answered_what_was_somebody_elses(server: MoorageServer, accou
             assert pull(one, name) == 200
             assert pull(two, name) == 403
             assert nobody.get(f"/v2/{name}/manifests/v1").status == 401
+
+
+def test_layers_leave_answers_alone(own_server: MoorageServer) -> None:
+    """A registry that is pushed to answers pulls from memory until a manifest comes."""
+    server, seen = own_server, []
+    server.client().create_repository(repositoryName="app")
+    installation = open_installation(load(None, server.environment, {}).settings, server.environment, may_create=False)
+    try:
+        with server.registry() as client:
+            built = builders.image(1, layer_bytes=100_000)
+            seen.append(installation.db.run_read(answers_version))
+            for digest, data in built.blobs.items():
+                client.push_blob("app", data, digest)
+            location = client.start_upload("app")
+            assert client.request("PATCH", location, b"in chunks" * 5_000).status == 202
+            seen.append(installation.db.run_read(answers_version))
+            assert client.put_manifest("app", "v1", built.manifest, built.media_type).status == 201
+            seen.append(installation.db.run_read(answers_version))
+    finally:
+        installation.close()
+    assert seen[0] == seen[1]
+    assert seen[1] != seen[2]
+
+
+def answers_version(tx: ReadTransaction) -> int | str:
+    return tx.file_version() if tx.dialect == "sqlite" else answers.version(tx)

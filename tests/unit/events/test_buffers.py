@@ -71,6 +71,18 @@ def test_activity_that_was_not_written_is_taken_again() -> None:
     assert not activity.take_uses()
 
 
+def test_activity_stays_bounded_while_nothing_can_be_written() -> None:
+    activity = Activity()
+    for round_ in range(3):
+        taken = activity.take_uses()
+        event = Event(ASKED, f"AIDA{round_}")
+        for number in range(30_000):
+            event.allow("ecr:BatchGetImage", f"arn:{number}", "us-east-1")
+        activity.add(event, Passed(1, 10))
+        activity.put_back_uses(taken)
+    assert len(activity.take_uses()) == 50_000
+
+
 def test_what_is_denied_is_no_use() -> None:
     activity, event = Activity(), Event(ASKED, "AIDAEXAMPLE", "AKIAEXAMPLE")
     event.deny("ecr:BatchGetImage", "*", "no identity-based policy allows it")

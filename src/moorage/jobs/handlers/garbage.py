@@ -1,7 +1,7 @@
 """Sweeps: what a crash, a deletion or a client left behind. What they do and in which order: `moorage.operations.images.garbage`.
 
-Each looks before it writes, since on SQLite a commit empties a memory of answers, and works in batches that are short, since
-everybody waits behind the writer there. After a while it lets others go first.
+Each looks before it writes, and works in batches that are short, since on SQLite everybody waits behind the writer. After a while
+it lets others go first. No answer to a pull rests on what they take: links without an image, uploads, deleted repositories.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def sweep(db: Database, is_due: Callable[[ReadTransaction], bool], step: Callabl
         while await db.read(is_due):
             if work.should_end or time.monotonic() > until:
                 return GoOn.LATER
-            await db.write(step)
+            await db.write_aside(step)
         return None
 
     return handle

@@ -1,8 +1,8 @@
 """Answers to pulls of manifests, as they left: whoever asks for the same again is answered so while nothing has changed.
 
-Nothing: not one commit of any process, but those that no answer rests on (`Database.version`). What is kept was allowed whatever
-the request's context, to the holder of a token that has not expired. So this is never another answer than the whole way's, and
-a right that is taken away, a tag that is moved or an image that is deleted counts from the next request on.
+Nothing: not one commit of any process, but those that no answer rests on (`Database.version_at_once`). What is kept was allowed
+whatever the request's context, to the holder of a token that has not expired. So this is never another answer than the whole
+way's, and a right that is taken away, a tag that is moved or an image that is deleted counts from the next request on.
 """
 
 from __future__ import annotations
