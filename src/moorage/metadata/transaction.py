@@ -59,7 +59,7 @@ class ReadTransaction:
         return self._connection.execute(compiled.sql, words)
 
     def file_version(self) -> int:
-        """The number in the head of SQLite's file that commits raise, as this transaction sees it: see `Database.version_at_once`."""
+        """`Database.version_at_once` as this transaction sees it: the number in the head of SQLite's file."""
         row = self._connection.execute("PRAGMA user_version").fetchone()
         assert row is not None
         number: int = row[0]
